@@ -1,0 +1,5 @@
+"""Gaussians: the container, cameras, rasterisers and file formats."""
+
+from .gaussians import Gaussians
+
+__all__ = ["Gaussians"]
