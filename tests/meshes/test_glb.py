@@ -52,7 +52,7 @@ def test_trimesh_sees_nodes_axes_linear_colours_and_metadata(tmp_path, painted):
     boy = scene.geometry[scene.graph["boy"][1]]
     assert boy.is_watertight and boy.volume > 0
     assert np.allclose(boy.vertices, to_gltf_axes(painted.vertices).numpy(), atol=1e-6)
-    assert np.allclose(boy.vertex_attributes["color"], to_linear(painted.colors).numpy(), atol=1e-6)
+    assert np.allclose(boy.visual.vertex_attributes["color"], to_linear(painted.colors).numpy(), atol=1e-6)
     assert boy.visual.material.name == "boy" and boy.visual.material.roughnessFactor == 0.6
     assert scene.metadata["prompt"] == METADATA["prompt"] and scene.metadata["seed"] == 7
 
