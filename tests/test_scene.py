@@ -1,0 +1,205 @@
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cast3d import Asset, InputError, Scene
+from cast3d.scene import slug
+
+PROMPT = "a boy wearing a Baseball Cap, wings and the boy's red backpack"
+
+
+def scene(prompt: str, *terms: str, **rest) -> Scene:
+    return Scene.make(prompt, {term: "p.png" for term in terms}, **rest)
+
+
+def spans(prompt: str, *terms: str) -> dict[str, tuple[int, str]]:
+    found = scene(prompt, *terms)
+    return {term: (span.start, found.prompt[span.start : span.end]) for term, span in found.spans.items()}
+
+
+def test_terms_bind_to_whole_words_of_the_prompt():
+    assert spans(PROMPT, "boy", "baseball cap", "red backpack") == {
+        "boy": (2, "boy"),
+        "baseball cap": (16, "Baseball Cap"),
+        "red backpack": (50, "red backpack"),
+    }
+
+
+@pytest.mark.parametrize("term", ["cap", "The  CAP", "a cap", "caps"])
+def test_case_articles_spaces_and_one_plural_do_not_matter(term):
+    assert list(spans("a boy wearing a cap", "boy", term).values())[1] == (16, "cap")
+
+
+def test_a_singular_term_finds_its_plural_in_the_prompt():
+    assert spans("a teddy bear with wings", "bear", "wing")["wing"] == (18, "wings")
+
+
+def test_a_plural_that_could_be_two_things_is_refused():
+    with pytest.raises(InputError, match=r"'caps' could be any of 'cap', 'cap'"):
+        scene("a red cap and a blue cap", "caps")
+
+
+def test_words_inside_words_do_not_count():
+    for prompt in ("a boy with a capital letter", "a cap-shaped boy"):
+        with pytest.raises(InputError, match="'cap' does not occur"):
+            scene(prompt, "boy", "cap")
+
+
+@pytest.mark.parametrize(
+    "term, hint",
+    [
+        ("cpa", "did you mean 'cap'?"),
+        ("red cap", "did you mean 'blue cap'?"),
+        ("basebal cap", "did you mean"),
+        ("zebra", "a term is one or more words of it: boy, wearing, blue, cap"),
+    ],
+)
+def test_a_missing_term_names_the_nearest_phrase(term, hint):
+    with pytest.raises(InputError, match="does not occur in the prompt") as caught:
+        scene("a boy wearing a blue cap", "boy", term)
+    assert hint in str(caught.value)
+
+
+def test_overlapping_terms_take_an_occurrence_each():
+    prompt = "a red cap and a cap"
+    for order in (("cap", "red cap"), ("red cap", "cap")):
+        assert spans(prompt, *order) == {"red cap": (2, "red cap"), "cap": (16, "cap")}
+    assert spans("a red cap and a blue cap", "red cap", "blue cap") == {
+        "red cap": (2, "red cap"),
+        "blue cap": (16, "blue cap"),
+    }
+    # Taking the first place for each, in any order, would fail here.
+    assert spans("x y z and y z", "y z", "x y") == {"x y": (0, "x y"), "y z": (10, "y z")}
+
+
+def test_overlapping_terms_without_words_of_their_own_are_refused():
+    for terms in (("cap", "red cap"), ("red cap", "cap")):
+        with pytest.raises(InputError, match="belong to another term already"):
+            scene("a boy and a red cap", "boy", *terms)
+
+
+@pytest.mark.parametrize("twin", ["Cap", "the cap", " cap "])
+def test_equal_terms_are_refused(twin):
+    with pytest.raises(InputError, match="are the same"):
+        scene("a cap on a cap", "cap", twin)
+
+
+def test_many_occurrences_of_many_terms_are_placed_quickly():
+    terms = [" ".join(["cap"] * n) for n in range(1, 9)]
+    found = scene(" ".join(["cap"] * 40), *terms)
+    assert sorted(span.end - span.start for span in found.spans.values()) == [4 * n - 1 for n in range(1, 9)]
+
+
+@pytest.mark.parametrize(
+    "prompt, message",
+    [
+        ("", "is empty"),
+        (" \n\t ", "is empty"),
+        (None, "is text"),
+        ("a\x00cap", r"U\+0000"),
+        ("a \u202ecap", r"U\+202E"),
+    ],
+)
+def test_bad_prompts(prompt, message):
+    with pytest.raises(InputError, match=message):
+        scene(prompt, "cap")
+
+
+@pytest.mark.parametrize("term", ["", "  ", "../cap", "a\\b", "cap\x07", "the", "!?", "\ud800", "x" * 81, 3, True])
+def test_bad_terms(term):
+    with pytest.raises(InputError):
+        scene("a cap", term)
+
+
+def test_between_one_and_eight_assets():
+    words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    assert len(scene(" ".join(words), *words[:8]).assets) == 8
+    for count in (0, 9):
+        with pytest.raises(InputError, match="1 to 8 assets"):
+            scene(" ".join(words), *words[:count])
+
+
+def test_main_is_the_first_term_unless_said():
+    assert scene("a boy in a cap", "cap", "boy").main == "cap"
+    assert scene("a boy in a cap", "cap", "boy", main="The Boy").main == "boy"
+    with pytest.raises(InputError, match="did you mean 'boy'"):
+        scene("a boy in a cap", "cap", "boy", main="boi")
+
+
+@pytest.mark.parametrize("seed", [-1, 1.0, "1", True, 2**63])
+def test_bad_seeds(seed):
+    with pytest.raises(InputError, match="seed"):
+        scene("a cap", "cap", seed=seed)
+
+
+def test_pictures_may_be_shared_several_or_already_open():
+    picture = Image.new("RGB", (4, 4))
+    made = Scene.make("two twin owls, a hat", {"twin": "a.png", "owls": ["a.png", picture], "hat": Path("a.png")})
+    assert [asset.images for asset in made.assets] == [(Path("a.png"),), (Path("a.png"), picture), (Path("a.png"),)]
+    assert made["the Hat"] == Asset("hat", (Path("a.png"),))
+    for wrong in ((), None, 3, [b"x"], "", ["a.png", None]):
+        with pytest.raises(InputError, match="picture"):
+            Scene.make("a hat", {"hat": wrong})
+
+
+def test_slugs_are_safe_and_unique():
+    assert slug("Baseball Cap!") == "baseball-cap" and slug("Größe") == "groe" and slug("帽子") == "part"
+    assert slug("CON") == "part-con" and slug("..") == "part" and len(slug("x" * 80)) == 40
+    made = scene("帽子 猫 cap Cáp cap-2", "帽子", "猫", "cap", "Cáp", "cap-2")
+    assert list(made.slugs.values()) == ["part", "part-2", "cap", "cap-2", "cap-2-2"]
+    assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) for name in made.slugs.values())
+
+
+MAPPING = "prompt: a boy in a cap\nmain: boy\nassets:\n  cap: pictures/cap.png\n  boy: [a.png, /b.png]\n"
+LIST = "prompt: a boy in a cap\nassets:\n  - {term: cap, image: cap.png}\n  - {term: boy, image: [boy.png]}\nseed: 4\n"
+
+
+def test_scene_files_as_mapping_and_as_list(tmp_path):
+    file = tmp_path / "scene.yaml"
+    file.write_text(MAPPING)
+    read = Scene.from_yaml(file)
+    assert (read.main, read.seed, read.terms) == ("boy", 0, ("cap", "boy"))
+    assert read["cap"].images == (tmp_path / "pictures/cap.png",)
+    assert read["boy"].images == (tmp_path / "a.png", Path("/b.png"))
+    file.write_text(LIST + "backbone: bricks\nsettings: {steps: 3}\n")
+    read = Scene.from_yaml(str(file))
+    assert (read.main, read.seed, read.backbone, read.settings) == ("cap", 4, "bricks", {"steps": 3})
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (MAPPING + "seeed: 1", "unknown key 'seeed'; did you mean 'seed'"),
+        (LIST.replace("image: cap", "images: cap"), "unknown key 'images'; did you mean 'image'"),
+        (MAPPING + "  boy: c.png", "'boy' stands there twice"),
+        (MAPPING.replace("main: boy", "main: on"), "'main' is one of the terms, not True"),
+        ("assets: {cap: a.png}", "'prompt' is missing"),
+        ("prompt: a cap", "'assets' is missing"),
+        ("prompt: a cap\nassets: cap", "mapping"),
+        ("prompt: a cap\nassets: [cap]", "each entry"),
+        ("prompt: a cap\nassets: {cap: 3}", "the picture of 'cap'"),
+        ("prompt: a cap\nassets: {cap: c.png}\nsettings: [1]", "settings"),
+        ("prompt: a no\nassets: {no: c.png}", "quotes"),
+        ("- a", "holds the keys"),
+        ("prompt: [", "not valid YAML"),
+        ("prompt: !!python/object/apply:os.system [true]", "not valid YAML"),
+        ("[" * 5000, "not valid YAML"),
+        ("", "holds the keys"),
+    ],
+)
+def test_scene_files_that_are_refused(tmp_path, text, message):
+    file = tmp_path / "scene.yaml"
+    file.write_text(text)
+    with pytest.raises(InputError) as caught:
+        Scene.from_yaml(file)
+    assert message in str(caught.value) and str(caught.value).startswith(str(file))
+
+
+def test_missing_scene_file_names_the_nearest(tmp_path):
+    (tmp_path / "scene.yaml").write_text(MAPPING)
+    with pytest.raises(InputError, match=r"did you mean 'scene\.yaml'"):
+        Scene.from_yaml(tmp_path / "scen.yml")
+    with pytest.raises(InputError, match="cannot be read"):
+        Scene.from_yaml(tmp_path)
