@@ -1,0 +1,83 @@
+"""Multi-head attention over dense batches [B, N, C] or over the rows [T, C] of sparse tensors."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .norms import HeadRMSNorm
+from .sparse.sequences import Sequences
+
+
+def attend(
+    q: Tensor,  # [B, N, H, d]
+    k: Tensor,  # [B, L, H, d]
+    v: Tensor,  # [B, L, H, d]
+    mask: Tensor | None = None,  # broadcastable to [B, H, N, L], True = may look
+) -> Tensor:
+    """Softmax attention with scale 1 / sqrt(d): [B, N, H, d]."""
+    q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2)
+
+
+def attend_within(
+    q: Tensor,  # [T, H, d]
+    k: Tensor,  # [T, H, d]
+    v: Tensor,  # [T, H, d]
+    sequences: Sequences,
+) -> Tensor:
+    """Self attention inside each sequence of rows: [T, H, d]."""
+    return sequences.gather([attend(q[b.rows], k[b.rows], v[b.rows], b.mask) for b in sequences.buckets])
+
+
+def attend_across(
+    q: Tensor,  # [T, H, d]
+    k: Tensor,  # [B, L, H, d]
+    v: Tensor,  # [B, L, H, d]
+    sequences: Sequences,  # sequence b = the rows of batch item b
+) -> Tensor:
+    """Rows of batch item b look at k[b], v[b] only: [T, H, d]."""
+    return sequences.gather([attend(q[b.rows], k[b.members], v[b.members]) for b in sequences.buckets])
+
+
+class SelfAttention(nn.Module):
+    def __init__(self, channels: int, heads: int, qk_rms_norm: bool = False):
+        super().__init__()
+        self.heads = heads
+        self.to_qkv = nn.Linear(channels, 3 * channels)
+        self.q_rms_norm = HeadRMSNorm(heads, channels // heads) if qk_rms_norm else nn.Identity()
+        self.k_rms_norm = HeadRMSNorm(heads, channels // heads) if qk_rms_norm else nn.Identity()
+        self.to_out = nn.Linear(channels, channels)
+
+    def forward(
+        self,
+        x: Tensor,  # [B, N, C], or rows [T, C] with their sequences
+        sequences: Sequences | None = None,
+    ) -> Tensor:
+        q, k, v = self.to_qkv(x).unflatten(-1, (3, self.heads, -1)).unbind(-3)
+        q, k = self.q_rms_norm(q), self.k_rms_norm(k)
+        h = attend(q, k, v) if sequences is None else attend_within(q, k, v, sequences)
+        return self.to_out(h.flatten(-2))
+
+
+class CrossAttention(nn.Module):
+    def __init__(self, channels: int, context_channels: int, heads: int, qk_rms_norm: bool = False):
+        super().__init__()
+        self.heads = heads
+        self.to_q = nn.Linear(channels, channels)
+        self.to_kv = nn.Linear(context_channels, 2 * channels)
+        self.q_rms_norm = HeadRMSNorm(heads, channels // heads) if qk_rms_norm else nn.Identity()
+        self.k_rms_norm = HeadRMSNorm(heads, channels // heads) if qk_rms_norm else nn.Identity()
+        self.to_out = nn.Linear(channels, channels)
+
+    def forward(
+        self,
+        x: Tensor,  # [B, N, C], or rows [T, C] with their sequences (one per batch item)
+        context: Tensor,  # [B, L, context_channels]
+        sequences: Sequences | None = None,
+    ) -> Tensor:
+        q = self.to_q(x).unflatten(-1, (self.heads, -1))
+        k, v = self.to_kv(context).unflatten(-1, (2, self.heads, -1)).unbind(-3)
+        q, k = self.q_rms_norm(q), self.k_rms_norm(k)
+        h = attend(q, k, v) if sequences is None else attend_across(q, k, v, sequences)
+        return self.to_out(h.flatten(-2))
