@@ -1,5 +1,25 @@
-"""Gaussians: the container, cameras, rasterisers and file formats."""
+"""Gaussians: the container, cameras, rasterisers, pictures and file formats. Importing this is free of compilers."""
 
+from .cameras import Camera, orbit
 from .gaussians import Gaussians
+from .ply import read_ply, write_ply
+from .preview import contact_sheet, turntable
+from .rasterize import Rasterizer, accumulate, rasterizer, render
+from .rendering import Rendering
+from .views import rings
 
-__all__ = ["Gaussians"]
+__all__ = [
+    "Camera",
+    "Gaussians",
+    "Rasterizer",
+    "Rendering",
+    "accumulate",
+    "contact_sheet",
+    "orbit",
+    "rasterizer",
+    "read_ply",
+    "render",
+    "rings",
+    "turntable",
+    "write_ply",
+]

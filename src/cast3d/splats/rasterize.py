@@ -1,0 +1,76 @@
+"""The rasteriser protocol, and the choice of one."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError, nearest
+from . import fast, reference
+from .cameras import Camera
+from .gaussians import Gaussians
+from .project import SCREEN_FILTER
+from .rendering import Rendering
+
+
+class Rasterizer(Protocol):
+    """Draws Gaussians, and tells how much each one contributes to masks. `fast` and `reference` are two of them."""
+
+    def render(
+        self,
+        gaussians: Gaussians,
+        camera: Camera,
+        size: int | tuple[int, int],
+        background: Tensor | float = 0.0,
+        screen_filter: float = SCREEN_FILTER,
+    ) -> Rendering:
+        """The picture of `size` (side, or height and width) over `background` (number, [3] or [H, W, 3]).
+
+        Front to back, a Gaussian adds alpha T c to a pixel, T being the product of (1 - alpha) before it; alpha is at
+        most 0.99, dropped below 1/255, and the pixel is finished before T gets below 1e-4.
+        """
+        ...
+
+    def accumulate(
+        self, gaussians: Gaussians, camera: Camera, masks: Tensor, screen_filter: float = SCREEN_FILTER
+    ) -> Tensor:
+        """Eq. 12's sums [J, N + 1]: alpha T of each Gaussian over the pixels of each mask [N, H, W], and over all pixels.
+
+        Equal to the gradient of sum(mask * F) with respect to a feature f_j, F being the rendered feature picture.
+        """
+        ...
+
+
+_RASTERIZERS: dict[str, Rasterizer] = {"fast": fast, "reference": reference}
+
+
+def rasterizer(name: str) -> Rasterizer:
+    """The rasteriser called "fast" (compiled, CPU, forward only) or "reference" (torch, differentiable)."""
+    if name not in _RASTERIZERS:
+        raise InputError(f"no rasteriser {name!r}; known are {', '.join(_RASTERIZERS)}{nearest(name, _RASTERIZERS)}")
+    return _RASTERIZERS[name]
+
+
+def render(
+    gaussians: Gaussians,
+    camera: Camera,
+    size: int | tuple[int, int],
+    background: Tensor | float = 0.0,
+    screen_filter: float = SCREEN_FILTER,
+) -> Rendering:
+    """`Rasterizer.render` by the fast rasteriser, or by the differentiable one where a gradient is asked for."""
+    chosen = reference if _wants_gradient(gaussians) else fast
+    return chosen.render(gaussians, camera, size, background, screen_filter)
+
+
+def accumulate(gaussians: Gaussians, camera: Camera, masks: Tensor, screen_filter: float = SCREEN_FILTER) -> Tensor:
+    """`Rasterizer.accumulate` by the fast rasteriser."""
+    return fast.accumulate(gaussians, camera, masks, screen_filter)
+
+
+def _wants_gradient(gaussians: Gaussians) -> bool:
+    values = (getattr(gaussians, field.name) for field in fields(gaussians))
+    return torch.is_grad_enabled() and any(value is not None and value.requires_grad for value in values)
