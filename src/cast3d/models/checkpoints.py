@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..errors import Cast3dError, CheckpointError, nearest
+from ..files import atomic_file, atomic_write
 from .registry import CLASSES, HARMLESS_ARGUMENTS, name_of
 
 
@@ -41,9 +40,12 @@ def save(net: nn.Module, stem: str | Path) -> None:
         )
     weights = {key: tensor.detach().cpu().contiguous() for key, tensor in net.state_dict().items()}
     config = json.dumps({"name": name, "args": net.config}, indent=4)
-    Path(stem).parent.mkdir(parents=True, exist_ok=True)
-    replace_file(Path(f"{stem}.safetensors"), lambda path: save_file(weights, path))
-    replace_file(Path(f"{stem}.json"), lambda path: path.write_text(config + "\n"))
+    with atomic_file(f"{stem}.safetensors") as path:
+        path.touch()
+        mode = path.stat().st_mode
+        save_file(weights, path)
+        path.chmod(mode)  # safetensors makes files that only their owner may read
+    atomic_write(f"{stem}.json", config + "\n")
 
 
 def build(config: Path, device: torch.device | str = "cpu") -> nn.Module:
@@ -141,18 +143,3 @@ def check_keys(path: Path, found: set[str], expected: set[str], optional: set[st
 def check_shape(path: Path, key: str, found: list[int], expected: list[int]) -> None:
     if found != expected:
         raise CheckpointError(f"{path}: tensor {key!r} has shape {found}, the config asks for {expected}")
-
-
-def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Writes beside `path`, syncs, then renames over it."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        beside.touch()
-        mode = beside.stat().st_mode
-        write(beside)
-        beside.chmod(mode)  # safetensors makes files that only their owner may read
-        with beside.open("rb+") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -48,10 +48,11 @@ def bucket_bounds(lengths: list[int]) -> list[tuple[int, int]]:
 
 
 def group_rows(
-    index: Tensor,  # [T] integer, the sequence of each row
+    index: Tensor,  # [T] int64, the sequence of each row
+    count: int = 0,  # of sequences, where the last ones may have no row
 ) -> Sequences:
     """Buckets of rows with equal `index`. Reads the lengths back once: cache the result per coordinate set."""
-    counts = torch.bincount(index)
+    counts = torch.bincount(index, minlength=count)
     order = torch.argsort(index, stable=True)
     starts = counts.cumsum(0) - counts
     descending, by_length = counts.sort(descending=True, stable=True)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...errors import InputError
+from .sequences import Sequences, group_rows
 
 T = TypeVar("T")
 
@@ -17,9 +18,9 @@ T = TypeVar("T")
 class SparseTensor:
     """N voxels with features; rows of one batch item are contiguous, items in ascending order.
 
-    Row order inside an item is free and every operation keeps it. Tensors made by `replace` share one cache of
-    everything that only depends on coordinates (neighbour tables, windows, coarser levels): a sampler that calls
-    `x.replace(feats)` at each step pays for them once.
+    Row order inside an item is free and every operation keeps it; no voxel appears twice. Tensors made by `replace`
+    share one cache of everything that only depends on coordinates (neighbour tables, windows, coarser levels): a
+    sampler that calls `x.replace(feats)` at each step pays for them once.
     """
 
     def __init__(
@@ -69,6 +70,18 @@ class SparseTensor:
     def is_uniform(self) -> bool:
         """Whether all batch items have equally many voxels, so that feats can be viewed as [B, N / B, C]."""
         return len(set(self.lengths)) == 1
+
+    def spread(
+        self,
+        values: Tensor,  # [B, C], one row per batch item
+    ) -> Tensor:
+        """[N, C], or [1, C] for a single item: each voxel's value of its batch item."""
+        return values if self.batch_size == 1 else values[self.items.index]
+
+    @property
+    def items(self) -> Sequences:
+        """The rows grouped by batch item."""
+        return self.cached("items", lambda: group_rows(self.coords[:, 0].long(), self.batch_size))
 
     @property
     def device(self) -> torch.device:
