@@ -1,0 +1,292 @@
+"""Objects of the bank, assembled on the training device: occupancy, part labels, surface points and pictures.
+
+Frames: grids are indexed [x, y, z] (z up, objects face -y); points are in voxel units, voxel i covers [i, i + 1).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+R = 64
+
+
+@dataclass(frozen=True)
+class DeviceBank:
+    """The bank's arrays on one device; points of a shape are in random order, so a prefix is a fair sample."""
+
+    points: Tensor  # [S_total, 3] part frame, LDU
+    normals: Tensor  # [S_total, 3] unit, sign arbitrary
+    material: Tensor  # [S_total] 0 main colour, 1 skin, k >= 2: row k of fixed_rgb
+    offsets: Tensor  # [S + 1]
+    fixed_rgb: Tensor  # [K, 3] in [0, 1]
+    shape_index: Tensor  # [P]
+    transform: Tensor  # [P, 3, 4] part frame -> voxel units
+    grid: Tensor  # [P, 64, 64] int64, bit z of word [x, y]
+
+    @staticmethod
+    def upload(bank, device: torch.device | str) -> DeviceBank:
+        def tensor(array, dtype):
+            return torch.as_tensor(array).to(device=device, dtype=dtype)
+
+        order = shuffled_within(torch.as_tensor(bank.offsets)).numpy()
+        return DeviceBank(
+            points=tensor(bank.points[order], torch.float32),
+            normals=tensor(bank.normals[order], torch.float32),
+            material=tensor(bank.material[order], torch.int64),
+            offsets=tensor(bank.offsets, torch.int64),
+            fixed_rgb=F.pad(tensor(bank.fixed_rgb, torch.float32) / 255, (0, 0, 2, 0)),  # rows of MAIN, SKIN unused
+            shape_index=tensor(bank.shape_index, torch.int64),
+            transform=tensor(bank.transform, torch.float32),
+            grid=words_from_packed(torch.as_tensor(bank.grid)).to(device),
+        )
+
+
+def shuffled_within(offsets: Tensor) -> Tensor:
+    """A fixed random order of all samples that keeps every shape's samples together."""
+    generator = torch.Generator().manual_seed(0)
+    counts = offsets.diff()
+    shape = torch.repeat_interleave(torch.arange(len(counts)), counts)
+    key = shape.double() + torch.rand(len(shape), generator=generator, dtype=torch.float64)
+    return key.argsort()
+
+
+def words_from_packed(packed: Tensor) -> Tensor:
+    """np.packbits rows of C-order bool [64, 64, 64] -> int64 words [P, 64, 64], bit z of word [x, y]."""
+    rows = packed.reshape(-1, R, R, 8).long()  # eight bytes of a z column; np.packbits puts z = 0 in the highest bit
+    flip = torch.tensor([int(f"{i:08b}"[::-1], 2) for i in range(256)])
+    shifts = torch.arange(8) * 8
+    words = torch.zeros(rows.shape[:-1], dtype=torch.int64)
+    for k in range(8):
+        words |= flip[rows[..., k]] << shifts[k]
+    return words
+
+
+def to_bool(words: Tensor) -> Tensor:
+    """[..., 64, 64] int64 -> bool [..., 64, 64, 64]."""
+    return ((words[..., None] >> torch.arange(R, device=words.device)) & 1).bool()
+
+
+def _shifted(words: Tensor, axis: int, step: int) -> Tensor:
+    """Neighbour values along x (-2) or y (-1): result[i] = words[i - step], zero beyond the border."""
+    pad = [0, 0, 0, 0]
+    pad[2 * (-1 - axis) + (0 if step > 0 else 1)] = 1
+    moved = F.pad(words, pad)
+    return moved.narrow(axis, 0 if step > 0 else 1, words.shape[axis])
+
+
+def _grow(words: Tensor) -> Tensor:
+    """The six face neighbours of every set voxel."""
+    up = words << 1
+    down = (words >> 1) & torch.iinfo(torch.int64).max
+    near = up | down
+    for axis in (-2, -1):
+        near = near | _shifted(words, axis, 1) | _shifted(words, axis, -1)
+    return near
+
+
+def outside(occupied: Tensor, rounds: int = 256) -> Tensor:
+    """Free voxels that a 6-connected path joins to the border, as words [B, 64, 64]."""
+    free = ~occupied
+    border = torch.zeros_like(occupied)
+    border[..., 0, :] = border[..., -1, :] = border[..., :, 0] = border[..., :, -1] = -1
+    border |= 1 | torch.iinfo(torch.int64).min
+    out = border & free
+    for i in range(rounds):
+        grown = (out | _grow(out)) & free
+        if i % 8 == 7 and torch.equal(grown, out):
+            break
+        out = grown
+    return out
+
+
+def shell(occupied: Tensor) -> Tensor:
+    """Occupied voxels that touch the outside by a face or lie on the border (words [B, 64, 64])."""
+    near = _grow(outside(occupied))
+    near[..., 0, :] = near[..., -1, :] = near[..., :, 0] = near[..., :, -1] = -1
+    near |= 1 | torch.iinfo(torch.int64).min
+    return occupied & near
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B objects of up to M placements; what a placement does is in `role` (0 base, k > 0 the k-th accessory)."""
+
+    placement: Tensor  # [B, M] int64, -1 pad
+    main_rgb: Tensor  # [B, M, 3] in [0, 1]
+    skin_rgb: Tensor  # [B, M, 3]
+    role: Tensor  # [B, M] int64
+
+    @staticmethod
+    def of(objects, rows, device: torch.device | str) -> Batch:
+        def tensor(array, dtype):
+            return torch.as_tensor(array[rows]).to(device=device, dtype=dtype)
+
+        return Batch(
+            placement=tensor(objects.placement, torch.int64),
+            main_rgb=tensor(objects.main_rgb, torch.float32) / 255,
+            skin_rgb=tensor(objects.skin_rgb, torch.float32) / 255,
+            role=tensor(objects.role, torch.int64),
+        )
+
+    def only(self, roles: Tensor) -> Batch:
+        """The same objects with just the placements where `roles` [B, M] is true."""
+        return Batch(self.placement.where(roles, -1), self.main_rgb, self.skin_rgb, self.role)
+
+
+def occupancy(bank: DeviceBank, batch: Batch) -> Tensor:
+    """Union of the placements' grids as words [B, 64, 64] (inner walls included)."""
+    words = torch.zeros(batch.placement.shape[0], R, R, dtype=torch.int64, device=bank.grid.device)
+    for m in range(batch.placement.shape[1]):
+        present = (batch.placement[:, m] >= 0)[:, None, None]
+        words |= bank.grid[batch.placement[:, m].clamp_min(0)] * present
+    return words
+
+
+def labels(bank: DeviceBank, batch: Batch, surface: Tensor) -> Tensor:
+    """Role per shell voxel, int8 [B, 64, 64, 64], -1 elsewhere; accessories win over the base, later over earlier."""
+    out = torch.where(to_bool(surface), 0, -1).to(torch.int8)
+    order = torch.argsort(batch.role, dim=1, stable=True)
+    for m in range(order.shape[1]):
+        index = order[:, m : m + 1]
+        placement = batch.placement.gather(1, index)[:, 0]
+        role = batch.role.gather(1, index)[:, 0].to(torch.int8)
+        mine = bank.grid[placement.clamp_min(0)] * (placement >= 0)[:, None, None] & surface
+        out = torch.where(to_bool(mine), role[:, None, None, None], out)
+    return out
+
+
+@dataclass(frozen=True)
+class Points:
+    """Surface points of B objects, N per object; `valid` marks real points that the outside can see."""
+
+    position: Tensor  # [B, N, 3] voxel units
+    normal: Tensor  # [B, N, 3] unit, sign arbitrary
+    color: Tensor  # [B, N, 3] sRGB in [0, 1]
+    role: Tensor  # [B, N] int64
+    valid: Tensor  # [B, N] bool
+
+
+def surface_points(bank: DeviceBank, batch: Batch, surface: Tensor, per_placement: int, start: int = 0) -> Points:
+    """Points `start ... start + per_placement` of each placement's shape that lie in shell voxels `surface`."""
+    b, m = batch.placement.shape
+    placement = batch.placement.clamp_min(0)
+    shape = bank.shape_index[placement]
+    first, count = bank.offsets[shape], bank.offsets[shape + 1] - bank.offsets[shape]
+    step = torch.arange(start, start + per_placement, device=placement.device)
+    index = first[..., None] + step % count[..., None].clamp_min(1)  # [B, M, K]
+    transform = bank.transform[placement]
+    position = torch.einsum("bmij,bmkj->bmki", transform[..., :3], bank.points[index]) + transform[..., None, :, 3]
+    normal = F.normalize(torch.einsum("bmij,bmkj->bmki", transform[..., :3], bank.normals[index]), dim=-1)
+    material = bank.material[index]
+    color = bank.fixed_rgb[material]
+    color = torch.where((material == 0)[..., None], batch.main_rgb[:, :, None], color)
+    color = torch.where((material == 1)[..., None], batch.skin_rgb[:, :, None], color)
+    voxel = position.floor().long()
+    inside = ((voxel >= 0) & (voxel < R)).all(-1) & (batch.placement >= 0)[..., None]
+    voxel = voxel.clamp(0, R - 1)
+    rows = torch.arange(b, device=placement.device)[:, None, None]
+    seen = (surface[rows, voxel[..., 0], voxel[..., 1]] >> voxel[..., 2]) & 1 == 1
+    return Points(
+        position.reshape(b, -1, 3),
+        normal.reshape(b, -1, 3),
+        color.reshape(b, -1, 3),
+        batch.role[..., None].expand(b, m, per_placement).reshape(b, -1),
+        (inside & seen).reshape(b, -1),
+    )
+
+
+@dataclass(frozen=True)
+class Views:
+    """One orthographic camera per object: right, up and towards-viewer axes, centre and half width in voxel units."""
+
+    right: Tensor  # [B, 3]
+    up: Tensor  # [B, 3]
+    back: Tensor  # [B, 3] from the object towards the viewer
+    center: Tensor  # [B, 3]
+    half_width: Tensor  # [B]
+
+
+def orbit(yaw: Tensor, pitch: Tensor, center: Tensor, half_width: Tensor) -> Views:
+    """Yaw counts from the front (-y), positive moves the camera to the viewer's right (+x); radians."""
+    zero = torch.zeros_like(yaw)
+    back = torch.stack([yaw.sin() * pitch.cos(), -yaw.cos() * pitch.cos(), pitch.sin()], -1)
+    right = torch.stack([yaw.cos(), yaw.sin(), zero], -1)
+    return Views(right, torch.linalg.cross(back, right), back, center, half_width)
+
+
+def frame_views(yaw: Tensor, pitch: Tensor) -> Views:
+    """Cameras that see the whole cube: picture width = 64 voxels, centred on the cube."""
+    center = torch.full((yaw.shape[0], 3), R / 2, device=yaw.device)
+    return orbit(yaw, pitch, center, torch.full_like(yaw, R / 2))
+
+
+def crop_views(points: Points, yaw: Tensor, pitch: Tensor, margin: Tensor | float = 1.2) -> Views:
+    """Cameras that crop to the object: width = margin times the larger side of its picture."""
+    views = frame_views(yaw, pitch)
+    uv = torch.stack([_project(points, views, axis) for axis in ("right", "up")], -1)  # [B, N, 2]
+    hidden = ~points.valid[..., None]
+    low = uv.masked_fill(hidden, math.inf).amin(1)
+    high = uv.masked_fill(hidden, -math.inf).amax(1)
+    middle, size = (low + high) / 2, (high - low).amax(-1)
+    center = views.center + middle[:, :1] * views.right + middle[:, 1:] * views.up
+    return Views(views.right, views.up, views.back, center, 0.5 * margin * size.clamp_min(1))
+
+
+def _project(points: Points, views: Views, axis: str) -> Tensor:
+    return ((points.position - views.center[:, None]) * getattr(views, axis)[:, None]).sum(-1)
+
+
+def default_light(views: Views) -> Tensor:
+    """World direction towards the light: the camera's upper left, [B, 3]."""
+    l = torch.tensor([-0.4, 0.7, 0.6], device=views.right.device)
+    l = l / l.norm()
+    return l[0] * views.right + l[1] * views.up + l[2] * views.back
+
+
+def render(
+    points: Points,
+    views: Views,
+    size: int = 112,
+    supersample: int = 2,
+    radius: int = 1,
+    light: Tensor | None = None,  # [B, 3] world direction towards the light
+    ambient: float = 0.45,
+) -> tuple[Tensor, Tensor]:
+    """Pictures [B, 4, size, size] (premultiplied RGB on black, alpha) and the visible role [B, S, S] (-1 empty).
+
+    Every point covers (2 radius + 1)^2 pixels of the supersampled picture; the nearest wins. Shading: colour times
+    ambient + (1 - ambient) max(0, n.l), n turned towards the viewer. S = size * supersample for the roles.
+    """
+    b, n = points.role.shape
+    side = size * supersample
+    scale = side / (2 * views.half_width[:, None])
+    item, index = points.valid.nonzero(as_tuple=True)
+    px = (_project(points, views, "right") * scale + side / 2)[item, index].floor().long()
+    py = (side / 2 - _project(points, views, "up") * scale)[item, index].floor().long()
+    depth = ((4 * R - _project(points, views, "back")[item, index]) * 4096).long().clamp(0, 2**21 - 1)
+    key = (depth << 32) | index  # the nearest point wins, ties go to the lower index
+    empty = torch.iinfo(torch.int64).max
+    buffer = torch.full((b * side * side + 1,), empty, dtype=torch.int64, device=depth.device)
+    for dx in range(-radius, radius + 1):
+        for dy in range(-radius, radius + 1):
+            x, y = px + dx, py + dy
+            ok = (x >= 0) & (x < side) & (y >= 0) & (y < side)
+            pixel = torch.where(ok, (item * side + y) * side + x, b * side * side)
+            buffer.scatter_reduce_(0, pixel, key, "amin")
+    buffer = buffer[:-1].view(b, side * side)
+    hit = buffer != empty
+    winner = torch.where(hit, buffer & 0xFFFFFFFF, 0)
+    pick = winner[..., None].expand(-1, -1, 3)
+    normal, color = points.normal.gather(1, pick), points.color.gather(1, pick)
+    normal = normal * torch.where((normal * views.back[:, None]).sum(-1, keepdim=True) < 0, -1.0, 1.0)
+    light = default_light(views) if light is None else light
+    shade = ambient + (1 - ambient) * (normal * light[:, None]).sum(-1).clamp_min(0)
+    rgba = torch.cat([color * shade[..., None], torch.ones_like(color[..., :1])], -1) * hit[..., None]
+    image = F.avg_pool2d(rgba.transpose(1, 2).reshape(b, 4, side, side), supersample)
+    role = torch.where(hit, points.role.gather(1, winner), -1).reshape(b, side, side)
+    return image, role

@@ -1,0 +1,132 @@
+"""Conditions of training samples on the device: pictures, words, and what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cast3d.conditioning.words import Vocabulary
+
+from .assemble import Batch, DeviceBank, crop_views, frame_views, occupancy, render, shell, surface_points
+from .objects import FAMILIES, Objects
+
+WORDS = 32
+
+
+@dataclass
+class Conditions:
+    """What N objects look like and are called; pictures are uint8, V views each."""
+
+    image: Tensor  # [N, V, 4, 112, 112]
+    frame: Tensor  # [N] 0 filled, 1 in place
+    words: Tensor  # [N, 32] int64
+    text_ok: Tensor  # [N] bool, the caption says enough to be a condition for this target
+    parts: Tensor  # [N, M] int64 catalogue rows, -1 none
+    color: Tensor  # [N, S, 3] main colour per slot
+    color_ok: Tensor  # [N, S] bool
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    @staticmethod
+    def join(pieces: list[Conditions]) -> Conditions:
+        return Conditions(*(torch.cat(parts) for parts in zip(*(vars(piece).values() for piece in pieces))))
+
+
+def random_views(count: int, generator: torch.Generator, device) -> tuple[Tensor, Tensor]:
+    """Yaw in +-60 degrees (denser near the front), pitch 0 to 35 degrees, radians."""
+    u = torch.rand(2, count, generator=generator, device=device)
+    yaw = (2 * u[0] - 1) * torch.pi / 3
+    return yaw, u[1] * (35 / 180 * torch.pi)
+
+
+def pictures(
+    bank: DeviceBank,
+    batch: Batch,
+    surface: Tensor,
+    in_frame: Tensor,  # [B] bool, use the frame camera instead of cropping
+    generator: torch.Generator,
+    views: int = 2,
+    per_placement: int = 5000,
+) -> Tensor:
+    """uint8 [B, views, 4, 112, 112] with random cameras, lights and crops."""
+    device = surface.device
+    points = surface_points(bank, batch, surface, per_placement)
+    out = []
+    for _ in range(views):
+        yaw, pitch = random_views(len(in_frame), generator, device)
+        margin = 1.15 + 0.15 * torch.rand(len(in_frame), generator=generator, device=device)
+        crop, frame = crop_views(points, yaw, pitch, margin), frame_views(yaw, pitch)
+        pick = lambda a, b: torch.where(in_frame.view(-1, *[1] * (a.ndim - 1)), b, a)  # noqa: E731
+        camera = type(crop)(*(pick(a, b) for a, b in zip(vars(crop).values(), vars(frame).values())))
+        turn = torch.randn(len(in_frame), 3, generator=generator, device=device) * 0.35
+        light = -0.4 * camera.right + 0.7 * camera.up + 0.6 * camera.back + turn
+        light = light / light.norm(dim=-1, keepdim=True)
+        image, _ = render(points, camera, light=light, ambient=0.35 + 0.25 * float(torch.rand((), generator=generator, device=device)))
+        gain = 1 + 0.12 * torch.randn(len(in_frame), 1, 1, 1, generator=generator, device=device)
+        image = torch.cat([(image[:, :3] * gain).minimum(image[:, 3:]), image[:, 3:]], 1)
+        out.append((image.clamp(0, 1) * 255).round().byte())
+    return torch.stack(out, 1)
+
+
+def encode_words(vocabulary: Vocabulary, captions: list[str]) -> Tensor:
+    return torch.tensor([vocabulary.encode(c, WORDS).indices for c in captions])
+
+
+def slot_colors(objects, rows: np.ndarray, num_slots: int) -> tuple[np.ndarray, np.ndarray]:
+    """Main colour of the last placement in each slot, and which slots are used."""
+    slot, placement = objects.slot[rows], objects.placement[rows]
+    color = np.zeros((len(rows), num_slots, 3), np.float32)
+    used = np.zeros((len(rows), num_slots), bool)
+    for m in range(slot.shape[1]):
+        ok = placement[:, m] >= 0
+        r = np.nonzero(ok)[0]
+        color[r, slot[r, m]] = objects.main_rgb[rows][r, m] / 255
+        used[r, slot[r, m]] = True
+    return color, used
+
+
+@torch.no_grad()
+def build(
+    bank: DeviceBank,
+    objects: Objects,
+    vocabulary: Vocabulary,
+    num_slots: int,
+    device: torch.device,
+    generator: torch.Generator,
+    target: Callable[[Batch, Tensor], Tensor],
+    views: int = 2,
+    chunk: int = 512,
+) -> tuple[Conditions, list[Tensor]]:
+    """Conditions of `objects`, and `target(batch, shell words)` of every chunk.
+
+    Pictures are cropped to the object, except half of those of in-place parts and 15% of bases (the frame camera).
+    """
+    families = objects.family
+    filled = torch.tensor(families == FAMILIES.index("filled"), device=device)
+    in_place = torch.tensor(families == FAMILIES.index("in_place"), device=device)
+    images, targets = [], []
+    for start in range(0, len(families), chunk):
+        rows = np.arange(start, min(start + chunk, len(families)))
+        batch = Batch.of(objects, rows, device)
+        surface = shell(occupancy(bank, batch))
+        targets.append(target(batch, surface))
+        coin = torch.rand(len(rows), generator=generator, device=device)
+        in_frame = torch.where(in_place[start : start + len(rows)], coin < 0.5, coin < 0.15)
+        in_frame &= ~filled[start : start + len(rows)]
+        images.append(pictures(bank, batch, surface, in_frame, generator, views))
+    color, color_ok = slot_colors(objects, np.arange(len(families)), num_slots)
+    conditions = Conditions(
+        image=torch.cat(images),
+        frame=(~filled).long(),
+        words=encode_words(vocabulary, list(objects.caption)).to(device),
+        text_ok=~in_place,
+        parts=torch.as_tensor(np.where(objects.placement >= 0, objects.part_class, -1)).long().to(device),
+        color=torch.as_tensor(color).to(device),
+        color_ok=torch.as_tensor(color_ok).to(device),
+    )
+    return conditions, targets

@@ -1,0 +1,110 @@
+"""Random objects out of the bank: which placements, in which colours, with which caption.
+
+An object is up to 12 placements in one frame. Role 0 is the base; role k > 0 is the k-th accessory and has a term.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cast3d.errors import InputError, nearest
+from training.bricks import splits
+from training.bricks.bank import Bank
+from training.bricks.captions import with_article
+from training.bricks.catalog import Catalog
+from training.bricks.options import SLOTS, Draft, Options
+from training.bricks.recipes import RECIPES
+
+__all__ = ["FAMILIES", "MIX", "SLOTS", "Objects", "sample", "stack"]
+
+MAX_PIECES = 12
+FAMILIES = tuple(RECIPES)
+MIX = {"figure": 0.55, "bare": 0.05, "filled": 0.20, "in_place": 0.12, "rider": 0.03, "creature": 0.02, "animal": 0.03}
+_PATIENCE = 2000  # draws per object before a mix counts as impossible for a split
+
+
+@dataclass(frozen=True)
+class Objects:
+    """N objects of up to M = 12 pieces; unused pieces have placement -1."""
+
+    placement: NDArray[np.int32]  # [N, M] row of the bank's placements
+    main_rgb: NDArray[np.uint8]  # [N, M, 3]
+    skin_rgb: NDArray[np.uint8]  # [N, M, 3]
+    role: NDArray[np.uint8]  # [N, M] 0 = base, k = k-th accessory
+    slot: NDArray[np.uint8]  # [N, M] into SLOTS
+    part_class: NDArray[np.int32]  # [N, M] catalogue row, -1 for unused pieces
+    family: NDArray[np.uint8]  # [N] into FAMILIES
+    caption: list[str]
+    terms: list[list[str]]  # per object: the base's, then one per role; "" where the caption does not name it
+
+    def __len__(self) -> int:
+        return len(self.caption)
+
+    def base_only(self) -> Objects:
+        """The same objects without their accessories: same frame, same arm pose, same colours."""
+        gone = self.role > 0
+        return replace(
+            self,
+            placement=np.where(gone, np.int32(-1), self.placement),
+            part_class=np.where(gone, np.int32(-1), self.part_class),
+            role=np.zeros_like(self.role),
+            caption=[with_article(terms[0]) for terms in self.terms],
+            terms=[terms[:1] for terms in self.terms],
+        )
+
+
+def sample(
+    bank: Bank, catalog: Catalog, n: int, seed: int, split: str = splits.TRAIN, mix: Mapping[str, float] | None = None
+) -> Objects:
+    """`n` random objects of a split, the same for the same seed.
+
+    "train" objects hold no dev or test part and no held-out combination; "dev" and "test" objects hold at least one
+    part of their split beside trained ones; "combos" objects are trained parts in held-out combinations.
+    """
+    mix = MIX if mix is None else mix
+    for name in mix:
+        if name not in RECIPES:
+            raise InputError(f"no object family {name!r}{nearest(name, FAMILIES)}; known: {', '.join(FAMILIES)}")
+    options = Options(bank, catalog, split)
+    rng = Random(f"{split} {seed}")
+    families, weights = list(mix), list(mix.values())
+    drafts: list[Draft] = []
+    for _ in range(_PATIENCE * n):
+        if len(drafts) == n:
+            break
+        draft = RECIPES[rng.choices(families, weights)[0]](options, rng)
+        if draft is not None and options.belongs(draft.accessories):
+            drafts.append(draft)
+    if len(drafts) < n:
+        raise InputError(f"the mix {dict(mix)} has next to no objects for split {split!r}; use other families")
+    return stack(drafts)
+
+
+def stack(drafts: Sequence[Draft]) -> Objects:
+    """Drafts as arrays."""
+    shape = (len(drafts), MAX_PIECES)
+    index, role = np.full(shape, -1, np.int32), np.zeros(shape, np.uint8)
+    slot, part_class = np.zeros(shape, np.uint8), np.full(shape, -1, np.int32)
+    color = np.zeros((*shape, 3), np.uint8)
+    skin = np.zeros((*shape, 3), np.uint8)
+    for i, draft in enumerate(drafts):
+        count = len(draft.pieces)
+        index[i, :count], colors, role[i, :count], slot[i, :count], part_class[i, :count] = zip(*draft.pieces)
+        color[i, :count] = colors
+        skin[i, :count] = draft.skin
+    return Objects(
+        placement=index,
+        main_rgb=color,
+        skin_rgb=skin,
+        role=role,
+        slot=slot,
+        part_class=part_class,
+        family=np.array([FAMILIES.index(draft.family) for draft in drafts], np.uint8),
+        caption=[draft.caption.text for draft in drafts],
+        terms=[list(draft.caption.terms) for draft in drafts],
+    )
