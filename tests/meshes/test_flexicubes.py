@@ -66,7 +66,7 @@ def test_the_inner_part_of_a_cropped_released_mesh_is_equal():
 
 
 def test_a_ball_is_closed_outward_and_of_its_size():
-    mesh = extract(*ball_voxels(24, radius=0.3), resolution=24)
+    mesh = extract(*ball_voxels(32, radius=0.3), resolution=32)
     assert is_closed(mesh)
     assert volume(mesh) == pytest.approx(4 / 3 * torch.pi * 0.3**3, rel=0.02)
     assert torch.allclose(mesh.colors, torch.full_like(mesh.colors, 0.5))
