@@ -75,9 +75,7 @@ def composite(means, conics, opacities, extents, features, masks):
     blended = np.zeros((height, width, features.shape[1] + 1), np.float32)
     shares = np.zeros((len(ids), count + 1), np.float32)  # a tile's share of each sum: no two threads write to one
     for tile in prange(len(starts) - 1):
-        _composite_tile(
-            tile, starts, ids, means, conics, opacities, extents, features, masks, blended, shares
-        )  # fmt: skip
+        _composite_tile(tile, starts, ids, means, conics, opacities, extents, features, masks, blended, shares)
     sums = np.zeros((len(means), count + 1), np.float32)
     for pair in range(len(ids)):
         for mask in range(count + 1):

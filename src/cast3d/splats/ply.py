@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..meshes.files import write_atomically
+from ..files import atomic_write
 from .gaussians import Gaussians
 from .rotations import matrix_to_quaternion, quaternion_to_matrix
 
@@ -57,7 +57,7 @@ def write_ply(path: str | Path, gaussians: Gaussians, part: Tensor | None = None
         table["part"] = part.cpu().numpy()
     properties = [f"property {'int' if kind == '<i4' else 'float'} {name}" for name, kind in types]
     lines = ["ply", "format binary_little_endian 1.0", f"element vertex {len(gaussians)}", *properties, "end_header"]
-    write_atomically(path, "\n".join([*lines, ""]).encode("ascii") + table.tobytes())
+    atomic_write(path, "\n".join([*lines, ""]).encode("ascii") + table.tobytes())
 
 
 def read_ply(path: str | Path) -> Gaussians:
@@ -102,7 +102,8 @@ def _read_vertices(path: Path) -> np.ndarray:
         raise InputError(f"{path} is not a PLY file")
     words = [line.split() for line in lines[1:] if line.split() and line.split()[0] not in ("comment", "obj_info")]
     if words[:1] != [["format", "binary_little_endian", "1.0"]]:
-        raise InputError(f"{path} has PLY format {' '.join(words[0][1:])!r}; only binary_little_endian 1.0 is read")
+        given = " ".join(words[0]) if words else "nothing"
+        raise InputError(f"{path} says {given!r}; only 'format binary_little_endian 1.0' is read")
     count, types = _vertex_layout(words[1:], path)
     start = len(head) + len(mark)
     if count * types.itemsize > len(data) - start:

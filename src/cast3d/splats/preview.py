@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from ..meshes.files import write_atomically
+from ..files import atomic_write
 from .gaussians import Gaussians
 from .rasterize import render
 from .views import rings
@@ -50,7 +50,7 @@ def save_png(path: str | Path, image: np.ndarray) -> None:
     """Writes one uint8 picture."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG", optimize=True)
-    write_atomically(path, buffer.getvalue())
+    atomic_write(path, buffer.getvalue())
 
 
 def save_webp(path: str | Path, images: Sequence[np.ndarray], fps: float = 12, quality: int = 80) -> None:
@@ -60,4 +60,4 @@ def save_webp(path: str | Path, images: Sequence[np.ndarray], fps: float = 12, q
     first.save(
         buffer, "WEBP", save_all=True, append_images=rest, duration=round(1000 / fps), loop=0, quality=quality, method=4
     )
-    write_atomically(path, buffer.getvalue())
+    atomic_write(path, buffer.getvalue())

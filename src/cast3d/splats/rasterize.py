@@ -37,7 +37,7 @@ class Rasterizer(Protocol):
     def accumulate(
         self, gaussians: Gaussians, camera: Camera, masks: Tensor, screen_filter: float = SCREEN_FILTER
     ) -> Tensor:
-        """Eq. 12's sums [J, N + 1]: alpha T of each Gaussian over the pixels of each mask [N, H, W], and over all pixels.
+        """Eq. 12's sums [J, N + 1]: alpha T of each Gaussian over the pixels of each mask [N, H, W], and over all.
 
         Equal to the gradient of sum(mask * F) with respect to a feature f_j, F being the rendered feature picture.
         """
