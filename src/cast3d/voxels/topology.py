@@ -1,0 +1,55 @@
+"""Pieces, insides and outsides."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional as F
+
+from .grid import dilate, require_connectivity
+
+
+def components(grid: Tensor, connectivity: int = 6) -> tuple[Tensor, Tensor]:
+    """Connected pieces: labels int64 [X, Y, Z] (0 = empty, 1 = the largest piece, ...) and their sizes int64 [K].
+
+    Equal sizes keep the order of their first voxels.
+    """
+    require_connectivity(connectivity)
+    structure = ndimage.generate_binary_structure(3, 1 if connectivity == 6 else 3)
+    labels, count = ndimage.label(grid.cpu().numpy(), structure)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    order = np.argsort(-sizes, kind="stable")
+    rank = np.zeros(count + 1, np.int64)
+    rank[order + 1] = np.arange(1, count + 1)
+    return torch.from_numpy(rank[labels]).to(grid.device), torch.from_numpy(sizes[order]).to(grid.device)
+
+
+def drop_small(grid: Tensor, minimum: int, connectivity: int = 6) -> Tensor:
+    """The grid without pieces of fewer than `minimum` voxels."""
+    labels, sizes = components(grid, connectivity)
+    keep = torch.cat([sizes.new_zeros(1), sizes]) >= max(1, minimum)
+    return keep[labels]
+
+
+def outside(grid: Tensor) -> Tensor:
+    """Empty voxels that can be reached from beyond the border through faces."""
+    return _outside_with_border(grid)[1:-1, 1:-1, 1:-1]
+
+
+def fill(grid: Tensor) -> Tensor:
+    """The solid: everything that is not outside."""
+    return ~outside(grid)
+
+
+def outer_shell(grid: Tensor) -> Tensor:
+    """Voxels that share a face with the outside; on the border, the outside begins at the border."""
+    return grid & dilate(_outside_with_border(grid), connectivity=6)[1:-1, 1:-1, 1:-1]
+
+
+def _outside_with_border(grid: Tensor) -> Tensor:
+    """`outside` of the grid in a margin of one empty voxel, which is outside itself."""
+    empty = F.pad(~grid, (1, 1, 1, 1, 1, 1), value=True)
+    labels, _ = components(empty, 6)
+    return labels == labels[0, 0, 0]

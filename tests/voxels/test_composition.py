@@ -1,0 +1,111 @@
+"""Eq. 14 and the pruning after it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cast3d.voxels import anchor, coarse_geometry, components, expand, prune, remove_halo
+
+from .scenes import box, dressed, noise
+
+
+def test_the_anchor_is_the_exclusive_or_of_eq_14():
+    main, layout = noise(0.3, 1), noise(0.3, 2)
+    parts = torch.stack([noise(0.002, 3), noise(0.002, 4)])
+    near = torch.stack([expand(part) for part in parts]).any(0)  # the sum over parts of Expand(p_i)
+    difference = (main ^ layout) & expand(parts.any(0))
+    assert torch.equal(anchor(main, layout, parts), main ^ difference)
+    # Blurring the union instead of adding up blurs only adds voxels where two tails meet.
+    assert not (near & ~expand(parts.any(0))).any()
+
+
+@pytest.mark.parametrize("thickness", [1, 8])
+def test_expand_reaches_two_voxels_beyond_a_wall(thickness):
+    wall = box((30, 4, 4), (29 + thickness, 59, 59))
+    middle = expand(wall)[:, 32, 32].nonzero().flatten()
+    assert (middle.min(), middle.max()) == (28, 31 + thickness)
+
+
+def test_the_dressed_body():
+    scene = dressed()
+    coarse = coarse_geometry(scene.main_geometry, scene.base_hint, scene.hints, scene.parts)
+    kept = coarse.pruned.kept
+    assert (scene.halo & coarse.anchor).any()  # the layout brings it in
+    assert not (scene.halo & coarse.geometry & ~scene.parts.any(0)).any()
+    assert (scene.crumb_8 & coarse.anchor).sum() == 8 and not (scene.crumb_8 & coarse.geometry).any()
+    assert (kept & scene.eye_8).sum() == 8
+    assert (kept & scene.arm_tip_160).sum() == 160
+    assert not (scene.parts.any(0) & ~coarse.geometry).any()
+    rules = {region.size: region.rule for region in coarse.pruned.regions}
+    assert rules[160] == "large"
+    sizes = [region.size for region in coarse.pruned.regions]
+    assert sizes == sorted(sizes, reverse=True) and coarse.pruned.regions[0].rule == "largest"
+    eye, crumb = (region for region in coarse.pruned.regions if region.size == 8)
+    if eye.rule is None:
+        eye, crumb = crumb, eye
+    assert (eye.rule, eye.unchanged, crumb.rule, crumb.unchanged) == ("unchanged", 1.0, None, 0.0)
+    assert coarse.pruned.dropped == (crumb,)
+    assert "dropped 8 voxels" in str(crumb) and "unchanged" in str(eye)
+
+
+def test_a_large_share_rule_loses_the_arm_tip():
+    """The tip is an anatomy's end, not a scrap: why `relative` is .005 and not, say, .02."""
+    scene = dressed()
+    coarse = coarse_geometry(scene.main_geometry, scene.base_hint, scene.hints, scene.parts, relative=0.02)
+    assert not (coarse.pruned.kept & scene.arm_tip_160).any()
+
+
+def test_no_parts_leave_the_main_geometry():
+    scene = dressed()
+    nothing = torch.zeros(0, 64, 64, 64, dtype=torch.bool)
+    for base_hint in (scene.main_geometry, scene.base_hint):
+        coarse = coarse_geometry(scene.main_geometry, base_hint, nothing, nothing)
+        assert torch.equal(coarse.geometry, scene.main_geometry)
+    crumbs = noise(0.1)
+    assert torch.equal(coarse_geometry(crumbs, crumbs, crumbs[None] & False, crumbs[None] & False).geometry, crumbs)
+
+
+def test_far_parts_change_nothing_near_the_base():
+    main = box((5, 5, 5), (20, 20, 20))
+    part = box((50, 50, 50), (58, 58, 58))
+    coarse = coarse_geometry(main, torch.zeros_like(main), part[None], part[None])
+    assert torch.equal(coarse.geometry, main | part)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pruning_again_changes_nothing(seed):
+    main = noise(0.25, seed)
+    residual = main & ~noise(0.2, seed + 10)
+    once = prune(residual, main, absolute=8)
+    again = prune(once.kept, main, absolute=8)
+    assert torch.equal(again.kept, once.kept) and not again.dropped
+    assert not (once.kept & ~residual).any() and once.dropped
+    # Regions are kept or dropped whole.
+    labels, sizes = components(residual)
+    kept = torch.bincount(labels[once.kept], minlength=len(sizes) + 1)[1:]
+    assert ((kept == 0) | (kept == sizes)).all()
+
+
+def test_looser_rules_keep_more():
+    main = noise(0.25)
+    residual = main & ~noise(0.2, 10)
+    strict, small, torn = prune(residual, main, 20), prune(residual, main, 3), prune(residual, main, 20, unchanged=0.3)
+    for loose in (small, torn):
+        assert not (strict.kept & ~loose.kept).any() and (loose.kept & ~strict.kept).any()
+
+
+def test_an_empty_residual_stays_empty():
+    main = box((2, 2, 2), (5, 5, 5), 16)
+    pruned = prune(torch.zeros_like(main), main)
+    assert not pruned.kept.any() and pruned.regions == ()
+    only = prune(main, torch.zeros_like(main))
+    assert torch.equal(only.kept, main) and only.regions[0].unchanged == 0.0
+
+
+def test_halo_is_what_only_a_hint_brought():
+    main, base_hint, hints, base = noise(0.3, 1), noise(0.3, 2), torch.stack([noise(0.3, 3)]), noise(0.9, 4)
+    kept = remove_halo(base, main, base_hint, hints)
+    removed = base & ~kept
+    assert removed.any() and not (kept & ~base).any()
+    assert torch.equal(removed, base & hints[0] & ~main & ~base_hint)
