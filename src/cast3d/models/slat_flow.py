@@ -133,7 +133,7 @@ class SLatFlowModel(Network):
         position = x.cached(("position", channels), lambda: position_embedding(x.coords[:, 1:], channels))
         h, sequences = x.feats + position.to(x.dtype), x.items
         if x.is_uniform:
-            h, sequences = h.unflatten(0, (x.batch_size, -1)), None
+            h, sequences = h.unflatten(0, (x.batch_size, x.lengths[0])), None
         for block in self.blocks:
             h = block(h, time, cond, sequences)
         return x.replace(h.reshape(-1, channels))
