@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cast3d.errors import InputError
-from cast3d.meshes.surface import color_from_points, from_sdf, is_closed, simplify, smooth, vertex_normals
+from cast3d.meshes.surface import color_field, color_from_points, from_sdf, is_closed, simplify, smooth, vertex_normals
 
 from .shapes import ball, grid, tetrahedron, volume
 
@@ -131,3 +131,9 @@ def test_points_without_trust_lose_their_say():
     assert painted.colors[:, 2].min() > 0.999
     with pytest.raises(InputError):
         color_from_points(mesh, points[:0], colors[:0])
+
+
+def test_a_field_of_colours_returns_a_points_own_colour_at_its_place():
+    points = torch.rand(50, 3, generator=torch.Generator().manual_seed(0))
+    colors = torch.rand(50, 3, generator=torch.Generator().manual_seed(1))
+    assert torch.allclose(color_field(points, colors)(points), colors, atol=1e-3)

@@ -8,7 +8,7 @@ The container is written here, not by a library, so that equal input gives equal
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,46 +16,46 @@ import torch
 
 from ..errors import InputError
 from .files import write_atomically
-from .gltf import Document, decode, read_primitive
+from .gltf import Document, decode, read_part
 from .mesh import Mesh
+from .texture import Textured
 
 
-def write_glb(path: str | Path, parts: Mapping[str, Mesh], metadata: Mapping[str, Any]) -> None:
+def write_glb(path: str | Path, parts: Mapping[str, Mesh | Textured], metadata: Mapping[str, Any]) -> None:
     """Writes one node per part, named exactly as its key; `metadata` (JSON values) becomes the scene's `extras`.
 
     The file appears whole or not at all. Unit `normals` are kept; others (TRELLIS decodes a normal picture, not a
     shading normal) are recomputed from the faces.
     """
+    if not parts:
+        raise InputError("a GLB needs at least one part")
     _check_names(parts)
     document = Document()
-    for name, mesh in parts.items():
-        _check_mesh(name, mesh)
-        document.add_part(name, mesh)
+    for name, part in parts.items():
+        _check_mesh(name, part.mesh if isinstance(part, Textured) else part)
+        document.add_part(name, part)
     write_atomically(path, document.encode(metadata))
 
 
-def read_glb(path: str | Path) -> tuple[dict[str, Mesh], dict[str, Any]]:
+def read_glb(path: str | Path) -> tuple[dict[str, Mesh | Textured], dict[str, Any]]:
     """The parts by name (world axes, sRGB colours) and the metadata of a file that `write_glb` made."""
     document, binary = decode(Path(path))
     try:
-        parts: dict[str, Mesh] = {}
+        parts: dict[str, Mesh | Textured] = {}
         for node in document["nodes"]:
             if node["name"] in parts:
                 raise InputError(f"{path}: two nodes are named {node['name']!r}")
-            (primitive,) = document["meshes"][node["mesh"]]["primitives"]
-            parts[node["name"]] = read_primitive(document, binary, primitive)
+            parts[node["name"]] = read_part(document, binary, node["mesh"])
         return parts, document["scenes"][0].get("extras", {})
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, OSError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: not a GLB written by cast3d ({type(error).__name__}: {error})") from error
 
 
-def _check_names(parts: Mapping[str, Mesh]) -> None:
-    if not parts:
-        raise InputError("a GLB needs at least one part")
+def _check_names(names: Iterable[str]) -> None:
     seen: dict[str, str] = {}
-    for name in parts:
+    for name in names:
         if not name.strip():
             raise InputError("a part needs a name; got an empty one")
         # Two spellings that look the same (e-acute as one or two code points) would be one part to every reader.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import fast_simplification
@@ -102,18 +103,34 @@ def color_from_points(
     k: int = 4,
     weights: Tensor | None = None,  # [J] trust in each point, for instance its opacity
 ) -> Mesh:
-    """Each vertex takes the mean colour of its `k` nearest points, weighted by inverse distance (times `weights`)."""
+    """Gives each vertex the colour of `color_field` at its place."""
+    return replace(mesh, colors=color_field(positions, colors, k, weights)(mesh.vertices))
+
+
+def color_field(
+    positions: Tensor,  # [J, 3] world
+    colors: Tensor,  # [J, 3]
+    k: int = 4,
+    weights: Tensor | None = None,  # [J]
+) -> Callable[[Tensor], Tensor]:
+    """Colour anywhere: the mean of the `k` nearest points, weighted by inverse distance (times `weights`)."""
     if not len(positions):
         raise InputError("there are no points to take colours from")
     points = positions.double().cpu().numpy()
-    k = min(k, len(points))
-    distance, index = cKDTree(points).query(mesh.vertices.double().cpu().numpy(), k=range(1, k + 1))
-    share = 1.0 / np.maximum(distance, 1e-6)  # [V, k]
-    if weights is not None:
-        share = share * np.maximum(weights.double().cpu().numpy(), 1e-6)[index]
-    share /= share.sum(axis=1, keepdims=True)
-    blended = (share[..., None] * colors.double().cpu().numpy()[index]).sum(axis=1)
-    return replace(mesh, colors=torch.from_numpy(blended).to(mesh.vertices).clamp(0, 1))
+    values = colors.double().cpu().numpy()
+    trust = np.ones(len(points)) if weights is None else np.maximum(weights.double().cpu().numpy(), 1e-6)
+    tree = cKDTree(points)
+    nearest = range(1, min(k, len(points)) + 1)
+
+    def color_at(
+        queries: Tensor,  # [K, 3]
+    ) -> Tensor:  # [K, 3]
+        distance, index = tree.query(queries.double().cpu().numpy(), k=nearest)
+        share = trust[index] / np.maximum(distance, 1e-6)
+        share /= share.sum(axis=1, keepdims=True)
+        return torch.from_numpy((share[..., None] * values[index]).sum(axis=1)).to(queries).clamp(0, 1)
+
+    return color_at
 
 
 def vertex_normals(

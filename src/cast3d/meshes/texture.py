@@ -1,0 +1,105 @@
+"""Texture pictures: unwrapping a mesh and baking a colour that is known everywhere in space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import xatlas
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
+
+from ..errors import InputError
+from .mesh import Mesh
+from .surface import vertex_normals
+
+PADDING = 4  # texels between charts, so that bilinear reads and the first mip levels stay inside
+
+
+@dataclass(frozen=True)
+class Textured:
+    """A mesh with a picture around it. Vertices on chart borders occur once per chart."""
+
+    mesh: Mesh
+    uv: Tensor  # [V, 2] in (0, 1), the origin at the picture's top left as in glTF
+    image: Tensor  # [H, W, 3] uint8 sRGB
+
+
+def bake(
+    mesh: Mesh,
+    color: Callable[[Tensor], Tensor],  # world positions [K, 3] -> sRGB in (0, 1) [K, 3]
+    size: int = 1024,
+) -> Textured:
+    """Asks for the colour at the point of the surface under each texel; texels beyond charts repeat the nearest one.
+
+    The picture's longer side has `size` texels.
+    """
+    unwrapped, uv, shape = unwrap(mesh, size)
+    face, weights, row, column = texels(uv[unwrapped.faces].double().cpu().numpy(), shape)
+    corners = unwrapped.vertices[unwrapped.faces[torch.from_numpy(face).to(unwrapped.faces.device)]]  # [K, 3, 3]
+    positions = (corners * torch.from_numpy(weights).to(corners)[..., None]).sum(dim=1)
+    image = np.zeros((*shape, 3), dtype=np.uint8)
+    image[row, column] = (color(positions).clamp(0, 1) * 255).round().byte().cpu().numpy()
+    covered = np.zeros(shape, dtype=bool)
+    covered[row, column] = True
+    source = distance_transform_edt(~covered, return_distances=False, return_indices=True)
+    return Textured(unwrapped, uv, torch.from_numpy(image[tuple(source)]))
+
+
+def unwrap(mesh: Mesh, size: int) -> tuple[Mesh, Tensor, tuple[int, int]]:
+    """Charts by xatlas: the mesh with its seams cut, uv [V, 2] and the picture's height and width."""
+    if not len(mesh.faces):
+        raise InputError("an empty mesh cannot be unwrapped")
+    normals = mesh.normals if mesh.normals is not None else vertex_normals(mesh.vertices, mesh.faces)
+    atlas = xatlas.Atlas()
+    atlas.add_mesh(mesh.vertices.cpu().numpy(), mesh.faces.cpu().numpy().astype(np.uint32), normals.cpu().numpy())
+    packing = xatlas.PackOptions()
+    packing.padding, packing.bilinear = PADDING, True
+    atlas.generate(pack_options=packing)
+    old, faces, uv = atlas[0]
+    old = torch.from_numpy(old.astype(np.int64)).to(mesh.vertices.device)
+    cut = Mesh(
+        vertices=mesh.vertices[old],
+        faces=torch.from_numpy(faces.astype(np.int64)).to(mesh.faces.device),
+        colors=None if mesh.colors is None else mesh.colors[old],
+        normals=normals[old],
+    )
+    scale = size / max(atlas.width, atlas.height)
+    shape = (max(1, round(atlas.height * scale)), max(1, round(atlas.width * scale)))
+    return cut, torch.from_numpy(uv).to(mesh.vertices), shape
+
+
+def texels(
+    triangles: np.ndarray,  # [F, 3, 2] uv
+    shape: tuple[int, int],  # height, width
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The texels whose centres lie in triangles: face [K], barycentric weights [K, 3], row [K], column [K]."""
+    height, width = shape
+    points = triangles * (width, height) - 0.5  # texel (row, column) has its centre at integers
+    low = np.ceil(points.min(axis=1) - 1e-9).astype(np.int64)
+    counts = np.maximum(np.floor(points.max(axis=1) + 1e-9).astype(np.int64) - low + 1, 0)  # [F, 2] box of candidates
+    area = counts.prod(axis=1)
+    face = np.repeat(np.arange(len(points)), area)
+    step = np.arange(len(face)) - np.repeat(np.cumsum(area) - area, area)
+    column = low[face, 0] + step % counts[face, 0]
+    row = low[face, 1] + step // counts[face, 0]
+    weights = _barycentric(points[face], np.stack([column, row], axis=1))
+    hit = (weights >= -1e-6).all(axis=1) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    return face[hit], weights[hit], row[hit], column[hit]
+
+
+def _barycentric(
+    triangles: np.ndarray,  # [K, 3, 2]
+    points: np.ndarray,  # [K, 2]
+) -> np.ndarray:  # [K, 3], negative for triangles without area
+    a, b, c = (triangles[:, i] for i in range(3))
+    doubled = _cross(b - a, c - a)
+    safe = np.where(doubled == 0, 1.0, doubled)
+    weights = np.stack([_cross(b - points, c - points), _cross(c - points, a - points), _cross(a - points, b - points)])
+    return np.where(doubled == 0, -1.0, weights / safe).T
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
