@@ -128,7 +128,7 @@ def _cells(coords: Tensor, weights: Tensor, lattice: Lattice, resolution: int) -
     inside = lattice.sdf[lattice.row[corners]] < 0
     mixed = ~inside.all(dim=1)
     ids, corners, inside = ids[mixed], corners[mixed], inside[mixed]
-    case = _separated((inside << torch.arange(8, device=ids.device)).sum(dim=1), ids, resolution)
+    case = _separated((inside.long() << torch.arange(8, device=ids.device)).sum(dim=1), ids, resolution)
     tables = dual_tables()
     padded = torch.cat([weights, weights.new_zeros(1, 21)])
     return Cells(
