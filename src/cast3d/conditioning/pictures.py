@@ -1,0 +1,164 @@
+"""Opens pictures from anywhere: every size is checked before it is decoded, every mode becomes RGBA."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import stat
+import warnings
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, features
+
+from ..errors import InputError, nearest
+
+MAX_SIDE = 16384
+MAX_PIXELS = 64_000_000
+MIN_SIDE = 16
+MAX_BYTES = 256 << 20
+
+# A closed list: Pillow's other readers include ones that start programs (EPS) or are rarely exercised.
+SUFFIXES = {
+    "PNG": ".png",
+    "JPEG": ".jpg",
+    "MPO": ".jpg",
+    "WEBP": ".webp",
+    "GIF": ".gif",
+    "BMP": ".bmp",
+    "TIFF": ".tif",
+    "AVIF": ".avif",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, upright and in RGBA, with the file that it came from."""
+
+    rgba: Image.Image
+    sha256: str  # of `data`, as `sha256sum` prints it for the user's file
+    data: bytes  # the encoded file
+    suffix: str  # file suffix that fits `data`, such as ".png"
+    notes: tuple[str, ...] = ()  # what the user should know: an animation's first frame, a weak cut-out
+    confidence: float = 1.0  # of the cut-out, 0 to 1
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether any pixel is not fully opaque (TRELLIS takes such pictures as cut out)."""
+        return self.rgba.getextrema()[3][0] < 255
+
+    def noted(self, *notes: str, **changes) -> Picture:
+        """The same picture with further notes and changed fields."""
+        return replace(self, notes=self.notes + notes, **changes)
+
+
+def open_picture(source: str | Path | Image.Image) -> Picture:
+    """Reads a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF file, or takes an open PIL image."""
+    if isinstance(source, Image.Image):
+        return _from_image(source)
+    path = Path(source)
+    data = _read(path)
+    formats = [name for name in SUFFIXES if name not in {"MPO", "AVIF"} or (name == "AVIF" and features.check("avif"))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns about sizes, which are checked here, and about odd metadata
+        try:
+            image = Image.open(io.BytesIO(data), formats=formats)
+        except Image.DecompressionBombError as error:
+            raise InputError(f"{path}: the picture is too large; at most {_limit()}") from error
+        except Exception as error:  # readers of hostile files raise nearly every kind of error
+            raise InputError(
+                f"{path}: not a picture that can be read (PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF); save it as PNG"
+            ) from error
+        rgba, notes = _decode(image, str(path))
+    return Picture(rgba, hashlib.sha256(data).hexdigest(), data, SUFFIXES[image.format], notes)
+
+
+def _from_image(image: Image.Image) -> Picture:
+    rgba, notes = _decode(image, "the given PIL image")
+    buffer = io.BytesIO()
+    rgba.save(buffer, "PNG")
+    data = buffer.getvalue()
+    return Picture(rgba, hashlib.sha256(data).hexdigest(), data, ".png", notes)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise InputError(f"{path} is a folder; give the picture in it")
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(f"{path} is not a regular file")
+        if status.st_size == 0:
+            raise InputError(f"{path} is empty (0 bytes)")
+        if status.st_size > MAX_BYTES:
+            raise InputError(f"{path} has {status.st_size >> 20} MB; pictures of up to {MAX_BYTES >> 20} MB are read")
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"there is no picture {path}{_neighbour(path)}") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _neighbour(path: Path) -> str:
+    """The nearest file name in the folder, or the part of the path that is missing."""
+    if path.parent.is_dir():
+        return nearest(path.name, (entry.name for entry in islice(path.parent.iterdir(), 10_000)))
+    missing = next(parent for parent in reversed(path.parents) if not parent.is_dir())
+    return f"; there is no folder {missing}"
+
+
+def _decode(image: Image.Image, name: str) -> tuple[Image.Image, tuple[str, ...]]:
+    """Pixels in RGBA, turned upright as the EXIF orientation says, and notes."""
+    _check_size(image, name)
+    try:
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1:
+            image.seek(0)
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        rgba = _to_rgba(upright)
+    except Exception as error:  # as above; truncated and damaged files end up here
+        raise InputError(f"{name}: the picture is damaged or cut short ({error}); save or download it again") from error
+    notes = []
+    if frames > 1:
+        notes.append(f"{name} holds {frames} pictures; the first one is used")
+    if image.mode == "CMYK":
+        notes.append(f"{name} is in CMYK; its colours are approximate, save it as RGB for exact ones")
+    return rgba, tuple(notes)
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    width, height = image.size
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise InputError(f"{name}: the picture is {width} x {height} pixels; at most {_limit()}")
+    if min(width, height) < MIN_SIDE:
+        raise InputError(f"{name}: the picture is {width} x {height} pixels; at least {MIN_SIDE} a side are needed")
+
+
+def _limit() -> str:
+    return f"{MAX_SIDE} pixels a side and {MAX_PIXELS // 1_000_000} megapixels are read"
+
+
+def _to_rgba(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return _from_deep_gray(image)
+    if image.mode in {"RGBA", "LA", "PA", "La", "RGBa", "P", "L", "1", "RGB"}:
+        return image.convert("RGBA")  # knows about transparent palette entries and colours
+    return image.convert("RGB").convert("RGBA")  # CMYK, YCbCr and others have no direct way
+
+
+def _from_deep_gray(image: Image.Image) -> Image.Image:
+    """16-bit (also held as 32-bit) and floating-point gray; Pillow's own conversion clips at 255."""
+    values = np.asarray(image).astype(np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("it holds values that are not finite")
+    white = 65535 if image.mode.startswith("I") else max(1.0, values.max())
+    gray = (values / white * 255).round().clip(0, 255).astype(np.uint8)
+    alpha = np.full_like(gray, 255)
+    if isinstance(transparent := image.info.get("transparency"), int):
+        alpha[values == transparent] = 0
+    return Image.fromarray(np.stack([gray, gray, gray, alpha], axis=-1))
