@@ -26,7 +26,7 @@ class Mixture:
         eye = torch.eye(self.means.shape[1], dtype=x.dtype)
         s = (1 - t) ** 2 * self.covs + t**2 * eye  # [K, D, D]
         delta = x[:, None] - (1 - t) * self.means  # [B, K, D]
-        solved = torch.linalg.solve(s, delta[..., None])[..., 0]  # S^-1 δ
+        solved = torch.einsum("kde,bke->bkd", torch.linalg.inv(s), delta)  # S^-1 δ
         log_r = self.weights.log() - 0.5 * (delta * solved).sum(-1) - 0.5 * torch.logdet(s)
         r = log_r.softmax(-1)[..., None]  # [B, K, 1]
         clean = self.means + (1 - t) * torch.einsum("kde,bke->bkd", self.covs, solved)

@@ -2,8 +2,8 @@
 
     x_src, x_tgt   states of the source and the target trajectory at level i
     d              x_tgt - x_src, all that Algorithm 1 has to carry
-    G              trajectory generator: x_src at any level from the clean x_0      `Static` Eq. 7, `Trajectory` Eq. 8
-    F              noise mapper: ε_src -> ε_tgt                                    `identity` Eq. 9, Eq. 5, Eq. 6
+    G              trajectory generator, x_src at any level from the clean x_0: `Static` Eq. 7, `Trajectory` Eq. 8
+    F              noise mapper, ε_src -> ε_tgt: `identity` Eq. 9, `flowedit_mapper` Eq. 5, `flowalign_mapper` Eq. 6
     f_t, g_t, λ    drift, diffusion coefficient and λ_diff of `flow.sde`
     n              start level (n_max)
 
@@ -17,7 +17,8 @@ Subtract x_src' = x_src + f_src Δt + g √|Δt| ε_src:
     d' = d + (f_tgt - f_src) Δt + g √|Δt| (F(ε_src) - ε_src)
 
 With the identity the last term is gone, and with it every division: equal conditions return x_0 bit for bit, and
-λ = 0 needs no limit (it is FlowEdit). In float32 the printed form is off by 1e-2 on a rough field.
+λ = 0 needs no limit (it is FlowEdit). The printed form amplifies its own rounding: on a rough field in float32 it does
+not find x_0 back.
 
 Where the printed paper is wrong:
     Alg. 1, last line   "+ f_tgt" lacks Δt; the level set must contain t_0 = 0.
