@@ -133,9 +133,16 @@ class Batch:
             role=tensor(objects.role, torch.int64),
         )
 
+    def cut(self, start: int, stop: int) -> Batch:
+        """Objects start ... stop - 1."""
+        return Batch(*(tensor[start:stop] for tensor in vars(self).values()))
+
     def only(self, roles: Tensor) -> Batch:
-        """The same objects with just the placements where `roles` [B, M] is true."""
-        return Batch(self.placement.where(roles, -1), self.main_rgb, self.skin_rgb, self.role)
+        """The same objects with just the pieces where `roles` [B, M] is true, moved to the front."""
+        order = (~roles | (self.placement < 0)).int().argsort(dim=1, stable=True)
+        placement = self.placement.where(roles, -1).gather(1, order)
+        pick = order[..., None].expand(-1, -1, 3)
+        return Batch(placement, self.main_rgb.gather(1, pick), self.skin_rgb.gather(1, pick), self.role.gather(1, order))
 
 
 def occupancy(bank: DeviceBank, batch: Batch) -> Tensor:
@@ -171,23 +178,33 @@ class Points:
     valid: Tensor  # [B, N] bool
 
 
-def surface_points(bank: DeviceBank, batch: Batch, surface: Tensor, per_placement: int, start: int = 0) -> Points:
-    """Points `start ... start + per_placement` of each placement's shape that lie in shell voxels `surface`."""
+def surface_points(bank: DeviceBank, batch: Batch, surface: Tensor, columns: int) -> Points:
+    """Points of each object's shapes that lie in shell voxels `surface`, `columns` for each of its M columns.
+
+    Columns without a piece of their own serve the object's pieces again, with further samples: every object gets
+    M * columns points, a single part all of them.
+    """
     b, m = batch.placement.shape
-    placement = batch.placement.clamp_min(0)
+    used = (batch.placement >= 0).sum(1, keepdim=True).clamp_min(1)  # pieces come first, padding last
+    column = torch.arange(m, device=used.device)[None]
+    piece, lap = column % used, column // used
+    pick = piece[..., None].expand(-1, -1, 3)
+    main_rgb, skin_rgb = batch.main_rgb.gather(1, pick), batch.skin_rgb.gather(1, pick)
+    role, real = batch.role.gather(1, piece), batch.placement.gather(1, piece)
+    placement = real.clamp_min(0)
     shape = bank.shape_index[placement]
     first, count = bank.offsets[shape], bank.offsets[shape + 1] - bank.offsets[shape]
-    step = torch.arange(start, start + per_placement, device=placement.device)
+    step = lap[..., None] * columns + torch.arange(columns, device=used.device)
     index = first[..., None] + step % count[..., None].clamp_min(1)  # [B, M, K]
     transform = bank.transform[placement]
     position = torch.einsum("bmij,bmkj->bmki", transform[..., :3], bank.points[index]) + transform[..., None, :, 3]
     normal = F.normalize(torch.einsum("bmij,bmkj->bmki", transform[..., :3], bank.normals[index]), dim=-1)
     material = bank.material[index]
     color = bank.fixed_rgb[material]
-    color = torch.where((material == 0)[..., None], batch.main_rgb[:, :, None], color)
-    color = torch.where((material == 1)[..., None], batch.skin_rgb[:, :, None], color)
+    color = torch.where((material == 0)[..., None], main_rgb[:, :, None], color)
+    color = torch.where((material == 1)[..., None], skin_rgb[:, :, None], color)
     voxel = position.floor().long()
-    inside = ((voxel >= 0) & (voxel < R)).all(-1) & (batch.placement >= 0)[..., None]
+    inside = ((voxel >= 0) & (voxel < R)).all(-1) & (real >= 0)[..., None]
     voxel = voxel.clamp(0, R - 1)
     rows = torch.arange(b, device=placement.device)[:, None, None]
     seen = (surface[rows, voxel[..., 0], voxel[..., 1]] >> voxel[..., 2]) & 1 == 1
@@ -195,7 +212,7 @@ def surface_points(bank: DeviceBank, batch: Batch, surface: Tensor, per_placemen
         position.reshape(b, -1, 3),
         normal.reshape(b, -1, 3),
         color.reshape(b, -1, 3),
-        batch.role[..., None].expand(b, m, per_placement).reshape(b, -1),
+        role[..., None].expand(b, m, columns).reshape(b, -1),
         (inside & seen).reshape(b, -1),
     )
 
@@ -248,6 +265,23 @@ def default_light(views: Views) -> Tensor:
     return l[0] * views.right + l[1] * views.up + l[2] * views.back
 
 
+def _without_pinholes(buffer: Tensor, gap: float = 1.5, rounds: int = 3) -> Tensor:
+    """Pixels that most neighbours lie clearly in front of take over the nearest of those: gaps between points close."""
+    b, h, w = buffer.shape
+    step = int(gap * 4096) << 32
+    for _ in range(rounds):
+        padded = F.pad(buffer, (1, 1, 1, 1), value=torch.iinfo(torch.int64).max)
+        closer = torch.zeros_like(buffer, dtype=torch.int8)
+        nearest = buffer
+        for dy in range(3):
+            for dx in range(3):
+                other = padded[:, dy : dy + h, dx : dx + w]
+                closer += (other < buffer - step).to(torch.int8)
+                nearest = torch.minimum(nearest, other)
+        buffer = torch.where(closer >= 5, nearest, buffer)
+    return buffer
+
+
 def render(
     points: Points,
     views: Views,
@@ -278,7 +312,7 @@ def render(
             ok = (x >= 0) & (x < side) & (y >= 0) & (y < side)
             pixel = torch.where(ok, (item * side + y) * side + x, b * side * side)
             buffer.scatter_reduce_(0, pixel, key, "amin")
-    buffer = buffer[:-1].view(b, side * side)
+    buffer = _without_pinholes(buffer[:-1].view(b, side, side)).view(b, side * side)
     hit = buffer != empty
     winner = torch.where(hit, buffer & 0xFFFFFFFF, 0)
     pick = winner[..., None].expand(-1, -1, 3)

@@ -111,6 +111,8 @@ class Log:
 
     def __init__(self, path: Path | None, every: float = 10.0):
         self.path, self.every = path, every
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
         self.begin = self.last = time.time()
         self.sums: dict[str, Tensor] = {}
         self.count = 0

@@ -51,11 +51,11 @@ def pictures(
     in_frame: Tensor,  # [B] bool, use the frame camera instead of cropping
     generator: torch.Generator,
     views: int = 2,
-    per_placement: int = 5000,
+    columns: int = 4096,
 ) -> Tensor:
     """uint8 [B, views, 4, 112, 112] with random cameras, lights and crops."""
     device = surface.device
-    points = surface_points(bank, batch, surface, per_placement)
+    points = surface_points(bank, batch, surface, columns)
     out = []
     for _ in range(views):
         yaw, pitch = random_views(len(in_frame), generator, device)

@@ -59,7 +59,7 @@ def make_scenes(bank: DeviceBank, objects, vocabulary: Vocabulary, device: torch
     for start in range(0, len(objects.caption), chunk):
         rows = np.arange(start, min(start + chunk, len(objects.caption)))
         batch = Batch.of(objects, rows, device)
-        points = surface_points(bank, batch, shell(occupancy(bank, batch)), 5000)
+        points = surface_points(bank, batch, shell(occupancy(bank, batch)), 4096)
         n = len(rows)
         points = roughened(points, torch.rand(n, device=device))
         yaw = (torch.rand(n, device=device) * 2 - 1) * torch.pi

@@ -98,7 +98,7 @@ def main() -> None:
         if step % max(args.pool // args.batch, 1) == 0:
             objects = stream.next()
             batch = Batch.of(objects, slice(None), device)
-            words = torch.cat([shell(occupancy(bank, Batch(*(t[i : i + 2048] for t in vars(batch).values())))) for i in range(0, args.pool, 2048)])
+            words = torch.cat([shell(occupancy(bank, batch.cut(i, i + 2048))) for i in range(0, len(objects), 2048)])
             begin += 0 if step else time.time() - begin
         pick = torch.randint(0, len(words), (args.batch,), device=device)
         target = to_bool(words[pick])[:, None].float()

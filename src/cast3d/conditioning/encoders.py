@@ -1,0 +1,116 @@
+"""Condition encoders of the small backbone: pictures and words to tokens that the flows attend to."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+FRAMES = ("filled", "in_place")
+
+
+class EncoderBlock(nn.Module):
+    """Pre-norm transformer block with an optional mask over padded tokens."""
+
+    def __init__(self, channels: int, num_heads: int, mlp_ratio: float = 4):
+        super().__init__()
+        self.num_heads = num_heads
+        self.norm1 = nn.LayerNorm(channels)
+        self.to_qkv = nn.Linear(channels, 3 * channels)
+        self.to_out = nn.Linear(channels, channels)
+        self.norm2 = nn.LayerNorm(channels)
+        hidden = int(channels * mlp_ratio)
+        self.mlp = nn.Sequential(nn.Linear(channels, hidden), nn.GELU(approximate="tanh"), nn.Linear(hidden, channels))
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        b, n, c = x.shape
+        q, k, v = self.to_qkv(self.norm1(x)).view(b, n, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
+        h = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        x = x + self.to_out(h.transpose(1, 2).reshape(b, n, c))
+        return x + self.mlp(self.norm2(x))
+
+
+class PictureEncoder(nn.Module):
+    """Premultiplied RGB on black plus alpha [B, 4, S, S] in [0, 1] -> tokens [B, 1 + (S/8)^2, out_channels].
+
+    The first token says which frame the picture's object is wanted in: "filled" (it fills the grid) or "in_place" (at
+    its true place and scale in the frame of the base it belongs to); without it a cropped picture cannot tell.
+    """
+
+    def __init__(
+        self,
+        image_size: int = 112,
+        model_channels: int = 256,
+        out_channels: int = 256,
+        num_blocks: int = 6,
+        num_heads: int = 4,
+    ):
+        super().__init__()
+        self.config = dict(
+            image_size=image_size,
+            model_channels=model_channels,
+            out_channels=out_channels,
+            num_blocks=num_blocks,
+            num_heads=num_heads,
+        )
+        c = model_channels
+        self.stem = nn.Sequential(
+            nn.Conv2d(4, c // 4, 4, stride=2, padding=1),
+            nn.GELU(approximate="tanh"),
+            nn.GroupNorm(8, c // 4),
+            nn.Conv2d(c // 4, c // 2, 4, stride=2, padding=1),
+            nn.GELU(approximate="tanh"),
+            nn.GroupNorm(8, c // 2),
+            nn.Conv2d(c // 2, c, 4, stride=2, padding=1),
+        )
+        self.position = nn.Parameter(torch.randn(1, (image_size // 8) ** 2, c) * 0.02)
+        self.frame = nn.Embedding(len(FRAMES), c)
+        self.blocks = nn.ModuleList(EncoderBlock(c, num_heads) for _ in range(num_blocks))
+        self.norm = nn.LayerNorm(c)
+        self.out_layer = nn.Linear(c, out_channels)
+
+    def forward(self, image: Tensor, frame: Tensor) -> Tensor:
+        """`image` [B, 4, S, S]; `frame` [B] int64, index into `FRAMES`."""
+        h = self.stem(image.to(self.position.dtype)).flatten(2).transpose(1, 2) + self.position
+        h = torch.cat([self.frame(frame)[:, None], h], dim=1)
+        for block in self.blocks:
+            h = block(h)
+        return self.out_layer(self.norm(h)).float()
+
+
+class WordEncoder(nn.Module):
+    """Word indices [B, L] (0 = padding) -> tokens [B, L, out_channels]; position 0 is always the start word.
+
+    Padded positions give zero tokens that attention may still see, as the released text encoder's padding does.
+    """
+
+    def __init__(
+        self,
+        num_words: int,
+        max_words: int = 32,
+        model_channels: int = 256,
+        out_channels: int = 256,
+        num_blocks: int = 3,
+        num_heads: int = 4,
+    ):
+        super().__init__()
+        self.config = dict(
+            num_words=num_words,
+            max_words=max_words,
+            model_channels=model_channels,
+            out_channels=out_channels,
+            num_blocks=num_blocks,
+            num_heads=num_heads,
+        )
+        self.words = nn.Embedding(num_words, model_channels, padding_idx=0)
+        self.position = nn.Parameter(torch.randn(1, max_words, model_channels) * 0.02)
+        self.blocks = nn.ModuleList(EncoderBlock(model_channels, num_heads) for _ in range(num_blocks))
+        self.norm = nn.LayerNorm(model_channels)
+        self.out_layer = nn.Linear(model_channels, out_channels)
+
+    def forward(self, words: Tensor) -> Tensor:
+        present = words != 0
+        h = self.words(words) + self.position[:, : words.shape[1]]
+        for block in self.blocks:
+            h = block(h, present[:, None, None, :])
+        return (self.out_layer(self.norm(h)) * present[..., None]).float()

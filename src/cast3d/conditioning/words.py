@@ -1,0 +1,85 @@
+"""The small backbone's word list: sentences to word indices, and what to do with words it has never seen."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+PAD, START, FIRST = 0, 1, 2
+
+# Plain words that people use and the training captions do not; each maps to one that they do.
+SYNONYMS = {
+    "guy": "man",
+    "lady": "woman",
+    "child": "kid",
+    "hero": "figure",
+    "human": "person",
+    "people": "person",
+    "rucksack": "backpack",
+    "knapsack": "backpack",
+    "tee": "shirt",
+    "puppy": "dog",
+    "pony": "horse",
+    "trousers": "pants",
+    "cloak": "cape",
+    "grasping": "holding",
+    "gripping": "holding",
+    "sporting": "wearing",
+    "having": "with",
+}
+
+
+def split(text: str) -> list[str]:
+    """Lower-case words of a sentence; possessive endings are dropped ("witch's hat" -> witch, hat)."""
+    return re.findall(r"[a-z0-9]+", re.sub(r"['\u2019]s?\b", "", text.lower()))
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Word indices of one sentence, and the words that had to be replaced or dropped."""
+
+    indices: list[int]  # [length], START first, PAD after the last word
+    replaced: dict[str, str]  # given word -> known word used instead
+    unknown: dict[str, str | None]  # dropped word -> nearest known word, if any
+
+
+class Vocabulary:
+    """Known words in a fixed order: index 0 pads, 1 starts every sentence, words follow."""
+
+    def __init__(self, words: Iterable[str], synonyms: dict[str, str] | None = None):
+        self.words = list(words)
+        self.index = {word: i + FIRST for i, word in enumerate(self.words)}
+        self.synonyms = SYNONYMS if synonyms is None else synonyms
+
+    def __len__(self) -> int:
+        return len(self.words) + FIRST
+
+    def known(self, word: str) -> str | None:
+        """The known form of a word: itself, its singular or plural, a synonym; None where no plain rule helps."""
+        candidates = [word, self.synonyms.get(word, "")]
+        if word.endswith("ies"):
+            candidates.append(word[:-3] + "y")
+        if word.endswith("es"):
+            candidates.append(word[:-2])
+        if word.endswith("s"):
+            candidates.append(word[:-1])
+        candidates += [word + "s", self.synonyms.get(word.removesuffix("s"), "")]
+        if word.endswith("gray") or word == "grey":
+            candidates += [word.replace("gray", "grey"), word.replace("grey", "gray")]
+        return next((c for c in candidates if c in self.index), None)
+
+    def encode(self, text: str, length: int = 32) -> Encoded:
+        """Indices of `text`, cut or padded to `length`; words without a known form are dropped and reported."""
+        indices, replaced, unknown = [START], {}, {}
+        for word in split(text):
+            form = self.known(word)
+            if form is None:
+                unknown[word] = next(iter(difflib.get_close_matches(word, self.words, n=1, cutoff=0.7)), None)
+                continue
+            if form != word:
+                replaced[word] = form
+            indices.append(self.index[form])
+        indices = indices[:length]
+        return Encoded(indices + [PAD] * (length - len(indices)), replaced, unknown)

@@ -1,0 +1,173 @@
+"""Step 4: the structured-latent flow for pictures and words, on the condition encoders of step 2 (frozen).
+
+    python -m training.bricks.train_slat_flow --data data/bricks --out checkpoints --seconds 540
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cast3d.conditioning.words import Vocabulary
+from cast3d.models import SLatFlowModel, SparseTensor
+
+from .appearance import features, voxel_points
+from .assemble import Batch, DeviceBank, surface_points
+from .bank import Bank
+from .common import Average, Log, Optimiser, Parallel, load_half, save_half, schedule
+from .condition_pool import Conditions, build
+from .objects import SLOTS
+from .pool import Stream
+from .train_appearance import POINTS
+from .train_appearance import networks as appearance_networks
+from .train_structure_flow import CONTEXT, draw_times, empty_words
+from .train_structure_flow import networks as structure_networks
+
+MIX = {"figure": 0.45, "bare": 0.10, "filled": 0.12, "in_place": 0.25, "rider": 0.03, "creature": 0.03, "animal": 0.02}
+
+
+def flow_network(channels: int = 192, blocks: int = 5) -> SLatFlowModel:
+    return SLatFlowModel(
+        resolution=64,
+        in_channels=8,
+        out_channels=8,
+        model_channels=channels,
+        cond_channels=CONTEXT,
+        num_blocks=blocks,
+        num_heads=4,
+        mlp_ratio=4,
+        patch_size=2,
+        num_io_res_blocks=1,
+        io_block_channels=[48],
+        pe_mode="ape",
+        qk_rms_norm=True,
+        use_fp16=False,
+    )
+
+
+@dataclass
+class Pool:
+    """Conditions of N objects, and their voxels and latents one object after the other."""
+
+    conditions: Conditions
+    coords: Tensor  # [V, 3] int16
+    latent: Tensor  # [V, 8] float16
+    start: Tensor  # [N]
+    count: Tensor  # [N]
+
+    def batch(self, rows: Tensor) -> SparseTensor:
+        """The normalised latents of some objects, batch item by batch item."""
+        count = self.count[rows]
+        item = torch.repeat_interleave(torch.arange(len(rows), device=rows.device), count)
+        within = torch.arange(len(item), device=rows.device) - (count.cumsum(0) - count)[item]
+        index = self.start[rows][item] + within
+        coords = torch.cat([item[:, None], self.coords[index].long()], 1).int()
+        return SparseTensor(self.latent[index].float(), coords, len(rows))
+
+
+def make_pool(bank, objects, encoder, vocabulary, device, generator) -> Pool:
+    def encode(batch: Batch, surface: Tensor) -> tuple[Tensor, Tensor]:
+        v = voxel_points(surface, surface_points(bank, batch, surface, POINTS))
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            mean, _ = encoder(SparseTensor(features(v), v.coords, len(surface)))
+        return v.coords, mean.half()
+
+    conditions, targets = build(bank, objects, vocabulary, len(SLOTS), device, generator, encode, views=1, chunk=64)
+    coords = [c for c, _ in targets]
+    counts = torch.cat([torch.bincount(c[:, 0].long(), minlength=min(64, len(objects) - 64 * i)) for i, c in enumerate(coords)])
+    return Pool(
+        conditions,
+        torch.cat([c[:, 1:] for c in coords]).short(),
+        torch.cat([z for _, z in targets]),
+        counts.cumsum(0) - counts,
+        counts,
+    )
+
+
+def slat_loss(flow: nn.Module, x0: SparseTensor, tokens: Tensor) -> Tensor:
+    t = draw_times(x0.batch_size, tokens.device)
+    w = x0.spread(t[:, None])
+    noise = torch.randn_like(x0.feats)
+    velocity = flow(x0.replace((1 - w) * x0.feats + w * noise), 1000 * t, tokens)
+    return F.mse_loss(velocity.feats, noise - x0.feats)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("data/bricks"))
+    parser.add_argument("--out", type=Path, default=Path("checkpoints"))
+    parser.add_argument("--seconds", type=float, default=540)
+    parser.add_argument("--batch", type=int, default=48)
+    parser.add_argument("--picture-share", type=float, default=0.6)
+    parser.add_argument("--pool", type=int, default=4096)
+    parser.add_argument("--epochs", type=float, default=4)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--drop", type=float, default=0.1)
+    parser.add_argument("--save-every", type=float, default=150)
+    parser.add_argument("--resume", action="store_true")
+    args = parser.parse_args()
+
+    device = Parallel().device()
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    vocabulary = Vocabulary(json.loads((args.data / "words.json").read_text()))
+    bank = DeviceBank.upload(Bank.load(args.data / "bank.npz"), device)
+    frozen = {k: n.to(device).requires_grad_(False) for k, n in structure_networks(len(vocabulary)).items() if k != "flow"}
+    appearance = {k: n.to(device).requires_grad_(False) for k, n in appearance_networks().items()}
+    if not load_half(frozen, args.out / "structure_flow") or not load_half(appearance, args.out / "appearance"):
+        raise SystemExit(f"{args.out} lacks structure_flow or appearance weights: run steps 2 and 3 first")
+    nets = {"slat_flow": flow_network().to(device)}
+    if args.resume:
+        load_half(nets, args.out / "slat_flow")
+    average, optimiser = Average(nets, 0.999), Optimiser(list(nets.values()), args.lr)
+    generator = torch.Generator(device).manual_seed(5)
+    stream = Stream(args.data, args.pool, seed=501, workers=args.workers, mix=MIX)
+    log = Log(args.out / "slat_flow.jsonl")
+
+    pool = make_pool(bank, stream.next(), appearance["encoder"], vocabulary, device, generator)
+    log.write(pool=len(pool.start), voxels=len(pool.coords))
+    begin, step, left, saved = time.time(), 0, args.epochs * args.pool, time.time()
+    n_picture = int(args.batch * args.picture_share)
+    while (progress := (time.time() - begin) / args.seconds) < 1:
+        if left <= 0:
+            pool = make_pool(bank, stream.next(), appearance["encoder"], vocabulary, device, generator)
+            left = args.epochs * args.pool
+        c = pool.conditions
+        rows = torch.randint(0, len(pool.start), (n_picture,), device=device)
+        named = c.text_ok.nonzero()[:, 0]
+        text = named[torch.randint(0, len(named), (args.batch - n_picture,), device=device)]
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            with torch.no_grad():
+                seen = frozen["picture"](c.image[rows, 0].float() / 255, c.frame[rows])
+                seen = seen * (torch.rand(len(rows), 1, 1, device=device) >= args.drop)
+                dropped = torch.rand(len(text), 1, device=device) < args.drop
+                told = frozen["words"](torch.where(dropped, empty_words(1, device), c.words[text]))
+            out = {
+                "picture": slat_loss(nets["slat_flow"], pool.batch(rows), seen),
+                "words": slat_loss(nets["slat_flow"], pool.batch(text), told),
+            }
+        (args.picture_share * out["picture"] + (1 - args.picture_share) * out["words"]).backward()
+        optimiser.step(schedule(progress))
+        average.update()
+        log.add(**out)
+        left -= args.batch
+        step += 1
+        if log.due():
+            log.write(step=step, samples=step * args.batch, progress=round(progress, 3))
+        if time.time() - saved > args.save_every:
+            save_half(average.average, args.out / "slat_flow")
+            saved = time.time()
+    save_half(average.average, args.out / "slat_flow")
+    log.write(step=step, samples=step * args.batch, progress=1.0)
+    stream.close()
+
+
+if __name__ == "__main__":
+    main()
