@@ -7,10 +7,11 @@ LDraw frame of that slot's base. The bank turns every (shape, site) into a place
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from training.bricks import placement
+from training.bricks import anatomy, placement
+from training.bricks.anatomy import Anatomy
 from training.bricks.catalog import Catalog, Part
 from training.bricks.ldraw import INHERIT, Library, Triangles
 from training.bricks.placement import IDENTITY, Pose, Transform, compose, transform
@@ -45,6 +46,11 @@ _DRAGON_PIECES = (  # arms and head of the dragon body
     ("6128.dat", transform(translation=(20, 14, -77))),
     ("6027.dat", transform([[1, 0, 0], [0, 0.924, -0.383], [0, 0.383, 0.924]], (0, -57.5, -61))),
 )
+PAIR = "pair"  # variant of wings that are two copies of one part
+_PAIRED_WINGS = ("11100", "15082", "5984", "67928")  # single wings on a pin, either side
+_ANIMAL_HATS, _ANIMAL_PACKS = ("hat", "cap", "crown"), ("backpack", "tank")
+_ANIMAL_SHARE = {"hat": 9, "cap": 9, "crown": 4, "backpack": 4, "tank": 4}  # one in so many for each animal
+_NO_ANIMAL_HAT = frozenset(("hair", "ponytail", "bun", "ears", "cowl", "hood", "wrap", "headphones"))
 _RIDER_SHARE = {"headwear": 4, "neckwear": 4, "hand": 7}  # one in so many parts is also placed on riders
 
 
@@ -102,6 +108,7 @@ def wanted_pose(part: Part) -> Pose:
 
 def shapes(catalog: Catalog, library: Library) -> Iterator[Shape]:
     """Everything the bank holds for this catalogue."""
+    wearers = tuple(anatomy.wearers(catalog, library))
     for part in catalog:
         if part.family == "torso":
             yield from _torsos(part, library, catalog)
@@ -110,9 +117,10 @@ def shapes(catalog: Catalog, library: Library) -> Iterator[Shape]:
         elif part.family == "animal" or (part.family == "ride" and part.kind == "horse"):
             yield _creature(part)
         elif part.family == "mount":
-            yield from _mounts(part, catalog)
+            yield from _mounts(part, catalog, wearers)
         else:
-            yield _plain(part, catalog)
+            shape = _plain(part, catalog)
+            yield replace(shape, sites=(*shape.sites, *_on_animals(part, wearers)))
 
 
 def rideable(part: Part) -> bool:
@@ -203,9 +211,30 @@ def _creature(part: Part, more: tuple[Piece, ...] = ()) -> Shape:
     return Shape(part, pieces, (_alone("free"), Site(part.id, "base", "", IDENTITY)))
 
 
-def _mounts(part: Part, catalog: Catalog) -> Iterator[Shape]:
-    """Saddles, armour, wings: alone, and together on the creature named in the catalogue."""
+def _on_animals(part: Part, wearers: Sequence[tuple[Part, Anatomy]]) -> Iterator[Site]:
+    """Hats on heads and packs on backs: each animal gets a fixed share of them."""
+    for animal, body in wearers:
+        if stable_hash(f"{animal.id} wears {part.id}") % _ANIMAL_SHARE.get(part.kind, 1) != 0:
+            continue
+        if part.kind in _ANIMAL_HATS and not _NO_ANIMAL_HAT & set(part.phrase.split()):
+            yield Site(animal.id, "hat", "", body.hat())
+        elif part.kind in _ANIMAL_PACKS and body.back is not None and animal.kind != "bird":
+            yield Site(animal.id, "pack", "", body.pack())
+
+
+def _animal_wings(part: Part, wearers: Sequence[tuple[Part, Anatomy]]) -> Iterator[Shape]:
+    """Pairs of wings on the backs of animals: one shape per animal, the two wings spread."""
+    for animal, body in wearers:
+        has_back = body.back is not None and animal.kind != "bird"
+        if part.id in _PAIRED_WINGS and has_back and stable_hash(f"{animal.id} wears {part.id}") % 2 == 0:
+            pieces = tuple(Piece(part.file, side) for side in body.wings())
+            yield Shape(part, pieces, (Site(animal.id, "wings", PAIR, IDENTITY),), f"{PAIR} {animal.id}")
+
+
+def _mounts(part: Part, catalog: Catalog, wearers: Sequence[tuple[Part, Anatomy]]) -> Iterator[Shape]:
+    """Saddles, armour, wings: alone, together on the creature named in the catalogue, wings also on animals."""
     single = Shape(part, (Piece(part.file, IDENTITY),), (_alone("free"),))
+    yield from _animal_wings(part, wearers)
     if not part.placements or part.attach_to not in catalog:
         yield single
         return
@@ -215,4 +244,4 @@ def _mounts(part: Part, catalog: Catalog) -> Iterator[Shape]:
         return
     yield single
     pieces = tuple(Piece(part.file, copy) for copy in part.placements)
-    yield Shape(part, pieces, (Site(part.attach_to, slot, "", IDENTITY),), "pair")
+    yield Shape(part, pieces, (Site(part.attach_to, slot, PAIR, IDENTITY),), PAIR)

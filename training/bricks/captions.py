@@ -76,6 +76,7 @@ def vocabulary(catalog: Catalog) -> list[str]:
     """Every word a caption can hold, sorted."""
     texts: list[str] = [_FUNCTION_WORDS, *FIGURES, *_TOPS, *_BOTTOMS, *catalog.colors.words.values()]
     texts += [name for part in catalog for name in part.names]
+    texts += ["wings"]  # pairs of one wing
     return sorted({word for text in texts for word in words(text)})
 
 
@@ -184,7 +185,8 @@ def _noun(name: str, color: str, article: bool) -> str:
     text = f"{color} {name}" if color else name
     if not article or _uncounted(name):
         return text
-    return f"{'an' if text[0] in 'aeio' or text.startswith(('ul', 'um', 'un', 'us')) else 'a'} {text}"
+    vowel = text[0] in "aeio" or text.startswith(("ul", "um", "un", "up"))  # "an umbrella" but "a utility belt"
+    return f"{'an' if vowel else 'a'} {text}"
 
 
 def _uncounted(name: str) -> bool:

@@ -34,6 +34,13 @@ class Option:
     variant: str
     colors: tuple[tuple[RGB, str], ...]  # sRGB and its word
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The part's names; two copies of one wing are wings."""
+        if self.variant != assembly.PAIR:
+            return self.part.names
+        return tuple(f"{name.removeprefix('single ')}s" for name in self.part.names)
+
 
 @dataclass
 class Draft:
@@ -77,9 +84,11 @@ class Options:
         self._new = {key: [o for o in options if self._is_new(o.part.id)] for key, options in self._slots.items()}
         self.alone = self._everywhere(FILLED)
         self.in_place = [o for o in self._everywhere(FIGURE) if o.slot != "torso" or o.variant in _DEFAULT_POSES]
+        bases = {key[0] for key in self._slots if key[1] == "base"}
         self.rides = sorted({key[0] for key in self._slots if key[1] == "rider torso"})
         self.dressable = sorted({key[0] for key in self._slots if key[1] in ("hat", "pack")})
-        self.mountable = sorted({key[0] for key in self._slots if key[1] in ("mount", "wings")})
+        self.mountable = sorted({key[0] for key in self._slots if key[1] == "mount"} | {assembly.DRAGON} & bases)
+        self.winged = sorted({key[0] for key in self._slots if key[1] == "wings"})
         self.standard_heads, self.special_heads = self._partition("head", "hat_ok")
         self.standard_legs, self.special_lowers = self._partition("lower", "feet_at_72")
         torsos = [o for o in self.slot(FIGURE, "torso") if o.variant in _DEFAULT_POSES]

@@ -95,12 +95,14 @@ def rider(options: Options, rng: Random) -> Draft | None:
 
 def creature(options: Options, rng: Random) -> Draft | None:
     """A dragon, eagle or horse with wings, saddle or armour."""
-    if not options.mountable:
+    groups = [ids for ids in (options.mountable, options.winged) if ids]
+    if not groups:
         return None
-    id = rng.choice(options.mountable)
+    id = rng.choice(rng.choice(groups))
     draft, base = _creature_base("creature", id, options, rng)
-    for option in options.slot(id, "wings") or [rng.choice(options.slot(id, "mount"))]:
-        _accessory(draft, option, rng, "with")
+    for slot, share in (("wings", 0.8), ("mount", 0.6)):
+        if options.slot(id, slot) and rng.random() < share:
+            _accessory(draft, rng.choice(options.slot(id, slot)), rng, "with")
     draft.caption = captions.describe(base, draft.things, rng)
     return draft
 
@@ -214,7 +216,7 @@ def _accessory(draft: Draft, option: Option, rng: Random, relation: str = "") ->
     if not relation:
         hair = option.part.kind == "hair" or option.part.kind in ("tail", "wings")
         relation = "with" if hair else _RELATIONS.get(option.slot, "wearing")
-    thing = Thing(option.part.names, word, relation)
+    thing = Thing(option.names, word, relation)
     draft.things.append(thing)
     draft.add(option, color, len(draft.things))
     return thing
