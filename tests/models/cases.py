@@ -1,6 +1,6 @@
 """Runs one reference case through our classes: every named tensor of ours beside the reference's.
 
-References were made by the original code with random weights; `in.*` are inputs, `out.*` outputs, `mid.*` the outputs of
+The original code made them with random weights; `in.*` are inputs, `out.*` outputs, `mid.*` outputs of
 submodules, `f32.*` the outputs of a half-precision case's weights run in float32.
 """
 

@@ -40,7 +40,11 @@ def test_every_reference_tensor_is_compared():
         named = {c.name for c in compare(case)}
         io = load_file(golden(f"trellis/{case}") / "io.safetensors")
         mesh = {"vertices", "faces", "vertex_attrs"}
-        extra = {"get_covariance", "scale_bias", "opacity_bias"}  # the first is derived, the others sit inside activations
+        extra = {
+            "get_covariance",
+            "scale_bias",
+            "opacity_bias",
+        }  # the first is derived, the others sit inside activations
         rest = {n for n in io if not n.startswith("in.") and n.split(".")[-1] not in mesh | extra}
         uncompared = {n for n in rest - named if not n.endswith(".coords")}
         assert not uncompared, (case, uncompared)

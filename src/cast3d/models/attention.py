@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..errors import InputError
 from .norms import HeadRMSNorm
 from .sparse.sequences import Sequences
 
@@ -40,10 +41,17 @@ def attend_across(
     return sequences.gather([attend(q[b.rows], k[b.members], v[b.members]) for b in sequences.buckets])
 
 
+def require_divisible(channels: int, heads: int) -> int:
+    """The number of heads, if the channels divide among them."""
+    if heads < 1 or channels % heads:
+        raise InputError(f"{channels} channels do not divide among {heads} heads; choose num_heads that divides them")
+    return heads
+
+
 class SelfAttention(nn.Module):
     def __init__(self, channels: int, heads: int, qk_rms_norm: bool = False):
         super().__init__()
-        self.heads = heads
+        self.heads = require_divisible(channels, heads)
         self.to_qkv = nn.Linear(channels, 3 * channels)
         self.q_rms_norm = HeadRMSNorm(heads, channels // heads) if qk_rms_norm else nn.Identity()
         self.k_rms_norm = HeadRMSNorm(heads, channels // heads) if qk_rms_norm else nn.Identity()
@@ -63,7 +71,7 @@ class SelfAttention(nn.Module):
 class CrossAttention(nn.Module):
     def __init__(self, channels: int, context_channels: int, heads: int, qk_rms_norm: bool = False):
         super().__init__()
-        self.heads = heads
+        self.heads = require_divisible(channels, heads)
         self.to_q = nn.Linear(channels, channels)
         self.to_kv = nn.Linear(context_channels, 2 * channels)
         self.q_rms_norm = HeadRMSNorm(heads, channels // heads) if qk_rms_norm else nn.Identity()
