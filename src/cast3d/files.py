@@ -83,9 +83,10 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Deletes what killed processes left unfinished in `folder` (not in its subfolders)."""
-    for path in folder.glob(f"{TEMPORARY}*"):
-        _delete(path)
+    """Deletes what killed processes left unfinished in `folder` and the folders in it."""
+    for parent in [folder, *(entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink())]:
+        for path in parent.glob(f"{TEMPORARY}*"):
+            _delete(path)
 
 
 def _delete(path: Path) -> None:
