@@ -99,7 +99,9 @@ class StageStore:
                 data = (folder / TENSORS).read_bytes()
                 head = json.loads((folder / HEAD).read_text(encoding="utf-8"))
                 if fingerprint is None or head["fingerprint"] == fingerprint:
-                    return StageData(name, load(data), head["meta"], head["fingerprint"], digest(data))
+                    return StageData(
+                        name, dict(sorted(load(data).items())), head["meta"], head["fingerprint"], digest(data)
+                    )
             except (OSError, ValueError, KeyError, TypeError, SafetensorError):
                 continue
         return None
