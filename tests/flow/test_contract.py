@@ -68,6 +68,10 @@ def test_networks_see_float32_and_may_answer_in_half() -> None:
     states = flow.sample(flow.guided(network, network, 3.0), X0.to(torch.bfloat16), T)
     assert seen == {torch.float32} and states.dtype == torch.bfloat16
 
+    answers = [v(X0, 0.5).to(torch.bfloat16) for v in (source, target)]
+    guided = flow.guided(lambda x, t: answers[0], lambda x, t: answers[1], 3.0)(X0, 0.5)
+    assert torch.equal(guided, flow.combine(answers[0].float(), answers[1].float(), 3.0))  # combined in float32
+
 
 def test_a_wrapped_velocity_answers_in_the_dtype_of_its_state() -> None:
     x = X0.half()
