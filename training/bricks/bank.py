@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,9 +22,12 @@ from training.bricks.catalog import Catalog
 from training.bricks.ldraw import INHERIT, Library, Triangles
 from training.bricks.placement import Transform
 
-SAMPLES = 16384  # kept per shape
-_DRAWS = 40960  # drawn per shape before those inside are dropped
+SAMPLES = (12288, 24576)  # least and most kept per shape
+_FILLED_DENSITY, _PLACED_DENSITY = 3, 12  # samples per surface voxel, filling the grid and in the other frames
+_DRAWS = 65536  # drawn per shape before those inside are dropped
+_INWARD = 0.005  # LDU: surfaces that lie on voxel faces (soles, mirror pairs) belong to the voxels inside them
 _INSIDE = 0.95  # least share of the surface that must lie in the frame
+_HEAVY = ("points", "normals", "material", "grid")
 MAIN, SKIN, FIXED = 0, 1, 2  # materials; FIXED + k is row k of `fixed_rgb`
 
 
@@ -58,9 +61,11 @@ class Bank:
         np.savez(path, **{f.name: getattr(self, f.name) for f in fields(self)})
 
     @staticmethod
-    def load(path: str | Path) -> Bank:
+    def load(path: str | Path, index_only: bool = False) -> Bank:
+        """Reads a saved bank; `index_only` leaves samples and grids out: what sampling objects needs, at once."""
         with np.load(path, allow_pickle=False) as arrays:
-            return Bank(**{f.name: arrays[f.name] for f in fields(Bank)})
+            wanted = {f.name: f.name not in _HEAVY or not index_only for f in fields(Bank)}
+            return Bank(**{name: arrays[name] if full else np.zeros(0) for name, full in wanted.items()})
 
 
 @dataclass(frozen=True)
@@ -115,9 +120,7 @@ def _creature_frames(plan: list[Shape], library: Library) -> dict[str, Transform
 
 
 def _build_shape(library: Library, shape: Shape, frames: Mapping[str, Transform]) -> _Built:
-    soup = shape.triangles(library)
-    corners = soup.vertices.reshape(-1, 3)
-    own = placement.filled(corners.min(axis=0), corners.max(axis=0))
+    soup, own = _shrunk(shape.triangles(library))
     transforms = [_site_transform(site, own, frames) for site in shape.sites]
     scale = max(np.linalg.norm(t[:, :3], axis=0).max() for t in transforms)
     scale = max(scale, np.linalg.norm(own[:, 0]))
@@ -125,10 +128,25 @@ def _build_shape(library: Library, shape: Shape, frames: Mapping[str, Transform]
     cloud = _sample(soup, np.random.default_rng(assembly.stable_hash(shape.key)))
     shares = [_inside_share(placement.apply(t, cloud[0])) for t in transforms]
     kept = [i for i, site in enumerate(shape.sites) if site.frame == FILLED or shares[i] >= _INSIDE]
-    packed = [grids.pack(grids.occupancy(placement.apply(transforms[i], lattice))) for i in kept]
+    occupied = [grids.occupancy(placement.apply(transforms[i], lattice)) for i in kept]
     alone = grids.occupancy(placement.apply(own, lattice))
-    points, normals, color = _visible(cloud, own, alone)
+    reached = grids.outside(alone)
+    surface = grids.shell(alone, reached)
+    wanted = _FILLED_DENSITY * surface.sum()
+    placed = next((k for k, i in enumerate(kept) if shape.sites[i].frame != FILLED), None)  # sizes there differ little
+    if placed is not None:
+        wanted = max(wanted, _PLACED_DENSITY * grids.shell(occupied[placed]).sum())
+    points, normals, color = _visible(cloud, own, surface | reached, int(np.clip(wanted, *SAMPLES)))
+    packed = [grids.pack(grid) for grid in occupied]
     return _Built(points, normals, color, [transforms[i] for i in kept], packed, [shares[i] for i in kept], kept)
+
+
+def _shrunk(soup: Triangles) -> tuple[Triangles, Transform]:
+    """The soup moved a hair towards the middle of its box, and the filled frame of that box."""
+    corners = soup.vertices.reshape(-1, 3)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    inward = np.float32(_INWARD) * np.sign((low + high) / 2 - soup.vertices)
+    return replace(soup, vertices=soup.vertices + inward), placement.filled(low, high)
 
 
 def _site_transform(site: assembly.Site, own: Transform, frames: Mapping[str, Transform]) -> Transform:
@@ -158,13 +176,12 @@ def _sample(soup: Triangles, rng: np.random.Generator) -> _Cloud:
     return points, normals, soup.color[index]
 
 
-def _visible(cloud: _Cloud, own: Transform, alone: NDArray[np.bool_]) -> _Cloud:
-    """Drops samples more than one voxel from the outside (inner walls), then keeps an even subset."""
-    reachable = grids.shell(alone) | grids.outside(alone)
+def _visible(cloud: _Cloud, own: Transform, reachable: NDArray[np.bool_], count: int) -> _Cloud:
+    """Drops samples more than one voxel from the outside (inner walls), then keeps an even subset of `count`."""
     voxel = grids.voxels_of(placement.apply(own, cloud[0]))
     keep = np.flatnonzero((voxel < 0) | reachable.reshape(-1)[voxel])
-    if len(keep) > SAMPLES:
-        keep = keep[np.linspace(0, len(keep) - 1, SAMPLES).astype(np.int64)]
+    if len(keep) > count:
+        keep = keep[np.linspace(0, len(keep) - 1, count).astype(np.int64)]
     return cloud[0][keep], cloud[1][keep], cloud[2][keep]
 
 

@@ -96,9 +96,12 @@ def outside(grid: NDArray[np.bool_]) -> NDArray[np.bool_]:
         reached = grown
 
 
-def shell(grid: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Occupied voxels that share a face with the outside (beyond the grid counts as outside)."""
-    padded = np.pad(outside(grid), 1, constant_values=True)
+def shell(grid: NDArray[np.bool_], reached: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    """Occupied voxels that share a face with the outside (beyond the grid counts as outside).
+
+    `reached` is `outside(grid)` where the caller has it.
+    """
+    padded = np.pad(outside(grid) if reached is None else reached, 1, constant_values=True)
     near = padded[:-2, 1:-1, 1:-1] | padded[2:, 1:-1, 1:-1]
     near |= padded[1:-1, :-2, 1:-1] | padded[1:-1, 2:, 1:-1]
     near |= padded[1:-1, 1:-1, :-2] | padded[1:-1, 1:-1, 2:]
