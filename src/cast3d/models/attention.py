@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from ..errors import InputError
 from .norms import HeadRMSNorm
-from .sparse.sequences import Sequences
+from .sparse.sequences import Sequences, take
 
 
 def attend(
@@ -28,7 +28,7 @@ def attend_within(
     sequences: Sequences,
 ) -> Tensor:
     """Self attention inside each sequence of rows: [T, H, d]."""
-    return sequences.gather([attend(q[b.rows], k[b.rows], v[b.rows], b.mask) for b in sequences.buckets])
+    return sequences.gather([attend(take(q, b.rows), take(k, b.rows), take(v, b.rows), b.mask) for b in sequences.buckets])
 
 
 def attend_across(
@@ -38,7 +38,7 @@ def attend_across(
     sequences: Sequences,  # sequence b = the rows of batch item b
 ) -> Tensor:
     """Rows of batch item b look at k[b], v[b] only: [T, H, d]."""
-    return sequences.gather([attend(q[b.rows], k[b.members], v[b.members]) for b in sequences.buckets])
+    return sequences.gather([attend(take(q, b.rows), take(k, b.members), take(v, b.members)) for b in sequences.buckets])
 
 
 def require_divisible(channels: int, heads: int) -> int:

@@ -70,7 +70,7 @@ class ModulatedBlock(nn.Module):
         sequences: Sequences | None = None,  # of rows: one per batch item
     ) -> Tensor:
         m = self.adaLN_modulation(time)
-        m = m[:, None] if sequences is None else m[sequences.index]
+        m = m[:, None] if sequences is None else m.index_select(0, sequences.index)
         shift1, scale1, gate1, shift2, scale2, gate2 = m.chunk(6, dim=-1)
         h = torch.addcmul(shift1, self.norm1(x), 1 + scale1)
         x = torch.addcmul(x, gate1, self.self_attn(h, sequences))

@@ -103,7 +103,7 @@ def gathered_chunks(feats: Tensor, table: Tensor) -> Iterator[tuple[slice, Tenso
     padded = torch.cat([feats, feats.new_zeros(1, feats.shape[1])])
     step = max(1, GATHER_LIMIT // (OFFSETS * feats.shape[1]))
     spans = (slice(start, start + step) for start in range(0, len(table), step))
-    return ((span, padded[table[span]].flatten(1)) for span in spans)
+    return ((span, padded.index_select(0, table[span].flatten()).view(-1, OFFSETS * feats.shape[1])) for span in spans)
 
 
 def convolve_gathered(

@@ -29,5 +29,5 @@ def find_neighbours(
     flat = (cells * stride).sum(1)
     grid[flat] = torch.arange(count, dtype=torch.int32, device=coords.device)
     step = torch.arange(-1, 2, device=coords.device)
-    offsets = torch.cartesian_prod(step, step, step) @ stride[1:]
+    offsets = (torch.cartesian_prod(step, step, step) * stride[1:]).sum(1)
     return grid[flat[:, None] + offsets]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .grid_codes import ravel, unravel
+from .sequences import take
 from .tensor import SparseTensor
 
 
@@ -44,13 +45,13 @@ def downsample(x: SparseTensor) -> SparseTensor:
     """
     plan = coarsening(x)
     padded = torch.cat([x.feats, x.feats.new_zeros(1, x.feats.shape[1])])
-    total = padded[plan.children].sum(1)
+    total = take(padded, plan.children).sum(1)
     return plan.coarse.replace(total / plan.divisor.to(total.dtype))
 
 
 def upsample(x: SparseTensor, fine: SparseTensor) -> SparseTensor:
     """Inverse of `downsample(fine)` on coordinates: every voxel of `fine` takes the features of its cell."""
-    return fine.replace(x.feats[coarsening(fine).parent])
+    return fine.replace(x.feats.index_select(0, coarsening(fine).parent))
 
 
 def subdivide(x: SparseTensor) -> SparseTensor:

@@ -76,7 +76,7 @@ class SparseTensor:
         values: Tensor,  # [B, C], one row per batch item
     ) -> Tensor:
         """[N, C], or [1, C] for a single item: each voxel's value of its batch item."""
-        return values if self.batch_size == 1 else values[self.items.index]
+        return values if self.batch_size == 1 else values.index_select(0, self.items.index)
 
     @property
     def items(self) -> Sequences:
