@@ -7,20 +7,21 @@ at the first call.
 from __future__ import annotations
 
 import importlib
-import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .cameras import Camera
 from .gaussians import Gaussians
-from .project import SCREEN_FILTER, Footprints, project
+from .project import SCREEN_FILTER, Footprints
 from .rendering import Rendering, finish
 
-# numba's plain thread pool, its choice where OpenMP is missing, ends the process when two threads enter it.
-_one_at_a_time = threading.Lock()
 
-
+@torch.no_grad()
 def render(
     gaussians: Gaussians,
     camera: Camera,
@@ -53,19 +54,53 @@ def accumulate(
     return sums.to(device)
 
 
-@torch.no_grad()
 def _footprints(
     gaussians: Gaussians, camera: Camera, size: tuple[int, int], screen_filter: float
 ) -> tuple[Gaussians, Footprints]:
-    gaussians, camera = gaussians.to("cpu"), camera.to("cpu")
-    return gaussians, project(gaussians, camera, size, screen_filter)
+    """The Gaussians on the CPU, and `project.project` of them, compiled."""
+    gaussians = gaussians.to("cpu")
+    names = ("positions", "scales", "rotations", "opacities")
+    values = [getattr(gaussians, name).detach().float().contiguous().numpy() for name in names]
+    extrinsics, intrinsics = (
+        matrix.detach().cpu().double().numpy() for matrix in (camera.extrinsics, camera.intrinsics)
+    )
+    height, width = size
+    focal = (intrinsics[0, 0] * width, intrinsics[1, 1] * height)
+    center = (intrinsics[0, 2] * width - 0.5, intrinsics[1, 2] * height - 0.5)
+    lens = (*focal, *center, float(camera.near), float(camera.orthographic))
+    *columns, visible = _kernels().project(*values, extrinsics, lens, height, width, float(screen_filter))
+    index = visible.nonzero()[0]
+    index = index[np.argsort(columns[3][index], kind="stable")]
+    return gaussians, Footprints(*(torch.from_numpy(column) for column in (index, *(c[index] for c in columns))))
+
+
+def _kernels() -> ModuleType:
+    return importlib.import_module("._kernels", __package__)
 
 
 def _composite(footprints: Footprints, features: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-    """Features [K, C] and masks [H, W, N] -> [H, W, C + 1] and [K, N + 1]."""
-    kernels = importlib.import_module("._kernels", __package__)
+    """Features [K, C] and masks [H, W, N] -> blended [H, W, C + 1] and sums [K, N + 1]."""
+    kernels = _kernels()
     values = (footprints.means, footprints.conics, footprints.opacities, footprints.extents, features)
-    arrays = [value.float().contiguous().numpy() for value in values]
-    with _one_at_a_time:
-        blended, sums = kernels.composite(*arrays, masks.contiguous().numpy())
-    return torch.from_numpy(blended), torch.from_numpy(sums)
+    means, conics, opacities, extents, features = (value.float().contiguous().numpy() for value in values)
+    height, width, count = masks.shape
+    starts, ids = kernels.bin_footprints(means, extents, height, width)
+    blended = np.zeros((height, width, features.shape[1] + 1), np.float32)
+    shares = np.zeros((len(ids), count + 1), np.float32)
+    arrays = (starts, ids, means, conics, opacities, extents, features, masks.contiguous().numpy(), blended, shares)
+    _each(lambda row: kernels.composite_row(row, *arrays), -(-height // kernels.TILE))
+    return torch.from_numpy(blended), torch.from_numpy(kernels.add_shares(ids, shares, len(means)))
+
+
+def _each(task: Callable[[int], None], count: int) -> None:
+    """Runs task(0) ... task(count - 1) on as many threads as torch uses.
+
+    numba's own loops would spin while they wait: on a machine whose cores are busy, sixty times slower than this.
+    """
+    threads = min(torch.get_num_threads(), count)
+    if threads == 1:
+        for i in range(count):
+            task(i)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(task, range(count)))

@@ -1,4 +1,4 @@
-"""World Gaussians -> elliptical footprints on the picture (EWA splatting), shared by all rasterisers."""
+"""World Gaussians -> elliptical footprints on the picture (EWA splatting)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCREEN_FILTER = 0.1  # px^2 added to the screen covariance, the released 2D filt
 ALPHA_MIN = 1 / 255  # contributions below are dropped
 ALPHA_MAX = 0.99
 TRANSMITTANCE_MIN = 1e-4  # a pixel is finished before it gets darker than this
-_LINEAR_RANGE = 1.3  # in half-pictures from the centre; the perspective is linearised no farther out
+LINEAR_RANGE = 1.3  # in half-pictures from the centre; the perspective is linearised no farther out
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def project(
     """Footprints on a picture of `size` (height, width), differentiable in the Gaussians' values.
 
     The screen filter widens every footprint by `screen_filter` px^2 and lowers its opacity by
-    sqrt(det before / det after), so that thin Gaussians keep their total weight (Mip-Splatting, section 4.2).
+    sqrt(det before / det after), so that thin Gaussians keep their total weight (the 2D filter of Mip-Splatting).
     """
     height, width = size
     points = camera.to_camera(gaussians.positions)
@@ -87,7 +87,7 @@ def _linearise(points: Tensor, camera: Camera, size: tuple[int, int]) -> tuple[T
     else:
         z = torch.where(z > camera.near, z, one)  # the others are culled; this keeps their gradients finite
         plane = torch.stack([x / z, y / z], dim=-1)
-        limit = _LINEAR_RANGE * 0.5 * scale / focal
+        limit = LINEAR_RANGE * 0.5 * scale / focal
         slope_x, slope_y = plane.clamp(-limit, limit).unbind(-1)
         rows = [1 / z, zero, -slope_x / z, zero, 1 / z, -slope_y / z]
     jacobian = torch.stack(rows, dim=-1).unflatten(-1, (2, 3)) * focal[:, None]
