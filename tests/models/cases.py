@@ -51,12 +51,12 @@ class Comparison:
         return (self.ours.double() - self.reference.double()).abs().max().item()
 
 
-def compare(case: str, dtype: torch.dtype | None = None) -> list[Comparison]:
+def compare(case: str, dtype: torch.dtype | None = None, device: str = "cpu") -> list[Comparison]:
     """All tensors of a case. `dtype=torch.float32` runs a half-precision case's weights in float32 instead."""
     folder = golden(f"trellis/{case}")
-    io = load_file(folder / "io.safetensors")
+    io = load_file(folder / "io.safetensors", device=device)
     limits = json.loads((folder / "case.json").read_text())["tolerance"]["alt"]
-    net = load(folder / "model", dtype=dtype)
+    net = load(folder / "model", device, dtype)
     captured = capture(net, [name.removeprefix("mid.") for name in io if name.startswith("mid.")])
     ours = dict(outputs(net, io))
     prefix = "f32." if case in HALF and dtype == torch.float32 else ""
@@ -64,7 +64,8 @@ def compare(case: str, dtype: torch.dtype | None = None) -> list[Comparison]:
         ours |= {f"mid.{name}": value for name, value in captured.items()}
     pairs = [(name, ours[name], io[prefix + name]) for name in ours if prefix + name in io]
     worst = max((value for name, value in limits.items() if name.startswith("out")), default=0.0)
-    relative, noise = (2e-2, 0.0) if case in HALF and not prefix else (2e-5, worst)
+    relative = 2e-2 if case in HALF and not prefix else 2e-5
+    noise = 0.0 if case in HALF else worst
     return [Comparison(name, x, y, tolerance(y, relative, noise)) for name, x, y in pairs]
 
 

@@ -33,7 +33,7 @@ def call(net, x: Tensor | SparseTensor, items: slice = slice(None)) -> Tensor:
     """The network's numbers as one tensor of rows; flows get the conditions of `items`."""
     name = type(net).__name__
     if name.endswith("FlowModel"):
-        out = net(x, *(condition[items] for condition in conditions()))
+        out = net(x, *(condition[items].to(net.device) for condition in conditions()))
     else:
         out = net.features(x) if hasattr(net, "features") else net(x)
     if isinstance(out, tuple):

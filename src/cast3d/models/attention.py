@@ -28,7 +28,7 @@ def attend_within(
     sequences: Sequences,
 ) -> Tensor:
     """Self attention inside each sequence of rows: [T, H, d]."""
-    return sequences.gather([attend(take(q, b.rows), take(k, b.rows), take(v, b.rows), b.mask) for b in sequences.buckets])
+    return sequences.gather([attend(*(take(x, b.rows) for x in (q, k, v)), b.mask) for b in sequences.buckets])
 
 
 def attend_across(
@@ -38,7 +38,8 @@ def attend_across(
     sequences: Sequences,  # sequence b = the rows of batch item b
 ) -> Tensor:
     """Rows of batch item b look at k[b], v[b] only: [T, H, d]."""
-    return sequences.gather([attend(take(q, b.rows), take(k, b.members), take(v, b.members)) for b in sequences.buckets])
+    buckets = sequences.buckets
+    return sequences.gather([attend(take(q, b.rows), take(k, b.members), take(v, b.members)) for b in buckets])
 
 
 def require_divisible(channels: int, heads: int) -> int:

@@ -94,7 +94,7 @@ def convolve_pairs(
     """[N, Cout], one matrix product per offset over the pairs of voxels that exist; sums in float32."""
     out = (feats @ weight[:, CENTRE].T).float()
     for offset, written, read in pairs:
-        out = out.index_add(0, written, (feats[read] @ weight[:, offset].T).float())
+        out = out.index_add(0, written, (feats.index_select(0, read) @ weight[:, offset].T).float())
     return out.to(feats.dtype)
 
 
