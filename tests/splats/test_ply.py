@@ -99,6 +99,12 @@ def test_files_of_others_are_read_by_name(tmp_path):
     torch.testing.assert_close(read_ply(tmp_path / "b.ply").positions, read_ply(tmp_path / "a.ply").positions)
 
 
+def test_full_opacity_is_written_as_a_finite_number(tmp_path):
+    write_ply(tmp_path / "a.ply", balls([[0.0, 0.0, 0.0]], opacity=1.0))
+    assert np.isfinite(body(tmp_path / "a.ply")[1]).all()
+    assert read_ply(tmp_path / "a.ply").opacities.item() == pytest.approx(1.0, abs=2e-6)
+
+
 HEADER = b"ply\nformat binary_little_endian 1.0\n"
 
 

@@ -40,12 +40,11 @@ def write_ply(path: str | Path, gaussians: Gaussians, part: Tensor | None = None
     if part is not None and len(part) != len(gaussians):
         raise InputError(f"`part` has {len(part)} entries for {len(gaussians)} Gaussians; it needs one each")
     turned = turn(gaussians.to("cpu"))
-    opacities = turned.opacities
     columns = [
         turned.positions,
         torch.zeros_like(turned.positions),
         turned.features_dc,
-        torch.log(opacities / (1 - opacities))[:, None],
+        turned.opacities.logit(eps=1e-6)[:, None],  # finite at 0 and 1, which viewers need
         turned.scales.log(),
         turned.rotations,
     ]
