@@ -17,6 +17,7 @@ THICKNESS = 0.4  # voxels
 FINE = 2  # signed distance cells per voxel and axis
 REACH = 4  # cells per axis that a voxel predicts: its own two and one on either side
 TRUNCATE = 0.8  # voxels
+DISC = 0.35  # voxels
 FEATURES = 3 + 6 + 3 + 8 + 24
 _UPPER = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 
@@ -145,8 +146,12 @@ def _nearest_points(v: VoxelPoints, batch: int, side: int) -> tuple[Tensor, Tens
     xyz = torch.stack(torch.meshgrid(grid, grid, grid, indexing="ij"), -1)
 
     def distance(index: Tensor) -> Tensor:
-        far = (v.position[index.clamp_min(0)] - xyz).norm(dim=-1)
-        return far.masked_fill(index < 0, 1e3)
+        """To the disc of radius `DISC` around a sample: samples are sparse, the surface between them is flat."""
+        at = index.clamp_min(0)
+        offset = v.position[at] - xyz
+        height = (offset * v.normal[at]).sum(-1).square()
+        aside = (offset.square().sum(-1) - height).clamp_min(0).sqrt()
+        return (height + (aside - DISC).clamp_min(0).square()).sqrt().masked_fill(index < 0, 1e3)
 
     value = distance(best)
     for _ in range(2):
