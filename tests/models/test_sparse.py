@@ -22,7 +22,7 @@ from cast3d.models.sparse.convolution import (
 from cast3d.models.sparse.grid_codes import ravel, unravel
 from cast3d.models.sparse.neighbours import neighbour_table
 from cast3d.models.sparse.resampling import coarsening, downsample, subdivide, upsample
-from cast3d.models.sparse.sequences import group_rows
+from cast3d.models.sparse.sequences import bucket_bounds, group_rows
 from cast3d.models.sparse.windows import windows
 from tests.golden_data import golden
 
@@ -174,3 +174,14 @@ def test_malformed_tensors_are_refused():
         SparseTensor(torch.zeros(7, 1), coords)
     with pytest.raises(InputError, match="batch_size is 1"):
         SparseTensor(torch.zeros(8, 1), coords, batch_size=1)
+
+
+@pytest.mark.parametrize("fill, long", [(0.75, 512), (0.5, float("inf"))])  # as on a CPU, as on a GPU
+def test_buckets_waste_little(fill, long):
+    lengths = sorted([900, 899, 500, 480, 300, 200, 90, 60, 50, 16, 9, 3, 1, 1], reverse=True)
+    bounds = bucket_bounds(lengths, fill, long)
+    assert [i for start, stop in bounds for i in range(start, stop)] == list(range(len(lengths)))
+    for start, stop in bounds:
+        longest, shortest = lengths[start], lengths[stop - 1]
+        assert shortest == longest or shortest >= fill * longest or longest <= 16
+        assert shortest == longest or longest <= long
