@@ -24,6 +24,7 @@ _NOT_PLURAL = ("ss", "us", "triceratops")  # endings of singular nouns in s
 _HEAD_NOUN_ENDS = re.compile(
     r" (with|of|on|in|around|behind|over|sticking|swept|combed|put|parted|looking|for|without) (?!hair)"
 )
+_VOWEL_SOUNDS = ("hour", "ul", "um", "un", "up")  # "an umbrella" but "a utility belt"
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 
 
@@ -185,7 +186,7 @@ def _noun(name: str, color: str, article: bool) -> str:
     text = f"{color} {name}" if color else name
     if not article or _uncounted(name):
         return text
-    vowel = text[0] in "aeio" or text.startswith(("ul", "um", "un", "up"))  # "an umbrella" but "a utility belt"
+    vowel = text[0] in "aeio" or text.startswith(_VOWEL_SOUNDS)
     return f"{'an' if vowel else 'a'} {text}"
 
 

@@ -15,6 +15,7 @@ SKINS = (14, 78, 92, 84, 70)  # the tones a standard head comes in
 SKIN_WEIGHTS = (0.4, 0.2, 0.14, 0.14, 0.12)
 _SHORTER = {  # at most two words each
     "transparent neon orange": "neon orange",
+    "transparent neon yellow": "neon yellow",
     "transparent light blue": "clear blue",
     "transparent pale blue": "pale blue",
     "dark metal grey": "metal grey",

@@ -74,14 +74,14 @@ def sample(
     rng = Random(f"{split} {seed}")
     families, weights = list(mix), list(mix.values())
     drafts: list[Draft] = []
-    for _ in range(_PATIENCE * n):
-        if len(drafts) == n:
-            break
+    tries = 0
+    while len(drafts) < n:
+        tries += 1
+        if tries > _PATIENCE * (len(drafts) + 1):
+            raise InputError(f"the mix {dict(mix)} has next to no objects for split {split!r}; use other families")
         draft = RECIPES[rng.choices(families, weights)[0]](options, rng)
         if draft is not None and options.belongs(draft.accessories):
             drafts.append(draft)
-    if len(drafts) < n:
-        raise InputError(f"the mix {dict(mix)} has next to no objects for split {split!r}; use other families")
     return stack(drafts)
 
 
