@@ -124,7 +124,7 @@ def test_torso_variants_differ_in_the_arm_of_the_pose_only():
     raised = grids.unpack(b.grid[b.lookup["76382", "figure", "torso", RAISED]])
     both = grids.unpack(b.grid[b.lookup["76382", "figure", "torso", assembly.pose_name(Pose(45, 0), Pose(45, 0))]])
     moved = raised != both
-    assert moved[:31].sum() < 0.01 * raised[:31].sum()  # own right half stays but for grazed voxels
+    assert moved[:31].sum() < 0.03 * raised[:31].sum()  # own right half stays but for grazed voxels
     assert moved[33:].sum() > 0.1 * raised[33:].sum()
 
 

@@ -62,11 +62,11 @@ class Draft:
 
 
 class Options:
-    """The placements of one split by (frame, slot) and by part."""
+    """The placements of one split by (frame, slot) and by part; split None takes every part."""
 
-    def __init__(self, bank: Bank, catalog: Catalog, split: str = splits.TRAIN) -> None:
+    def __init__(self, bank: Bank, catalog: Catalog, split: str | None = splits.TRAIN) -> None:
         known = (splits.TRAIN, splits.DEV, splits.TEST, splits.COMBOS)
-        if split not in known:
+        if split is not None and split not in known:
             raise InputError(f"no split {split!r}{nearest(split, known)}; known: {', '.join(known)}")
         self.split = split
         self.skins = [catalog.colors.rgb(code) for code in SKINS]
@@ -115,7 +115,7 @@ class Options:
         return splits.held_out_combination(accessories) == (self.split == splits.COMBOS)
 
     def _allowed(self, id: str) -> bool:
-        return self._part_split.get(id, splits.TRAIN) == splits.TRAIN or self._is_new(id)
+        return self.split is None or self._part_split.get(id, splits.TRAIN) == splits.TRAIN or self._is_new(id)
 
     def _is_new(self, id: str) -> bool:
         return self.split in (splits.DEV, splits.TEST) and self._part_split.get(id) == self.split

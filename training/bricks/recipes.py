@@ -35,7 +35,7 @@ Recipe = Callable[[Options, Random], Draft | None]
 def figure(options: Options, rng: Random, dressed: bool = True) -> Draft | None:
     """A figure with one to four accessories (or none)."""
     draft = Draft("figure" if dressed else "bare")
-    head = rng.choice(options.standard_heads if rng.random() < STANDARD_HEAD else options.special_heads)
+    head = _special(options.special_heads, STANDARD_HEAD, rng) or rng.choice(options.standard_heads)
     body = _special(options.special_torsos, STANDARD_BODY, rng)
     lower = _special(options.special_lowers, STANDARD_LEG_SHARE, rng) or options.find(STANDARD_LEGS, FIGURE, "lower")
     worn = _worn(options, rng, head, body, lower) if dressed else []
@@ -171,8 +171,9 @@ def _worn(options: Options, rng: Random, head: Option, body: Option | None, lowe
     covered = False
     if "hat_ok" in head.part.flags and rng.random() < HEADWEAR:
         hat = options.pick(rng, FIGURE, "headwear")
-        covered = "covers_neck" in hat.part.flags
-        worn += [hat, _visor(options, rng, hat)]
+        if hat is not None:
+            covered = "covers_neck" in hat.part.flags
+            worn += [hat, _visor(options, rng, hat)]
     if not covered and rng.random() < NECKWEAR:
         worn.append(options.pick(rng, FIGURE, "neckwear"))
     standard_legs = lower is not None and lower.part.id == STANDARD_LEGS

@@ -1,0 +1,92 @@
+"""The evaluation suite: cases, pictures, ground truth, what is dropped and why."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cast3d.errors import InputError
+from tests.training.tiny_ldraw import tiny, tiny_bank
+from training.bricks import combos, grids, suite
+from training.bricks.assembly import pose_name
+from training.bricks.objects import sample
+from training.bricks.placement import HANGING, Pose
+
+BASE = {"uses_held_out": "0", "torso_color": "4", "skin_color": "14", "head": "head:14", "lower": "73200b-f1:1"}
+ROWS = [
+    {"combo_id": "one", "caption": "a figure wearing a western hat and a backpack and holding a suitcase",
+     "headwear": "hat:4", "neckwear": "pack:0", "hand_right": "case:1"},
+    {"combo_id": "long", "caption": "a figure holding a pole", "hand_right": "pole:0"},
+    {"combo_id": "unnamed", "caption": "a figure with a crown", "headwear": "hat:4"},
+    {"combo_id": "twins", "caption": "a figure holding a sword and a sword", "hand_right": "sword:0",
+     "hand_left": "sword:4"},
+]  # fmt: skip
+
+
+def table(path, rows):
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, suite.COLUMNS, restval="")
+        writer.writeheader()
+        writer.writerows(BASE | row for row in rows)
+    return path
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("suite")
+    library, parts = tiny()
+    combinations = list(suite.read(table(folder / "combos.csv", ROWS)))
+    assert suite.write(combinations, library, parts, folder / "out", workers=1) == (1, 3)
+    return folder / "out"
+
+
+def test_a_case_names_pictures_and_truth_by_term(written):
+    (case,) = json.loads((written / "suite.json").read_text())
+    assert (case["id"], case["main"], case["prompt"]) == ("one", "figure", ROWS[0]["caption"])
+    terms = [asset["term"] for asset in case["assets"]]
+    assert terms == ["figure", "western hat", "backpack", "suitcase"] == list(case["truth"])
+    for asset in case["assets"]:
+        picture = Image.open(written / asset["image"])
+        assert picture.mode == "RGBA" and picture.size == (suite.SIZE, suite.SIZE)
+        assert np.asarray(picture)[..., 3].any() and not np.asarray(picture)[0, :, 3].any()
+
+
+def test_truth_is_the_shell_of_each_part_and_what_the_composite_shows(written):
+    (case,) = json.loads((written / "suite.json").read_text())
+    truth = {term: dict(np.load(written / path)) for term, path in case["truth"].items()}
+    b = tiny_bank()
+    hat = grids.unpack(b.grid[b.lookup["hat", "figure", "headwear", ""]])
+    assert np.array_equal(truth["western hat"]["voxels"], grids.shell(hat))
+    keys = [("76382", "torso", pose_name(Pose(45, 90), HANGING)), ("head", "head", ""), ("73200b-f1", "lower", "")]
+    base = np.bitwise_or.reduce([b.grid[b.lookup[id, "figure", slot, variant]] for id, slot, variant in keys])
+    assert np.array_equal(truth["figure"]["voxels"], grids.shell(grids.unpack(base)))  # arms as the suitcase wants
+    for arrays in truth.values():
+        assert arrays["voxels"].dtype == bool and not (arrays["visible"] & ~arrays["voxels"]).any()
+    head = np.flatnonzero(truth["figure"]["visible"].any(axis=(0, 1))).max()
+    assert head < np.flatnonzero(truth["figure"]["voxels"].any(axis=(0, 1))).max()  # the hat hides the top of the head
+
+
+def test_dropped_combinations_say_why(written):
+    reasons = {row["id"]: row["reason"] for row in json.loads((written / "dropped.json").read_text())}
+    assert set(reasons) == {"long", "unnamed", "twins"}
+    assert "more than 5% outside" in reasons["long"]
+    assert "does not name hat" in reasons["unnamed"]
+    assert "share a term" in reasons["twins"]
+
+
+def test_a_table_without_its_columns_is_refused(tmp_path):
+    path = tmp_path / "combos.csv"
+    path.write_text("combo_id,caption\n1,a figure\n")
+    with pytest.raises(InputError, match=r"lacks the columns .*headwear"):
+        list(suite.read(path))
+
+
+def test_sampled_combinations_can_be_written_and_read(tmp_path):
+    library, parts = tiny()
+    drawn = sample(tiny_bank(), parts, 60, 0, mix={"figure": 1})
+    found = list(combos.rows(drawn, parts, "train"))
+    combinations = list(suite.read(table(tmp_path / "combos.csv", found)))
+    assert len(combinations) == len(found) > 5
+    assert suite.write(combinations[:4], library, parts, tmp_path / "out", workers=1)[0] == 4
