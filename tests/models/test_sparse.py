@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from cast3d.errors import InputError
 from cast3d.models import SparseTensor
-from cast3d.models.attention import attend, attend_across, attend_by_products, attend_within
+from cast3d.models.attention import SelfAttention, attend, attend_across, attend_by_products, attend_within
 from cast3d.models.mesh_decoder import SparseGroupNorm
 from cast3d.models.sparse.convolution import (
     GatheredConvolution,
@@ -161,6 +161,22 @@ def test_rows_look_only_at_their_own_condition():
         torch.testing.assert_close(out[rows], attend(q[rows][None], k[b : b + 1], v[b : b + 1])[0], rtol=0, atol=1e-5)
 
 
+def test_only_sparse_attention_leaves_cudnn_out(monkeypatch):
+    allowed = []
+
+    def recording(q, k, v, mask=None):
+        allowed.append(torch.backends.cuda.cudnn_sdp_enabled())
+        return attend(q, k, v, mask)
+
+    monkeypatch.setattr("cast3d.models.attention.attend", recording)
+    x = random_sparse(5, 40, channels=8)
+    q = x.feats.view(-1, 2, 4)
+    attend_within(q, q, q, x.items)
+    attend_across(q, *torch.zeros(2, 2, 6, 2, 4), x.items)
+    SelfAttention(8, 2)(torch.zeros(1, 3, 8))
+    assert allowed == [False] * 4 + [True]  # two buckets each, then a dense batch
+
+
 def test_codes_round_trip_and_keep_the_order():
     coords = random_coords(20, 20, size=9, seed=3)
     codes = ravel(coords)
@@ -186,9 +202,9 @@ def test_malformed_tensors_are_refused():
         SparseTensor(torch.zeros(8, 1), coords, batch_size=1)
 
 
-@pytest.mark.parametrize("fill, long", [(0.75, 512), (0.5, float("inf"))])  # as on a CPU, as on a GPU
+@pytest.mark.parametrize("fill, long", [(0.75, 512), (0.5, 2048)])  # as on a CPU, as on a GPU
 def test_buckets_waste_little(fill, long):
-    lengths = sorted([900, 899, 500, 480, 300, 200, 90, 60, 50, 16, 9, 3, 1, 1], reverse=True)
+    lengths = sorted([3000, 2999, 2040, 900, 899, 500, 480, 300, 200, 90, 60, 50, 16, 9, 3, 1, 1], reverse=True)
     bounds = bucket_bounds(lengths, fill, long)
     assert [i for start, stop in bounds for i in range(start, stop)] == list(range(len(lengths)))
     for start, stop in bounds:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from ..errors import InputError
-from .files import write_atomically
+from ..files import atomic_write
 from .gltf import Document, decode, read_part
 from .mesh import Mesh
 from .texture import Textured
@@ -34,7 +34,7 @@ def write_glb(path: str | Path, parts: Mapping[str, Mesh | Textured], metadata: 
     for name, part in parts.items():
         _check_mesh(name, part.mesh if isinstance(part, Textured) else part)
         document.add_part(name, part)
-    write_atomically(path, document.encode(metadata))
+    atomic_write(path, document.encode(metadata))
 
 
 def read_glb(path: str | Path) -> tuple[dict[str, Mesh | Textured], dict[str, Any]]:

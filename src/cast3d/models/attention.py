@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -48,6 +51,21 @@ def attend_by_products(
     return torch.cat(outputs, dim=2)
 
 
+@contextmanager
+def without_cudnn() -> Iterator[None]:
+    """Leaves cuDNN out of the attention kernels to choose from.
+
+    It builds an execution plan for every new shape, about 50 ms each. Dense batches repeat theirs; the buckets of a
+    sparse batch have other sizes at every training step and for every object.
+    """
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    torch.backends.cuda.enable_cudnn_sdp(False)
+    try:
+        yield
+    finally:
+        torch.backends.cuda.enable_cudnn_sdp(before)
+
+
 def attend_within(
     q: Tensor,  # [T, H, d]
     k: Tensor,  # [T, H, d]
@@ -55,7 +73,8 @@ def attend_within(
     sequences: Sequences,
 ) -> Tensor:
     """Self attention inside each sequence of rows: [T, H, d]."""
-    return sequences.gather([attend(*(take(x, b.rows) for x in (q, k, v)), b.mask) for b in sequences.buckets])
+    with without_cudnn():
+        return sequences.gather([attend(*(take(x, b.rows) for x in (q, k, v)), b.mask) for b in sequences.buckets])
 
 
 def attend_across(
@@ -66,7 +85,8 @@ def attend_across(
 ) -> Tensor:
     """Rows of batch item b look at k[b], v[b] only: [T, H, d]."""
     buckets = sequences.buckets
-    return sequences.gather([attend(take(q, b.rows), take(k, b.members), take(v, b.members)) for b in buckets])
+    with without_cudnn():
+        return sequences.gather([attend(take(q, b.rows), take(k, b.members), take(v, b.members)) for b in buckets])
 
 
 def require_divisible(channels: int, heads: int) -> int:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from ..errors import InputError
 from ..splats import Gaussians
+from ..splats.views import hammersley
 from .slat_vae import SLatTransformer
 from .sparse.tensor import SparseTensor
 
@@ -116,17 +117,7 @@ INVERSE_ACTIVATIONS = {
 }
 
 
-def radical_inverse(base: int, index: int) -> float:
-    """The digits of `index` mirrored at the point (van der Corput sequence)."""
-    value, scale = 0.0, 1.0 / base
-    while index:
-        index, digit = divmod(index, base)
-        value += digit * scale
-        scale /= base
-    return value
-
-
 def offset_perturbation(count: int, voxel_size: float) -> Tensor:
     """[count, 3] arguments of tanh that spread the Gaussians of a voxel over a Hammersley point set."""
-    points = [[i / count, radical_inverse(2, i), radical_inverse(3, i)] for i in range(count)]
+    points = [hammersley(i, count) for i in range(count)]
     return torch.atanh((2 * torch.tensor(points, dtype=torch.float32) - 1) / voxel_size)

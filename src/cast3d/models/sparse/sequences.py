@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +10,8 @@ from torch import Tensor
 SHORT = 16  # sequences up to this length share one bucket
 LONG = 512  # on a CPU longer ones only share a bucket with their equals: no padding, no mask, the fastest kernels
 FILL = 0.75  # in between, the shortest member of a bucket has at least this share of its longest
-CUDA_FILL = 0.5  # a GPU prefers few large kernels to little padding, whatever the length
+CUDA_FILL = 0.5  # a GPU prefers few large kernels to little padding
+CUDA_LONG = 2048  # up to here: a longer sequence is a large kernel by itself, and padding costs its square
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def take(
     return x.index_select(0, index.flatten()).unflatten(0, index.shape)
 
 
-def bucket_bounds(lengths: list[int], fill: float = FILL, long: float = LONG) -> list[tuple[int, int]]:
+def bucket_bounds(lengths: list[int], fill: float = FILL, long: int = LONG) -> list[tuple[int, int]]:
     """(start, stop) of each bucket in a descending list of sequence lengths."""
     bounds: list[tuple[int, int]] = []
     start = 0
@@ -68,7 +68,7 @@ def group_rows(
     descending, by_length = counts.sort(descending=True, stable=True)
     lengths = [n for n in descending.tolist() if n > 0]
     buckets, places, offset = [], torch.empty_like(order), 0
-    bounds = bucket_bounds(lengths, CUDA_FILL, math.inf) if index.is_cuda else bucket_bounds(lengths)
+    bounds = bucket_bounds(lengths, CUDA_FILL, CUDA_LONG) if index.is_cuda else bucket_bounds(lengths)
     for first, last in bounds if lengths else []:
         members = by_length[first:last]
         longest = lengths[first]
