@@ -147,6 +147,7 @@ class Parallel:
             torch.cuda.set_device(self.rank)
 
     def device(self) -> torch.device:
+        torch.backends.cuda.enable_cudnn_sdp(False)  # it plans anew for every shape, and ragged batches never repeat
         return torch.device("cuda", self.rank) if torch.cuda.is_available() else torch.device("cpu")
 
     def share(self, nets: list[nn.Module]) -> None:
