@@ -1,9 +1,12 @@
-"""Forward times, parameters and file sizes of every network, at the small backbone's size and as released.
+"""Forward times and memory of every network, at the small backbone's size and as released.
 
     python -m benchmarks.networks                      # small networks timed, released ones counted
-    python -m benchmarks.networks --full --device cuda --dtype float16 --json out.json
+    python -m benchmarks.networks --full --dtype bfloat16 --json out.json
+    python -m benchmarks.networks --device cuda        # everything timed
 
-Weights are random; inputs are a shell of voxels, a latent grid and 1374 (small: 196) condition tokens.
+*memory* is what the weights take, in the precision of the config, counted on the meta device. Weights are random;
+inputs are a shell of voxels, a latent grid and 1374 (small networks: 196) condition tokens, batch 1. *first* is the
+first call, which also builds what is kept per set of voxels; *median* is of the calls after it.
 """
 
 from __future__ import annotations
@@ -20,7 +23,6 @@ import torch
 from torch import Tensor, nn
 
 from cast3d.models import CLASSES, SparseTensor
-from cast3d.models.checkpoints import file_bytes
 from cast3d.models.released import GAUSSIANS, RELEASED
 
 FLOW = dict(in_channels=8, out_channels=8, qk_rms_norm=True)
@@ -110,25 +112,39 @@ def measure(stem: str, timed: bool, device: torch.device, dtype: torch.dtype | N
         "network": stem,
         "class": name,
         "parameters": sum(p.numel() for p in counted.parameters()),
-        "file_bytes": file_bytes(counted),
+        "weight_bytes": sum(x.numel() * x.element_size() for x in counted.state_dict().values()),
     }
     if timed:
         net = build(name, arguments, device, dtype)
         coords = shell(23, 1, device) if stem in SMALL else shell(30, 1.8, device)
         call = example_call(net, coords, 196 if stem in SMALL else 1374)
         first, median = milliseconds(call, repeats, device)
-        result |= {"voxels": len(coords), "dtype": str(net.dtype), "first_ms": first, "median_ms": median}
+        result |= {"dtype": str(net.dtype), "first_ms": first, "median_ms": median}
+        if name.removeprefix("Elastic").startswith("SLat"):
+            result["voxels"] = len(coords)
         if device.type == "cuda":
             result["peak_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
             torch.cuda.reset_peak_memory_stats(device)
     return result
 
 
-def line(result: dict[str, Any]) -> str:
-    text = f"{result['network']:40s} {result['parameters'] / 1e6:9.1f} M {result['file_bytes'] / 1e6:9.1f} MB"
-    if "median_ms" in result:
-        text += f" {result['median_ms']:9.1f} ms {result['first_ms']:9.1f} ms first {result['dtype'].split('.')[1]:>9s}"
-    return text
+HEADER = (
+    f"{'network':38s} {'parameters':>11s} {'memory':>10s} {'voxels':>7s} {'torso':>9s} {'first':>10s} {'median':>10s}"
+)
+
+
+def row(result: dict[str, Any]) -> str:
+    text = f"{result['network']:38s} {result['parameters'] / 1e6:9.1f} M {result['weight_bytes'] / 1e6:7.1f} MB"
+    if "median_ms" not in result:
+        return text
+    times = f"{result['first_ms']:7.1f} ms {result['median_ms']:7.1f} ms"
+    text += f" {result.get('voxels', ''):>7} {result['dtype'].removeprefix('torch.'):>9s} {times}"
+    return text + (f" {result['peak_gb']:6.2f} GB peak" if "peak_gb" in result else "")
+
+
+def machine(device: torch.device) -> str:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
+    return f"torch {torch.__version__}, {name}"
 
 
 def main() -> None:
@@ -137,17 +153,19 @@ def main() -> None:
     parser.add_argument("--dtype", choices=["float32", "float16", "bfloat16"], help="torso; default: as configured")
     parser.add_argument("--full", action="store_true", help="time the released sizes too (always on CUDA)")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", type=Path, help="write the results here")
+    parser.add_argument("--json", type=Path, help="write the results here too")
     options = parser.parse_args()
     device = torch.device(options.device)
     dtype = getattr(torch, options.dtype) if options.dtype else None
+    print(machine(device), HEADER, sep="\n")
     results = []
     for stem in SMALL | RELEASED:
         timed = stem in SMALL or options.full or device.type == "cuda"
         results.append(measure(stem, timed, device, dtype, options.repeats))
-        print(line(results[-1]), flush=True)
+        print(row(results[-1]), flush=True)
     if options.json:
-        options.json.write_text(json.dumps(results, indent=2) + "\n")
+        report = {"machine": machine(device), "networks": results}
+        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from cast3d.errors import InputError
 from cast3d.models import CLASSES, SparseTensor
 
 from .tiny import ARGUMENTS, tiny
@@ -55,6 +56,32 @@ def test_sparse_batches_equal_their_items(name, lengths):
     singles = torch.cat([call(net, x[b], slice(b, b + 1)) for b in range(2)])
     whole = call(net, x)
     torch.testing.assert_close(whole, singles, rtol=0, atol=2e-5 * whole.abs().max().item())
+
+
+@pytest.mark.parametrize("name", [n for n in ARGUMENTS if n.startswith("SLat")])
+def test_items_may_be_empty(name):
+    net, x = tiny(name), sparse_inputs(name, (30,))
+    padded = SparseTensor(x.feats, x.coords + torch.tensor([1, 0, 0, 0], dtype=torch.int32), 2)
+    expected = call(net, x, slice(1, 2))
+    torch.testing.assert_close(call(net, padded), expected, rtol=0, atol=2e-5 * expected.abs().max().item())
+    nothing = SparseTensor(x.feats[:0], x.coords[:0], 2)
+    assert call(net, nothing).shape == (0, expected.shape[1])
+
+
+@pytest.mark.parametrize("name", ["SparseStructureFlowModel", "SLatFlowModel"])
+def test_one_time_and_one_condition_serve_the_whole_batch(name):
+    net = tiny(name)
+    x = dense_inputs(name) if name in DENSE_INPUTS else sparse_inputs(name, (40, 20))
+    t, cond = (condition[:1] for condition in conditions())
+    once, repeated = net(x, t, cond), net(x, t.repeat(2), cond.repeat(2, 1, 1))
+    if isinstance(x, SparseTensor):
+        once, repeated = once.feats, repeated.feats
+    assert torch.equal(once, repeated)
+
+
+def test_a_structure_of_another_size_is_refused():
+    with pytest.raises(InputError, match=r"\['B', 4, 4, 4, 4\], got \[2, 4, 6, 6, 6\]"):
+        tiny("SparseStructureFlowModel")(torch.zeros(2, 4, 6, 6, 6), *conditions())
 
 
 @pytest.mark.parametrize("name", ["SLatFlowModel", "SLatEncoder", "SLatGaussianDecoder"])

@@ -21,6 +21,7 @@ TINY = dict(
     resolution=4, in_channels=2, model_channels=12, cond_channels=6, out_channels=2, num_blocks=1, num_heads=2,
     patch_size=1, qk_rms_norm=True,
 )  # fmt: skip
+TRUNK = dict(resolution=4, model_channels=12, latent_channels=2, num_blocks=1, num_heads=2)
 
 
 @pytest.fixture
@@ -170,11 +171,20 @@ def test_unknown_argument_names_the_nearest(stem):
         load(stem)
 
 
-@pytest.mark.parametrize("changes", [{"pe_mode": "rope"}, {"model_channels": "wide"}, {"num_heads": 5}])
+@pytest.mark.parametrize(
+    "changes", [{"pe_mode": "rope"}, {"model_channels": "wide"}, {"num_heads": 5}, {"patch_size": 3}]
+)
 def test_arguments_that_build_no_network(stem, changes):
     edit_config(stem, **changes)
     with pytest.raises(CheckpointError, match=r"tiny\.json"):
         load(stem)
+
+
+def test_a_missing_setting_of_a_decoder_is_named(tmp_path):
+    config = {"name": "SLatRadianceFieldDecoder", "args": TRUNK | {"representation_config": {"rank": 2}}}
+    (tmp_path / "rf.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=r"rf\.json: SLatRadianceFieldDecoder .*: 'dim' is missing"):
+        load(tmp_path / "rf")
 
 
 @pytest.mark.parametrize("content", ["", "[1, 2]", '{"args": {}}', '{"name": "SLatEncoder", "args": 3}', "\x00"])

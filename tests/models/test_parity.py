@@ -11,6 +11,7 @@ from cast3d.models import SparseTensor, load
 from tests.golden_data import golden
 
 from .cases import FLOAT32, HALF, Comparison, compare
+from .parity import PAGE
 
 
 def check(comparisons: list[Comparison]) -> None:
@@ -43,6 +44,13 @@ def test_every_reference_tensor_is_compared(case):
     # Meshes are compared below; the reference derives covariances from scales and rotations.
     elsewhere = {n for n in references if n.endswith(("vertices", "faces", "vertex_attrs", "get_covariance"))}
     assert references - elsewhere <= compared
+
+
+def test_the_parity_page_has_every_case():
+    cells = [line.split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| ")]
+    assert {case for _, case, *_ in cells[1:]} == {*FLOAT32, *HALF, "dinov2_reg"}
+    assert not any("DIFFER" in cell for line in cells for cell in line)
+    assert all(int(used.rstrip("% |")) <= 100 for *_, used in cells[1:])
 
 
 def test_decoded_meshes():

@@ -8,30 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
 from cast3d import flow
-from cast3d.conditioning.dinov2 import PICTURE_SIZE, load_dinov2
+from cast3d.conditioning.crops import preprocess_trellis
+from cast3d.conditioning.dinov2 import load_dinov2
+from cast3d.conditioning.pictures import open_picture
 from cast3d.models import SparseTensor, load
 from tests.golden_data import golden
 
 pytest.importorskip("transformers", reason="DINOv2 needs the extra 'trellis'")
-SIZE = PICTURE_SIZE
 
 
 def prepare(path: Path) -> Tensor:
-    """[3, 518, 518]: crop to 1.2 times the box of the opaque pixels, resize, put on black, truncate to 8 bits."""
-    image = Image.open(path).convert("RGBA")
-    rows, columns = np.nonzero(np.asarray(image)[..., 3] > 204)
-    low, high = np.array([columns.min(), rows.min()]), np.array([columns.max(), rows.max()])
-    half = int(1.2 * (high - low).max()) // 2
-    centre = (low + high) / 2
-    image = image.crop((*(centre - half), *(centre + half))).resize((SIZE, SIZE), Image.Resampling.LANCZOS)
-    pixels = np.asarray(image).astype(np.float32) / 255
-    rgb = (pixels[..., :3] * pixels[..., 3:] * 255).astype(np.uint8)
-    return torch.from_numpy(rgb.astype(np.float32) / 255).permute(2, 0, 1)
+    """[3, 518, 518] in [0, 1], cropped and put on black as the released pipeline does."""
+    pixels = np.asarray(preprocess_trellis(open_picture(path).rgba), dtype=np.float32)
+    return torch.from_numpy(pixels / 255).permute(2, 0, 1)
 
 
 class TinyPipeline:

@@ -73,6 +73,8 @@ def attend_within(
     sequences: Sequences,
 ) -> Tensor:
     """Self attention inside each sequence of rows: [T, H, d]."""
+    if not sequences.buckets:
+        return v
     with without_cudnn():
         return sequences.gather([attend(*(take(x, b.rows) for x in (q, k, v)), b.mask) for b in sequences.buckets])
 
@@ -84,9 +86,12 @@ def attend_across(
     sequences: Sequences,  # sequence b = the rows of batch item b
 ) -> Tensor:
     """Rows of batch item b look at k[b], v[b] only: [T, H, d]."""
-    buckets = sequences.buckets
+    if not sequences.buckets:
+        return q
     with without_cudnn():
-        return sequences.gather([attend(take(q, b.rows), take(k, b.members), take(v, b.members)) for b in buckets])
+        return sequences.gather(
+            [attend(take(q, b.rows), take(k, b.members), take(v, b.members)) for b in sequences.buckets]
+        )
 
 
 def require_divisible(channels: int, heads: int) -> int:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..errors import Cast3dError, CheckpointError, nearest
 from ..files import atomic_file, atomic_write
+from . import eight_bit
 from .registry import CLASSES, HARMLESS_ARGUMENTS, name_of
 
 
@@ -80,7 +81,8 @@ def build(config: Path, device: torch.device | str = "cpu") -> nn.Module:
         with torch.device(device):
             return cls(**{key: value for key, value in arguments.items() if key in accepted})
     except (Cast3dError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RuntimeError) as error:
-        raise CheckpointError(f"{config}: {name} cannot be built from its args: {error}") from error
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise CheckpointError(f"{config}: {name} cannot be built from its args: {reason}") from error
 
 
 def read_config(path: Path) -> tuple[str, dict[str, Any]]:
@@ -106,10 +108,15 @@ def fill(net: nn.Module, path: Path, device: torch.device) -> None:
     tensors: dict[str, Tensor] = {}
     try:
         with safe_open(path, "pt") as file:
-            check_keys(path, set(file.keys()), set(expected), set(constants))
-            for key in file.keys():  # noqa: SIM118 (a safetensors file is no mapping)
+            stored = set(file.keys())
+            scales = {key for key in stored if key.removesuffix(eight_bit.SUFFIX) in stored - {key}}
+            check_keys(path, stored - scales, set(expected), set(constants))
+            for key in sorted(stored - scales):
                 check_shape(path, key, list(file.get_slice(key).get_shape()), list(expected[key].shape))
-                tensors[key] = file.get_tensor(key).to(device, expected[key].dtype)
+                tensor = file.get_tensor(key)
+                if (scale := key + eight_bit.SUFFIX) in scales:
+                    tensor = eight_bit.unpack(tensor, file.get_tensor(scale))
+                tensors[key] = tensor.to(device, expected[key].dtype)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} does not exist; a network is a pair STEM.json, STEM.safetensors") from error
     except (SafetensorError, OSError) as error:

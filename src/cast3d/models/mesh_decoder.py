@@ -23,6 +23,8 @@ class SparseGroupNorm(nn.GroupNorm):
     """Group norm over the voxels of each batch item, in float32."""
 
     def forward(self, x: SparseTensor) -> SparseTensor:
+        if not len(x):
+            return x
         items = [x.feats[rows].T[None].float() for rows, length in zip(x.layout, x.lengths) if length]  # [1, C, n]
         return x.replace(torch.cat([super(SparseGroupNorm, self).forward(item)[0].T for item in items]).to(x.dtype))
 

@@ -108,11 +108,12 @@ class SLatFlowModel(Network):
     def forward(
         self,
         x: SparseTensor,  # [N, Cin]
-        t: Tensor,  # [B] float32, 1000 * time
-        cond: Tensor,  # [B, L, cond_channels]
+        t: Tensor,  # [B] or [1] float32, 1000 * time
+        cond: Tensor,  # [B or 1, L, cond_channels]
     ) -> SparseTensor:
         """[N, Cout] on the same voxels, in the dtype of x."""
-        time = self.t_embedder(t)
+        time = self.t_embedder(t.expand(x.batch_size))
+        cond = cond.expand(x.batch_size, -1, -1)
         h = x.replace(self.input_layer(x.feats.float()).to(self.dtype))
         skips: list[Tensor] = []
         for block in self.input_blocks:

@@ -30,7 +30,7 @@ class SLatTransformer(Network):
         config = self.config
         require_absolute_positions(config["pe_mode"])
         if config["attn_mode"] not in ("swin", "full"):
-            raise InputError(f"attn_mode={config['attn_mode']!r} is not supported; released models use 'swin'")
+            raise InputError(f"attn_mode={config['attn_mode']!r} is not supported; use 'swin' (as released) or 'full'")
         channels = config["model_channels"]
         heads = config["num_heads"] or channels // config["num_head_channels"]
         self.input_layer = nn.Linear(in_channels, channels)

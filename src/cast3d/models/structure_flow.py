@@ -44,6 +44,8 @@ class SparseStructureFlowModel(Network):
     ):
         super().__init__(locals())
         require_absolute_positions(pe_mode)
+        if resolution % patch_size:
+            raise InputError(f"resolution={resolution} is not a multiple of patch_size={patch_size}")
         self.patch_size = patch_size
         self.t_embedder = TimestepEmbedder(model_channels)
         self.adaLN_modulation = modulation(model_channels) if share_mod else nn.Identity()
@@ -68,16 +70,19 @@ class SparseStructureFlowModel(Network):
     def forward(
         self,
         x: Tensor,  # [B, Cin, R, R, R]
-        t: Tensor,  # [B] float32, 1000 * time
-        cond: Tensor,  # [B, L, cond_channels]
+        t: Tensor,  # [B] or [1] float32, 1000 * time
+        cond: Tensor,  # [B or 1, L, cond_channels]
     ) -> Tensor:
         """[B, Cout, R, R, R] in the dtype of x."""
+        expected = (self.config["in_channels"], *[self.config["resolution"]] * 3)
+        if x.shape[1:] != expected:
+            raise InputError(f"the structure flow takes x of shape {['B', *expected]}, got {list(x.shape)}")
         patches = patchify(x.float(), self.patch_size)
         grid = patches.shape[2:]
         h = self.input_layer(patches.flatten(2).transpose(1, 2)) + self.pos_emb
         h = h.to(self.dtype)
-        time = self.adaLN_modulation(self.t_embedder(t)).to(self.dtype)
-        cond = cond.to(self.dtype)
+        time = self.adaLN_modulation(self.t_embedder(t.expand(len(x)))).to(self.dtype)
+        cond = cond.to(self.dtype).expand(len(x), -1, -1)
         for block in self.blocks:
             h = block(h, time, cond)
         h = self.out_layer(F.layer_norm(h.float(), h.shape[-1:]))
