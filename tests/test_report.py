@@ -219,11 +219,13 @@ setTimeout(() => {
   press("2"); log.hidden = seen();
   press("2"); find("[data-part='2'] button").click(); log.alone = seen();
   find("[data-part='2'] button").click(); log.all = seen();
-  const pixel = new Uint8Array(4);
-  gl.bindFramebuffer(gl.FRAMEBUFFER, null);
-  gl.readPixels(canvas.width / 2, Math.round(0.4 * canvas.height), 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
-  log.pixel = [...pixel];
-  document.documentElement.dataset.log = JSON.stringify(log);
+  requestAnimationFrame(() => {  // after the frame that the last click asked for, however late it comes
+    const pixel = new Uint8Array(4);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    gl.readPixels(canvas.width / 2, Math.round(0.4 * canvas.height), 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
+    log.pixel = [...pixel];
+    document.documentElement.dataset.log = JSON.stringify(log);
+  });
 }, 600);
 """
 
