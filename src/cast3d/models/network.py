@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, ClassVar, Self
 
 import torch
@@ -24,7 +25,7 @@ class Network(nn.Module):
     def __init__(self, arguments: dict[str, Any]):
         """`arguments` are the constructor's locals(): kept as `config`, written to STEM.json by `save`."""
         super().__init__()
-        self.config = {name: value for name, value in arguments.items() if name not in ("self", "__class__")}
+        self.config = {name: arguments[name] for name in inspect.signature(type(self)).parameters}
         self.dtype = torch.float32
 
     def convert_to(self, dtype: torch.dtype) -> Self:

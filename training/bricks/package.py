@@ -1,0 +1,132 @@
+"""Step 6: the trained networks as the package's backbone folder, 8-bit where that pays.
+
+    python -m training.bricks.package --checkpoints checkpoints --words data/bricks/words.json
+
+Writes src/cast3d/weights/bricks: pipeline.json in the released form and ckpts/*.json + *.safetensors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+import cast3d.backbones.bricks  # noqa: F401  (registers the small classes)
+from cast3d.models import eight_bit
+from cast3d.models.registry import name_of
+from cast3d.segmentation.prompted import PromptedSegmenter
+
+from . import train_appearance, train_slat_flow, train_structure_flow, train_structure_vae
+from .common import load_half
+
+STEMS = {
+    "encoder": "structure_encoder",
+    "decoder": "structure_decoder",
+    "flow": "structure_flow",
+    "picture": "picture_encoder",
+    "words": "word_encoder",
+    "slat_flow": "slat_flow",
+    "gaussians": "slat_decoder_gs",
+    "sdf": "slat_decoder_sdf",
+    "segmenter": "segmenter",
+}
+
+# What a sweep on the development split says; everything else is the paper's.
+DEFAULTS = {
+    "structure_steps": 12,
+    "slat_steps": 4,
+    "image_guidance": 3.0,
+    "text_guidance": 3.0,
+    "slat_image_guidance": 0.0,
+    "slat_text_guidance": 0.0,
+    "layout_generator": "static",
+    "layout_starts": [10, 11, 12],
+    "part_start": 6,
+    "refine_start": 4,
+    "view_size": 224,
+    "view_pitches": [-5.0, 25.0],
+    "minimum_hint": 12,
+}
+
+ABOUT = {
+    "knows": "minifigure-world objects: figures with headwear, packs, capes and tools, riders, animals, small props",
+    "licence": "CC BY 4.0, derived from the LDraw Parts Library; see NOTICE",
+}
+
+
+def trained(checkpoints: Path, num_words: int) -> dict[str, nn.Module]:
+    """All shipped networks with their averaged weights."""
+    vae, structure = train_structure_vae.networks(), train_structure_flow.networks(num_words)
+    appearance = {k: n for k, n in train_appearance.networks().items() if k != "encoder"}
+    slat = {"slat_flow": train_slat_flow.flow_network()}
+    segmenter = {"segmenter": PromptedSegmenter(num_words)}
+    groups = {
+        "structure_vae": vae,
+        "structure_flow": structure,
+        "appearance": appearance,
+        "slat_flow": slat,
+        "segmenter": segmenter,
+    }
+    for name, group in groups.items():
+        if not load_half(group, checkpoints / name):
+            raise SystemExit(f"{checkpoints} holds no {name} weights")
+    return {key: net for group in groups.values() for key, net in group.items()}
+
+
+def pipeline(words: list[str]) -> dict:
+    def sampler(steps: int, guidance: float) -> dict:
+        params = {"steps": steps, "cfg_strength": guidance, "cfg_interval": [0.0, 1.0], "rescale_t": 3.0}
+        return {"name": "FlowEulerGuidanceIntervalSampler", "args": {"sigma_min": 0.0}, "params": params}
+
+    return {
+        "name": "TrellisImageTo3DPipeline",
+        "args": {
+            "models": {
+                "sparse_structure_encoder": "ckpts/structure_encoder",
+                "sparse_structure_decoder": "ckpts/structure_decoder",
+                "sparse_structure_flow_model": "ckpts/structure_flow",
+                "slat_decoder_gs": "ckpts/slat_decoder_gs",
+                "slat_decoder_mesh": "ckpts/slat_decoder_sdf",
+                "slat_flow_model": "ckpts/slat_flow",
+            },
+            "sparse_structure_sampler": sampler(DEFAULTS["structure_steps"], DEFAULTS["image_guidance"]),
+            "slat_sampler": sampler(DEFAULTS["slat_steps"], DEFAULTS["slat_image_guidance"]),
+            "slat_normalization": {"mean": [0.0] * 8, "std": [1.0] * 8},
+            "image_cond_model": "ckpts/picture_encoder",
+            "text_cond_model": "ckpts/word_encoder",
+        },
+        "cast3d": {"segmenter": "ckpts/segmenter", "defaults": DEFAULTS, "about": ABOUT, "words": words},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
+    parser.add_argument("--words", type=Path, default=Path("data/bricks/words.json"))
+    parser.add_argument("--out", type=Path, default=Path("src/cast3d/weights/bricks"))
+    args = parser.parse_args()
+
+    words = json.loads(args.words.read_text())
+    (args.out / "ckpts").mkdir(parents=True, exist_ok=True)
+    total = 0
+    for key, net in trained(args.checkpoints, len(words) + 2).items():
+        stem = args.out / "ckpts" / STEMS[key]
+        constants = set(net.constants()) if hasattr(net, "constants") else set()
+        weights = {k: v for k, v in net.state_dict().items() if k not in constants}
+        packed = {k: v.contiguous() for k, v in eight_bit.pack(weights).items()}
+        save_file(packed, f"{stem}.safetensors")
+        stem.with_suffix(".json").write_text(json.dumps({"name": name_of(type(net)), "args": net.config}, indent=1) + "\n")
+        size = Path(f"{stem}.safetensors").stat().st_size
+        total += size
+        print(f"{STEMS[key]:<18} {sum(p.numel() for p in net.parameters()) / 1e6:6.2f} M  {size / 1e6:6.2f} MB")
+    (args.out / "pipeline.json").write_text(json.dumps(pipeline(words), indent=1) + "\n")
+    print(f"{'together':<18} {'':>10} {total / 1e6:6.2f} MB")
+
+
+if __name__ == "__main__":
+    with torch.no_grad():
+        main()
