@@ -28,6 +28,14 @@ from cast3d.models.released import GAUSSIANS, RELEASED
 FLOW = dict(in_channels=8, out_channels=8, qk_rms_norm=True)
 TRUNK = dict(resolution=64, model_channels=192, latent_channels=8, num_blocks=6, num_heads=3)
 SMALL: dict[str, tuple[str, dict[str, Any]]] = {
+    "structure encoder 16-128": (
+        "SparseStructureEncoder",
+        dict(in_channels=1, latent_channels=8, num_res_blocks=1, channels=[16, 64, 128]),
+    ),
+    "structure decoder 128-16": (
+        "SparseStructureDecoder",
+        dict(out_channels=1, latent_channels=8, num_res_blocks=1, channels=[128, 64, 16]),
+    ),
     "structure flow 320 x 8": (
         "SparseStructureFlowModel",
         dict(FLOW, resolution=16, model_channels=320, cond_channels=256, num_blocks=8, num_heads=5, patch_size=2),
@@ -51,6 +59,10 @@ SMALL: dict[str, tuple[str, dict[str, Any]]] = {
     "radiance field decoder 192 x 6": (
         "SLatRadianceFieldDecoder",
         dict(TRUNK, representation_config={"rank": 4, "dim": 4}),
+    ),
+    "mesh decoder 256 x 2": (
+        "SLatMeshDecoder",
+        dict(TRUNK, model_channels=256, num_blocks=2, num_heads=4, representation_config={"use_color": True}),
     ),
     "latent encoder 192 x 6": ("SLatEncoder", dict(TRUNK, in_channels=8)),
 }
@@ -128,9 +140,7 @@ def measure(stem: str, timed: bool, device: torch.device, dtype: torch.dtype | N
     return result
 
 
-HEADER = (
-    f"{'network':38s} {'parameters':>11s} {'memory':>10s} {'voxels':>7s} {'torso':>9s} {'first':>10s} {'median':>10s}"
-)
+HEADER = f"{'network':38s}  parameters     memory  voxels     torso      first     median"
 
 
 def row(result: dict[str, Any]) -> str:
@@ -152,6 +162,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", choices=["float32", "float16", "bfloat16"], help="torso; default: as configured")
     parser.add_argument("--full", action="store_true", help="time the released sizes too (always on CUDA)")
+    parser.add_argument("--only", default="", metavar="TEXT", help="networks with TEXT in their name")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path, help="write the results here too")
     options = parser.parse_args()
@@ -159,7 +170,7 @@ def main() -> None:
     dtype = getattr(torch, options.dtype) if options.dtype else None
     print(machine(device), HEADER, sep="\n")
     results = []
-    for stem in SMALL | RELEASED:
+    for stem in filter(lambda stem: options.only in stem, SMALL | RELEASED):
         timed = stem in SMALL or options.full or device.type == "cuda"
         results.append(measure(stem, timed, device, dtype, options.repeats))
         print(row(results[-1]), flush=True)

@@ -116,6 +116,7 @@ def fill(net: nn.Module, path: Path, device: torch.device) -> None:
                 tensor = file.get_tensor(key)
                 if (scale := key + eight_bit.SUFFIX) in scales:
                     tensor = eight_bit.unpack(tensor, file.get_tensor(scale))
+                check_kind(path, key, tensor.dtype, expected[key].dtype)
                 tensors[key] = tensor.to(device, expected[key].dtype)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} does not exist; a network is a pair STEM.json, STEM.safetensors") from error
@@ -163,3 +164,9 @@ def check_keys(path: Path, found: set[str], expected: set[str], optional: set[st
 def check_shape(path: Path, key: str, found: list[int], expected: list[int]) -> None:
     if found != expected:
         raise CheckpointError(f"{path}: tensor {key!r} has shape {found}, the config asks for {expected}")
+
+
+def check_kind(path: Path, key: str, found: torch.dtype, expected: torch.dtype) -> None:
+    """Precision may differ, the kind of number may not: 8-bit weights without their scales are no weights."""
+    if found.is_floating_point != expected.is_floating_point:
+        raise CheckpointError(f"{path}: tensor {key!r} holds {found}, the network needs {expected}")

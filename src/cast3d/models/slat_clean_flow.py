@@ -23,6 +23,6 @@ class SLatCleanFlowModel(SLatFlowModel):
 
     def forward(self, x: SparseTensor, t: Tensor, cond: Tensor) -> SparseTensor:
         """Velocity [N, C]."""
-        time = (t.float() / 1000).clamp_min(self.least_time)
+        time = (t.float() / 1000).clamp_min(self.least_time).expand(x.batch_size)
         clean = self.clean(x, t, cond)
         return x.replace(((x.feats.float() - clean.feats.float()) / x.spread(time[:, None])).to(x.dtype))
