@@ -46,7 +46,5 @@ def test_rows_without_their_scale_are_refused(tmp_path):
     packed = pack(net.state_dict(), least=64)
     del packed["out_layer.weight" + SUFFIX]
     save_file(packed, tmp_path / "net.safetensors")
-    with pytest.raises(
-        CheckpointError, match=r"'out_layer\.weight' holds torch\.int8"
-    ):
+    with pytest.raises(CheckpointError, match=r"'out_layer\.weight' holds torch\.int8"):
         load(tmp_path / "net")
