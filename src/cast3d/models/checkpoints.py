@@ -49,19 +49,6 @@ def save(net: nn.Module, stem: str | Path) -> None:
     atomic_write(f"{stem}.json", config + "\n")
 
 
-def file_bytes(net: nn.Module) -> int:
-    """Size of the safetensors file `save` writes; works on the meta device."""
-    order = ("F32", "BF16", "F16")  # wider types first, then by name, as the format's writer lays tensors out
-    names = {torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16"}
-    header, offset = {}, 0
-    for key, tensor in sorted(net.state_dict().items(), key=lambda item: (order.index(names[item[1].dtype]), item[0])):
-        stop = offset + tensor.numel() * tensor.element_size()
-        header[key] = {"dtype": names[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [offset, stop]}
-        offset = stop
-    length = len(json.dumps(header, separators=(",", ":")))
-    return 8 + -(-length // 8) * 8 + offset
-
-
 def build(config: Path, device: torch.device | str = "cpu") -> nn.Module:
     """The network a model json describes, with starting weights (none at all on the meta device)."""
     name, arguments = read_config(config)
