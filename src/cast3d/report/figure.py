@@ -29,4 +29,7 @@ STEPS = {
 def describe(stage: str) -> Step:
     """Title and caption of a stage; one that the figure does not know keeps its name."""
     plain = stage.replace("-", "_")
+    for prefix, whole, verb in (("part_", "parts", "Part"), ("slat_", "appearance", "Painted part")):
+        if plain.startswith(prefix):
+            return STEPS[whole]._replace(title=f"{verb}: {plain.removeprefix(prefix).replace('_', ' ')}")
     return STEPS.get(plain, Step("More stages", plain.replace("_", " ").capitalize(), ""))

@@ -1,0 +1,74 @@
+"""Compositional generation, whole geometry: anchor, pruning, coarse composition (Eq. 14), refinement (p_GC)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .. import flow
+from ..backbones import Backbone, Condition
+from ..settings import Settings
+from ..voxels import coarse_geometry, iou
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """p_GC and the way to it."""
+
+    anchor: Tensor  # [64, 64, 64] bool, p̂_B
+    coarse: Tensor  # [64, 64, 64] bool, p̂_GC
+    grid: Tensor  # [64, 64, 64] bool, p_GC
+    report: tuple[str, ...]  # what was pruned, and whether the refinement was kept
+
+
+def compose_geometry(
+    main_geometry: Tensor,  # [64, 64, 64] bool, p_B
+    hints: Tensor,  # [N, 64, 64, 64] bool, h_i
+    parts: Tensor,  # [N - 1, 64, 64, 64] bool, p_i of every term but the base
+    base: int,
+    settings: Settings,
+) -> Geometry:
+    """Eq. 14: the base follows the layout near the parts, stays itself elsewhere, and loses what they cut off."""
+    others = torch.arange(len(hints)) != base
+    coarse = coarse_geometry(
+        main_geometry,
+        hints[base],
+        hints[others],
+        parts,
+        settings.expand_sigma,
+        settings.expand_threshold,
+        settings.prune_absolute,
+        settings.prune_relative,
+        settings.prune_unchanged,
+    )
+    dropped = tuple(str(region) for region in coarse.pruned.dropped)
+    return Geometry(coarse.anchor, coarse.geometry, coarse.geometry, dropped)
+
+
+def refine_geometry(
+    backbone: Backbone,
+    geometry: Geometry,
+    target: Condition,  # c
+    settings: Settings,
+    noise: flow.Draws,
+    on_step: flow.OnStep | None = None,
+) -> Geometry:
+    """D_ss^STM(G_stc(.; p̂_GC); c): smooths the joints. Kept only if it stays close to the coarse geometry."""
+    latent = flow.stm(
+        backbone.encode_structure(geometry.coarse),
+        backbone.structure_velocity(target.unconditional, 0.0),
+        backbone.structure_velocity(target, settings.text_guidance),
+        flow.times(settings.structure_steps, settings.rescale),
+        settings.refine_start,
+        flow.Static(noise),
+        settings.diffusion,
+        on_step=on_step,
+    )
+    refined = backbone.decode_structure(latent)
+    agreement = iou(refined, geometry.coarse)
+    kept = agreement >= settings.refine_guard
+    line = f"refinement {'kept' if kept else 'dropped'}: IoU {agreement:.3f} with the coarse geometry"
+    grid = refined if kept else geometry.coarse
+    return Geometry(geometry.anchor, geometry.coarse, grid, (*geometry.report, line))

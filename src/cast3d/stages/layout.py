@@ -1,0 +1,92 @@
+"""3D layout hinting: the main geometry (p_B), the layout (p_C, Eq. 10) and its appearance (z_C, Eq. 11)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from .. import flow
+from ..backbones import Backbone, Condition
+from ..settings import Settings
+
+
+@dataclass(frozen=True)
+class MainGeometry:
+    """p_B: what the main asset's picture shows."""
+
+    latent: Tensor  # [1, C, r, r, r]
+    states: Tensor  # [steps + 1, 1, C, r, r, r] its trajectory {x_t^B} by level
+    grid: Tensor  # [64, 64, 64] bool
+
+
+@dataclass(frozen=True)
+class Layout:
+    """p_C: the main geometry carried over to the whole prompt."""
+
+    latent: Tensor  # [1, C, r, r, r]
+    grid: Tensor  # [64, 64, 64] bool
+
+
+def generate_structure(
+    backbone: Backbone,
+    condition: Condition,
+    guidance: float,
+    settings: Settings,
+    noise: flow.Draws,
+    on_step: flow.OnStep | None = None,
+) -> MainGeometry:
+    """D_ss(noise; condition): the structure flow from pure noise, its states kept (first line of Eq. 10)."""
+    t = flow.times(settings.structure_steps, settings.rescale)
+    velocity = backbone.structure_velocity(condition, guidance)
+    states = flow.sample(velocity, noise(settings.structure_steps).to(backbone.device), t, on_step=on_step)
+    return MainGeometry(states[0], states, backbone.decode_structure(states[0]))
+
+
+def propose_layout(
+    backbone: Backbone,
+    main: MainGeometry,
+    source: Condition,  # o_B
+    target: Condition,  # c
+    start: int,  # n_max
+    settings: Settings,
+    noise: flow.Draws,
+    on_step: flow.OnStep | None = None,
+) -> Layout:
+    """D_ss^STM(G(.; p_B, {x_t^B}); c, o_B): second line of Eq. 10, on latents of the structure VAE."""
+    w = settings.text_guidance
+    w_source = settings.source_guidance if settings.source_guidance >= 0 else w
+    generator = flow.Trajectory(main.states) if settings.layout_generator == "trajectory" else flow.Static(noise)
+    latent = flow.stm(
+        main.latent,
+        backbone.structure_velocity(source, w_source),
+        backbone.structure_velocity(_against(target, source, settings), w),
+        flow.times(settings.structure_steps, settings.rescale),
+        start,
+        generator,
+        settings.diffusion,
+        on_step=on_step,
+    )
+    return Layout(latent, backbone.decode_structure(latent))
+
+
+def _against(target: Condition, source: Condition, settings: Settings) -> Condition:
+    """The target with the negative that `target_negative` names: the "joint use of c and o_B"."""
+    weight = {"null": 0.0, "source": 1.0, "mix": settings.target_negative_weight}[settings.target_negative]
+    negative = (1 - weight) * target.negative + weight * source.tokens[0]
+    return Condition(target.kind, target.tokens, negative)
+
+
+def generate_slat(
+    backbone: Backbone,
+    coords: Tensor,  # [N, 3]
+    condition: Condition,
+    guidance: float,
+    settings: Settings,
+    noise: flow.Draws,
+    on_step: flow.OnStep | None = None,
+) -> Tensor:
+    """D_slat(noise; condition) on given voxels: normalised features [N, C] (Eq. 11, and the parts' appearance)."""
+    t = flow.times(settings.slat_steps, settings.rescale)
+    velocity = backbone.slat_velocity(condition, coords, guidance)
+    return flow.sample(velocity, noise(settings.slat_steps).to(backbone.device), t, on_step=on_step)[0]
