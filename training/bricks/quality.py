@@ -1,0 +1,351 @@
+"""What `evaluate` measures: the shipped networks, through the stages of the library, against known objects.
+
+Pictures are the point renders of training (a picture made from the triangles differs a little), with new colours, views
+and lights. All F1 and "found" values tolerate one voxel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cast3d import flow, splats, voxels
+from cast3d.backbones import Backbone, Condition
+from cast3d.conditioning.encoders import FRAMES
+from cast3d.settings import Settings
+from cast3d.stages.layout import MainGeometry, generate_slat, generate_structure, propose_layout
+from cast3d.stages.parts import generate_part
+
+from . import splits
+from .appearance import voxel_points
+from .assemble import Batch, DeviceBank, frame_views, labels, occupancy, render, shell, surface_points, to_bool
+from .assembly import FIGURE
+from .bank import Bank
+from .catalog import Catalog
+from .condition_pool import pictures
+from .objects import SLOTS, Objects, sample
+from .options import Options
+from .train_segmenter import make_scenes
+
+SPARE = 3  # objects drawn per object wanted: some do not qualify
+UNSEEN_YAWS, PITCH = (110.0, 180.0, 250.0), 15.0  # pictures are within 60 degrees of the front
+LEAST_PIXELS = 12
+BODY = ("torso", "head", "lower")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What came out for one object."""
+
+    scores: dict[str, float]
+    shown: tuple[Tensor, ...]  # for people: pictures [3 or 4, H, W] and grids bool [64, 64, 64]; truth, then result
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """One object of the bank."""
+
+    index: int
+    objects: Objects  # the drawn lot; this is number `index`
+    batch: Batch  # of one
+    surface: Tensor  # words [1, 64, 64], the outer shell
+
+    @property
+    def grid(self) -> Tensor:
+        return to_bool(self.surface)[0]
+
+    @property
+    def caption(self) -> str:
+        return self.objects.caption[self.index]
+
+    @property
+    def terms(self) -> list[str]:
+        return self.objects.terms[self.index]
+
+
+Measure = Callable[["Bench"], Iterator[Case]]
+
+
+@dataclass
+class Bench:
+    """A backbone, the objects to try it on, and how many."""
+
+    backbone: Backbone
+    settings: Settings
+    source: Bank
+    catalog: Catalog
+    count: int
+    seed: int = 0
+
+    @cached_property
+    def bank(self) -> DeviceBank:
+        return DeviceBank.upload(self.source, self.backbone.device)
+
+    def generator(self) -> torch.Generator:
+        return torch.Generator(self.backbone.device).manual_seed(self.seed)
+
+    def truths(
+        self, mix: str, split: str, wanted: Callable[[Objects, int], bool] = lambda objects, i: True
+    ) -> Iterator[Truth]:
+        """More objects of one family than are needed; `wanted` chooses among them."""
+        objects = sample(self.source, self.catalog, SPARE * self.count, self.seed, split, {mix: 1.0})
+        for i in range(len(objects)):
+            if wanted(objects, i):
+                batch = Batch.of(objects, [i], self.backbone.device)
+                yield Truth(i, objects, batch, shell(occupancy(self.bank, batch)))
+
+    def picture(self, batch: Batch, surface: Tensor, generator: torch.Generator, framed: bool = False) -> Tensor:
+        """[1, 4, 112, 112]: cropped to the object, or what the camera of the whole frame sees."""
+        in_frame = torch.tensor([framed], device=surface.device)
+        return pictures(self.bank, batch, surface, in_frame, generator, views=1)[:, 0].float() / 255
+
+    def of_picture(self, picture: Tensor, frame: str = "in_place") -> Condition:
+        """Straight to the encoder: the backbone's own door for pictures would crop those of the frame camera."""
+        index = torch.tensor([FRAMES.index(frame)], device=picture.device)
+        tokens = self.backbone.describer.picture_encoder(picture, index)
+        return Condition("image", (tokens,), torch.zeros_like(tokens))
+
+    def structure_noise(self, *key: str | int) -> flow.Draws:
+        return flow.noise((1, *self.backbone.structure_shape), self.seed, ("evaluate", *key))
+
+    def structure(self, condition: Condition, index: int) -> MainGeometry:
+        settings = self.settings
+        guidance = settings.image_guidance if condition.kind == "image" else settings.text_guidance
+        noise = self.structure_noise("structure", index)
+        return generate_structure(self.backbone, condition, guidance, settings, noise)
+
+
+def named(objects: Objects, index: int) -> bool:
+    """Whether the caption names everything that is there."""
+    return all(objects.terms[index])
+
+
+def accessory(objects: Objects, index: int) -> bool:
+    """Whether a single part is something worn or held."""
+    return SLOTS[objects.slot[index, 0]] not in BODY
+
+
+def agreement(found: Tensor, truth: Tensor) -> dict[str, float]:
+    return {"f1": voxels.f1(found, truth), "iou": voxels.iou(found, truth)}
+
+
+def share_found(wanted: Tensor, found: Tensor) -> float:
+    """Share of the voxels `wanted` with a voxel of `found` within one step."""
+    return float((wanted & voxels.dilate(found)).sum() / wanted.sum().clamp_min(1))
+
+
+def from_picture(mix: str, split: str, frame: str = "in_place", framed: bool = False) -> Measure:
+    """Structure from one picture."""
+
+    def measure(bench: Bench) -> Iterator[Case]:
+        generator = bench.generator()
+        for truth in bench.truths(mix, split):
+            picture = bench.picture(truth.batch, truth.surface, generator, framed)
+            found = bench.structure(bench.of_picture(picture, frame), truth.index).grid
+            yield Case(agreement(found, truth.grid), (picture[0], truth.grid, found), truth.caption)
+
+    return measure
+
+
+def from_text(bench: Bench) -> Iterator[Case]:
+    """Structure of held-out combinations from captions that name all their parts."""
+    for truth in bench.truths("figure", splits.COMBOS, named):
+        found = bench.structure(bench.backbone.of_text(truth.caption), truth.index).grid
+        yield Case(agreement(found, truth.grid), (truth.grid, found), truth.caption)
+
+
+def layout(bench: Bench) -> Iterator[Case]:
+    """The base from its picture, carried over to the caption (Eq. 10) from the backbone's first start level."""
+    generator, text = bench.generator(), bench.backbone.of_text
+    for truth in bench.truths("figure", splits.COMBOS, named):
+        base = truth.batch.only(truth.batch.role == 0)
+        picture = bench.picture(base, shell(occupancy(bench.bank, base)), generator)
+        main = bench.structure(bench.of_picture(picture), truth.index)
+        found = propose_layout(
+            bench.backbone,
+            main,
+            text(truth.terms[0]),
+            text(truth.caption),
+            bench.settings.layout_starts[0],
+            bench.settings,
+            bench.structure_noise("layout", truth.index),
+        ).grid
+        role = labels(bench.bank, truth.batch, truth.surface)[0]
+        scores = agreement(found, truth.grid) | {
+            "base_kept": share_found(role == 0, found),
+            "accessory_found": share_found(role > 0, found),
+        }
+        yield Case(scores, (picture[0], main.grid, truth.grid, found), truth.caption)
+
+
+def shifted(bench: Bench, truth: Truth, generator: torch.Generator) -> Tensor:
+    """The part moved by two voxels along every axis, either way, and blurred.
+
+    Along one axis alone the blurred hint would already agree with the part at .94: F1 forgives one voxel.
+    """
+    offset = (4 * torch.randint(2, (3,), generator=generator) - 2).tolist()
+    return voxels.blur(voxels.shift(truth.grid, tuple(offset)), 1.0) > 0.2
+
+
+def another(bench: Bench, truth: Truth, generator: torch.Generator) -> Tensor | None:
+    """A trained part of the same slot and pose."""
+    row = int(truth.objects.placement[truth.index, 0])
+    slot = SLOTS[truth.objects.slot[truth.index, 0]]
+    options = Options(bench.source, bench.catalog, splits.TRAIN).slot(FIGURE, slot)
+    id, variant = bench.source.part[row], bench.source.variant[row]
+    others = [o.placement for o in options if o.part.id != id and o.variant == variant]
+    if not others:
+        return None
+    pick = others[int(torch.randint(len(others), (), generator=generator))]
+    return to_bool(shell(bench.bank.grid[pick : pick + 1]))[0]
+
+
+def part(split: str, perturbed: Callable[[Bench, Truth, torch.Generator], Tensor | None]) -> Measure:
+    """A perturbed hint remade after the part's picture (Eq. 13)."""
+
+    def measure(bench: Bench) -> Iterator[Case]:
+        generator = bench.generator()
+        for truth in bench.truths("in_place", split, accessory):
+            hint = perturbed(bench, truth, generator)
+            if hint is None:
+                continue
+            picture = bench.picture(truth.batch, truth.surface, generator)
+            condition, noise = bench.of_picture(picture), bench.structure_noise("part", truth.index)
+            found = generate_part(bench.backbone, hint, condition, "composite", bench.settings, noise).grid
+            scores, before = agreement(found, truth.grid), voxels.f1(hint, truth.grid)
+            scores |= {"hint_f1": before, "gain": scores["f1"] - before}
+            yield Case(scores, (picture[0], hint, truth.grid, found), truth.caption)
+
+    return measure
+
+
+def segmenter(bench: Bench) -> Iterator[Case]:
+    """Accessories in roughened renders from all around, and whether a thing that is absent stays unfound."""
+    objects = sample(bench.source, bench.catalog, SPARE * bench.count, bench.seed, splits.COMBOS, {"figure": 1.0})
+    vocabulary, device = bench.backbone.describer.vocabulary, bench.backbone.device
+    with torch.random.fork_rng():
+        torch.manual_seed(bench.seed)
+        scenes = make_scenes(bench.bank, objects, vocabulary, device)
+    for i, terms in enumerate(objects.terms):
+        picture = scenes.image[i].float() / 255
+        alpha = picture[3]
+        white = picture[:3] + 1 - alpha
+        masks, ious = [], []
+        for role, term in enumerate(terms[1:], 1):
+            wanted = scenes.role[i] == role
+            if term and terms.count(term) == 1 and wanted.sum() >= LEAST_PIXELS:
+                found = bench.backbone.segmenter(white, alpha, term)
+                masks += [torch.where(mask, white, 0.9 + 0.1 * white) for mask in (wanted, found)]
+                ious.append(float((found & wanted).sum() / (found | wanted).sum()))
+        strangers = [t for t in objects.terms[(i + 1) % len(objects)][1:] if t and t not in terms]
+        if ious and strangers:
+            absent = bench.backbone.segmenter(white, alpha, strangers[0])
+            scores = {"iou": float(np.mean(ious)), "absent_unfound": float(not absent.any())}
+            yield Case(scores, (white, *masks[:2]), ", ".join(terms))
+
+
+def appearance(kind: str) -> Measure:
+    """Structured latents on the true voxels, from a picture or from text, seen from where the picture was not taken."""
+
+    def measure(bench: Bench) -> Iterator[Case]:
+        generator, settings, backbone = bench.generator(), bench.settings, bench.backbone
+        for truth in bench.truths("figure", splits.COMBOS, named):
+            picture = bench.picture(truth.batch, truth.surface, generator)
+            condition = bench.of_picture(picture) if kind == "image" else backbone.of_text(truth.caption)
+            guidance = settings.slat_image_guidance if kind == "image" else settings.slat_text_guidance
+            coords = voxels.to_coords(truth.grid)
+            noise = flow.noise((len(coords), backbone.slat_channels), bench.seed, ("evaluate", "slat", truth.index))
+            feats = generate_slat(backbone, coords, condition, guidance, settings, noise)
+            yield _painted(bench, truth, coords, backbone.gaussians(coords, feats), picture[0])
+
+    return measure
+
+
+def _painted(bench: Bench, truth: Truth, coords: Tensor, gaussians: splats.Gaussians, picture: Tensor) -> Case:
+    points = surface_points(bench.bank, truth.batch, truth.surface, 8192)
+    whole, inside, views = [], [], []
+    for yaw in UNSEEN_YAWS:
+        angles = (torch.deg2rad(torch.tensor([a], device=coords.device)) for a in (yaw, PITCH))
+        true = render(points, frame_views(*angles), ambient=1.0)[0][0]  # unshaded, as Gaussians are
+        # The splat cameras count yaw the other way round.
+        drawn = splats.render(gaussians, splats.orbit(-yaw, PITCH, fov=None, width=1.0), 112, background=1.0)
+        expected, found = true[:3] + 1 - true[3], drawn.color.permute(2, 0, 1).clamp(0, 1)
+        whole.append(psnr((expected - found).square()))
+        inside.append(psnr((expected - found).square()[:, (true[3] > 0) | (drawn.alpha > 0.5)]))
+        views += [expected, found]
+    v = voxel_points(truth.surface, points)
+    expected = _means(v.color, v.row, len(coords))
+    found = _means(gaussians.colors.clamp(max=1), gaussians.voxel, len(coords))
+    role = labels(bench.bank, truth.batch, truth.surface)[0][tuple(coords.long().unbind(-1))]
+    role = role.where(v.count > 0, -1)
+    errors = [(expected[role == k].mean(0) - found[role == k].mean(0)).abs().mean() for k in role.unique() if k >= 0]
+    scores = {
+        "psnr": float(np.mean(whole)),
+        "psnr_object": float(np.mean(inside)),
+        "color_error": float(torch.stack(errors).mean()),
+        "voxel_color_error": float((expected - found)[role >= 0].abs().mean()),
+    }
+    return Case(scores, (picture, *views), truth.caption)
+
+
+def psnr(squared_error: Tensor) -> float:
+    """Decibels, for values in [0, 1]."""
+    return float(-10 * squared_error.mean().clamp_min(1e-10).log10())
+
+
+def _means(values: Tensor, row: Tensor, count: int) -> Tensor:
+    """[count, C] mean of the values of each row."""
+    total = torch.zeros(count, values.shape[1], device=values.device).index_add_(0, row, values)
+    return total / torch.bincount(row, minlength=count).clamp_min(1)[:, None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the quality table."""
+
+    title: str
+    measure: Measure
+    goals: Mapping[str, float]  # by score; scores named *_error must stay below, others above
+
+    def met(self, means: Mapping[str, float]) -> bool:
+        return all(means[k] <= g if k.endswith("_error") else means[k] >= g for k, g in self.goals.items())
+
+
+_GAIN = {"gain": 0.15}
+ROWS = {
+    "figure": Row("figure from one picture", from_picture("figure", splits.COMBOS), {"f1": 0.97}),
+    "filled": Row(
+        "single part, filled frame, trained shape", from_picture("filled", splits.TRAIN, "filled"), {"f1": 0.90}
+    ),
+    "filled_unseen": Row(
+        "single part, filled frame, unseen shape", from_picture("filled", splits.TEST, "filled"), {"f1": 0.75}
+    ),
+    "in_place": Row(
+        "single part in place, frame camera, trained shape",
+        from_picture("in_place", splits.TRAIN, framed=True),
+        {"f1": 0.85},
+    ),
+    "in_place_unseen": Row(
+        "single part in place, frame camera, unseen shape",
+        from_picture("in_place", splits.TEST, framed=True),
+        {"f1": 0.65},
+    ),
+    "animal": Row("animal from one picture, trained shape", from_picture("animal", splits.TRAIN), {"f1": 0.85}),
+    "text": Row("figure from text", from_text, {"f1": 0.95}),
+    "layout": Row(
+        "layout STM from the picture's own base", layout, {"f1": 0.96, "base_kept": 0.97, "accessory_found": 0.88}
+    ),
+    "part_shift": Row("part STM, hint shifted and blurred, trained shape", part(splits.TRAIN, shifted), _GAIN),
+    "part_shift_unseen": Row("part STM, hint shifted and blurred, unseen shape", part(splits.TEST, shifted), _GAIN),
+    "part_other": Row("part STM, hint of another part, trained shape", part(splits.TRAIN, another), _GAIN),
+    "part_other_unseen": Row("part STM, hint of another part, unseen shape", part(splits.TEST, another), _GAIN),
+    "segmenter": Row("segmenter on roughened renders", segmenter, {"iou": 0.80}),
+    "slat": Row("SLAT from a picture, unseen views", appearance("image"), {"psnr": 24.0, "color_error": 0.08}),
+    "slat_text": Row("SLAT from text, unseen views", appearance("text"), {"psnr": 24.0, "color_error": 0.08}),
+}
