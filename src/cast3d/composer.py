@@ -23,12 +23,12 @@ from .result import Result
 from .runs import RunFolder
 from .scene import Pictures, Scene
 from .settings import Settings
-from .staging import Progress, Staging
 from .stages.appearance import Appearance, compose_appearance
 from .stages.geometry import Geometry, compose_geometry, refine_geometry
 from .stages.hints import Hints, extract_hints
 from .stages.layout import Layout, MainGeometry, generate_slat, generate_structure, propose_layout
 from .stages.parts import PartGeometry, chosen_frame, generate_part
+from .staging import Progress, Staging
 from .voxels import to_coords
 
 
@@ -70,8 +70,9 @@ class Composer:
         unusable input, TermNotFound when the layout shows no part for a term.
         """
         scene = prompt if isinstance(prompt, Scene) else Scene.make(prompt, assets or {}, main=main, seed=seed)
-        chosen = self.backbone.defaults.changed({**scene.settings, **(settings or {})})
+        require_terms(scene, reseed or {})
         pictures = {asset.term: tuple(cut_out(open_picture(i)) for i in asset.images) for asset in scene.assets}
+        chosen = self.backbone.defaults.changed({**scene.settings, **(settings or {})})
         if isinstance(out, str | Path):
             with RunFolder(out) as run:
                 return self.compose(scene, settings=settings, out=run, reseed=reseed, progress=progress)
@@ -79,21 +80,34 @@ class Composer:
         if out:
             out.keep_inputs(scene, pictures)
             out.record(settings=chosen.plain(), backbone=self.backbone.name, models=self.backbone.hashes)
-            out.record(seeds={"scene": scene.seed, **(reseed or {})})
+            out.record(seeds={"scene": scene.seed, "terms": {term: composition.seed(term) for term in scene.terms}})
+            out.record(warnings=[])  # of an earlier run in this folder
         result = composition.run()
         if out:
+            composition.staging.tell("export", 0, 1)
             result.save(out)
+            composition.staging.tell("export", 1, 1)
         return result
 
     def lift(
-        self, picture: Pictures, term: str = "object", seed: int = 0, *, frame: str = "filled", progress: Progress | None = None,
+        self,
+        picture: Pictures,
+        term: str = "object",
+        seed: int = 0,
+        *,
+        frame: str = "filled",
         settings: Mapping[str, Any] | None = None,
-    ) -> Result:  # fmt: skip
+        progress: Progress | None = None,
+    ) -> Result:
         """One picture -> one 3D object. `frame` "filled" for a single part, "in_place" for a whole base."""
         opened = cut_out(open_picture(picture))
         chosen = self.backbone.defaults.changed(settings or {})
         condition = self.backbone.of_pictures([opened.rgba], frame)
-        return self._single(term, condition, chosen, chosen.image_guidance, chosen.slat_image_guidance, seed, progress)
+        result = self._single(
+            term, condition, chosen, chosen.image_guidance, chosen.slat_image_guidance, seed, progress
+        )
+        result.warnings += opened.notes
+        return result
 
     def imagine(
         self, text: str, seed: int = 0, *, settings: Mapping[str, Any] | None = None, progress: Progress | None = None
@@ -102,6 +116,7 @@ class Composer:
         chosen = self.backbone.defaults.changed(settings or {})
         condition = self.backbone.of_text(text)
         result = self._single(text, condition, chosen, chosen.text_guidance, chosen.slat_text_guidance, seed, progress)
+        result.prompt = text
         result.warnings += _unknown(self.backbone, text)
         return result
 
@@ -119,7 +134,10 @@ class Composer:
             "appearance", 7, Slat,
             lambda on: Slat(coords, generate_slat(b, coords, condition, slat_guidance, settings, noise, on)), {},
         )  # fmt: skip
-        return Result.decode(b, [term], 0, Appearance(coords, slat.feats, torch.zeros(len(coords), dtype=torch.long)))
+        owner = torch.zeros(len(coords), dtype=torch.long)
+        result = Result.decode(b, [term], 0, Appearance(coords, slat.feats, owner))
+        result.seed = seed
+        return result
 
 
 @dataclass
@@ -144,7 +162,9 @@ class _Composition:
         slats = {term: self.part_appearance(term, main, parts) for term in scene.terms}
         appearance = self.appearance(geometry, slats)
 
+        self.staging.tell("meshes", 0, 1)
         result = Result.decode(self.backbone, list(scene.terms), self.base, appearance)
+        self.staging.tell("meshes", 1, 1)
         result.prompt, result.seed = scene.prompt, scene.seed
         result.warnings = self.warnings(geometry)
         return result
@@ -174,7 +194,7 @@ class _Composition:
                 missing = hints.missing(self.settings.minimum_hint, self.base)
                 if not missing:
                     return hints
-            self.staging.progress and self.staging.progress("retry", rung + 1, len(self.settings.layout_starts))
+            self.staging.tell("retry", rung + 1, len(self.settings.layout_starts))
         raise self.not_found(missing, hints if len(coords) else None)
 
     def layout(self, main: MainGeometry, start: int) -> Layout:

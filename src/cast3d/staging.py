@@ -46,23 +46,24 @@ class Staging:
         if self.run and (saved := self.run.load_stage(name, fingerprint)):
             self.reused.append(name)
             self._note(name, saved)
-            self._tell(name, 1, 1)
+            self.tell(name, 1, 1)
             return unpack(result, saved.tensors, saved.meta)
-        self._tell(name, 0, 1)
+        self.tell(name, 0, 1)
         with self.run.timed(name) if self.run else nullcontext(), torch.no_grad():
-            value = compute(lambda done, total: self._tell(name, done, total))
+            value = compute(lambda done, total: self.tell(name, done, total))
         tensors, meta = pack(value)
         if self.run:
             self._note(name, self.run.save_stage(name, index, tensors, meta, previews(value), fingerprint))
         else:
             self.contents[name] = digest(canonical({"inputs": inputs, "depends": depends}))
-        self._tell(name, 1, 1)
+        self.tell(name, 1, 1)
         return value
 
     def _note(self, name: str, saved: StageData) -> None:
         self.contents[name] = saved.content
 
-    def _tell(self, name: str, done: int, total: int) -> None:
+    def tell(self, name: str, done: int, total: int) -> None:
+        """Calls back, if anyone wants to know."""
         if self.progress:
             self.progress(name, done, total)
 

@@ -55,7 +55,7 @@ def _bricks(folder: Path, config: dict[str, Any], device: torch.device) -> Backb
 
     args, own = config["args"], config["cast3d"]
     names = {"sparse_structure_encoder": DEFAULT_ENCODER, **args["models"]}
-    torso = torch.bfloat16 if device.type == "cpu" and _fast_bfloat16() else None
+    torso = torch.bfloat16 if device.type == "cpu" and fast_bfloat16() else None
 
     def network(key: str, dtype: torch.dtype | None = None):
         if key not in names:
@@ -81,18 +81,19 @@ def _bricks(folder: Path, config: dict[str, Any], device: torch.device) -> Backb
         ),
         segmenter=BricksSegmenter(load(folder / own["segmenter"], device), vocabulary),
         defaults=Settings().changed(own["defaults"]),
-        hashes=_hashes(folder),
+        hashes=weight_hashes(folder),
         about=own.get("about", {}),
         orthographic=True,
     )
 
 
-def _fast_bfloat16() -> bool:
+def fast_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 natively; elsewhere float32 is faster and exact."""
     return torch.cpu._is_avx512_bf16_supported() if hasattr(torch.cpu, "_is_avx512_bf16_supported") else False
 
 
-def _hashes(folder: Path) -> dict[str, str]:
+def weight_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of each weight file by its stem."""
     return {
         path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("ckpts/*.safetensors"))
     }

@@ -1,0 +1,5 @@
+"""`python -m cast3d` is the command `cast3d`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,135 @@
+"""What `cast3d doctor` looks at. Each finding stands alone: one that fails hides no other."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any
+
+from ..errors import Cast3dError
+from ..version import __version__
+
+NEEDED = 2 << 30  # bytes of memory that a composition with bricks may take
+EXTRAS = {
+    "transformers": ("encoders of the released TRELLIS weights", 'python3 -m pip install -e ".[trellis]"'),
+    "huggingface-hub": ("downloads of released weights", 'python3 -m pip install -e ".[trellis]"'),
+    "gsplat": ("fast splats on a CUDA card", 'python3 -m pip install -e ".[cuda]"'),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`ok` None is for information only."""
+
+    name: str
+    text: str
+    ok: bool | None = None
+    fix: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def findings(backbone: str) -> list[Finding]:
+    """All of them, the verdict last."""
+    found = [Finding("cast3d", __version__, True), _python(), _torch()]
+    if found[-1].ok:
+        found += [_processor(), _cuda(), _memory(), *_weights(backbone), *_extras()]
+        found += list(_verdict(backbone))
+    return found
+
+
+def _python() -> Finding:
+    fine = sys.version_info >= (3, 11)
+    return Finding("python", platform.python_version(), fine, "" if fine else "install Python 3.11 or newer")
+
+
+def _torch() -> Finding:
+    try:
+        import torch
+    except ImportError as error:
+        return Finding("torch", f"cannot be imported: {error}", False, "python3 -m pip install -e .")
+    return Finding("torch", torch.__version__, True)
+
+
+def _processor() -> Finding:
+    import torch
+
+    from ..backbones.folder import fast_bfloat16
+
+    form = "bfloat16 at full speed" if fast_bfloat16() else "no fast bfloat16, the flows run in float32"
+    return Finding("processor", f"{os.cpu_count()} cores, threads in use: {torch.get_num_threads()}, {form}")
+
+
+def _cuda() -> Finding:
+    import torch
+
+    if not torch.cuda.is_available():
+        return Finding("cuda", "no device; everything runs on the CPU")
+    cards = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
+    names = ", ".join(f"{card.name} ({card.total_memory / 2**30:.0f} GiB)" for card in cards)
+    return Finding("cuda", f"{names}; used with --device cuda")
+
+
+def _memory() -> Finding:
+    free = _free_memory()
+    if free is None:
+        return Finding("memory", "this system does not say how much is free")
+    fine = free >= NEEDED
+    fix = "" if fine else f"close other programs until {NEEDED / 2**30:.0f} GiB are free"
+    return Finding("memory", f"{free / 2**30:.1f} GiB free", True if fine else None, fix)
+
+
+def _free_memory() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return None
+
+
+def _weights(backbone: str) -> Iterator[Finding]:
+    """Every network's file: there or not, size and the beginning of its hash."""
+    from ..backbones.folder import read_pipeline, shipped, weight_hashes
+
+    folder = shipped() if backbone == "bricks" else Path(backbone)
+    try:
+        read_pipeline(folder)
+    except Cast3dError as error:
+        yield Finding("backbone", str(error), False, "leave --backbone out for the shipped one, or name its folder")
+        return
+    files = sorted(folder.glob("ckpts/*.safetensors"))
+    size = sum(file.stat().st_size for file in files)
+    yield Finding("backbone", f"{folder}, {len(files)} weight files, {size / 1e6:.1f} MB", bool(files))
+    for name, digest in weight_hashes(folder).items():
+        yield Finding("", f"{name:<20} sha256 {digest[:16]}")
+
+
+def _extras() -> Iterator[Finding]:
+    for package, (use, fix) in EXTRAS.items():
+        if util.find_spec(package.replace("-", "_")):
+            yield Finding(package, f"{metadata.version(package)}, for {use}")
+        else:
+            yield Finding(package, f"not installed; only for {use}", fix=fix)
+
+
+def _verdict(backbone: str) -> Iterator[Finding]:
+    """Loads the networks: the one sure way to know."""
+    from ..backbones import load_backbone
+
+    try:
+        loaded = load_backbone(backbone)
+    except Cast3dError as error:
+        fix = "run with bricks, the shipped backbone" if backbone != "bricks" else "install cast3d again"
+        yield Finding("compose", f"would not run: {error}", False, fix)
+        return
+    yield Finding("compose", f"runs with {backbone} on the CPU; so do resume, lift and imagine", True)
+    if loaded.about.get("knows"):
+        yield Finding("knows", loaded.about["knows"])
+    if backbone == "bricks":
+        yield Finding("trellis", "its networks are here; composing with its released weights is not wired up yet")

@@ -1,0 +1,120 @@
+"""From what was typed to what the composer takes, with every check that can be made before the networks load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..runs import RunFolder
+    from ..scene import Scene
+
+
+def pair(text: str, option: str, shape: str) -> tuple[str, str]:
+    """`name=value` at the first equals sign."""
+    name, equals, value = text.partition("=")
+    if not (equals and name.strip() and value.strip()):
+        raise InputError(f"{option} takes {shape}, not {text!r}")
+    return name.strip(), value.strip()
+
+
+def read_scene(
+    given: str,
+    main: str | None,
+    assets: Iterable[str],
+    seed: int | None,
+    backbone: str | None,
+    settings: Mapping[str, Any],
+) -> Scene:
+    """The scene of a prompt or of a scene file; options add to the file and go before it."""
+    from ..scene import Scene
+
+    file = Path(given) if given.lower().endswith((".yaml", ".yml")) else None
+    base = Scene.from_yaml(file) if file else None
+    term, _, picture = (main or "").partition("=")
+    typed: dict[str, list[str | Path]] = {}
+    for name, path in [(term, picture)] * bool(picture) + [pair(text, "--asset", "TERM=PICTURE") for text in assets]:
+        typed.setdefault(name.strip(), []).append(path.strip())
+    pictures = {**({asset.term: list(asset.images) for asset in base.assets} if base else {}), **typed}
+    if not pictures:
+        raise InputError("there are no pictures; name one per thing: --main TERM=PICTURE --asset TERM=PICTURE ...")
+    return Scene.make(
+        base.prompt if base else given,
+        pictures,
+        main=term.strip() or (base.main if base else None),
+        seed=seed if seed is not None else base.seed if base else 0,
+        backbone=backbone_path(backbone, Path()) or backbone_path(base and base.backbone, file and file.parent),
+        settings={**(base.settings if base else {}), **settings},
+    )
+
+
+def backbone_path(name: str | None, folder: Path | None) -> str | None:
+    """A backbone's name as it is, the path of a backbone folder made absolute."""
+    if name is None or folder is None or not (folder / name / "pipeline.json").is_file():
+        return name
+    return str((folder / name).resolve())
+
+
+def read_settings(texts: Iterable[str], paper: bool = False) -> dict[str, Any]:
+    """Settings from `--set` on top of, if wanted, all of the paper's."""
+    from ..settings import Settings
+
+    typed = dict(pair(text, "--set", "NAME=VALUE") for text in texts)
+    return {**(asdict(Settings()) if paper else {}), **typed}
+
+
+def check_pictures(pictures: Iterable[Any]) -> None:
+    """Every picture can be read and its object told from the background."""
+    from ..conditioning.cutout import cut_out
+    from ..conditioning.pictures import open_picture
+
+    for source in pictures:
+        picture = open_picture(source)
+        try:
+            cut_out(picture)
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from error
+
+
+def check_settings(backbone: str, settings: Mapping[str, Any]) -> None:
+    """The backbone is there, and the settings fit it."""
+    from ..backbones.folder import read_pipeline, shipped
+    from ..settings import Settings
+
+    config = read_pipeline(shipped() if backbone == "bricks" else Path(backbone))
+    Settings().changed(config.get("cast3d", {}).get("defaults", {})).changed(settings)
+
+
+def check_device(device: str) -> None:
+    """The device exists on this machine."""
+    import torch
+
+    kind, _, number = device.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdecimal()):
+        raise InputError(f"the device is cpu, cuda or cuda:N, not {device!r}")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise InputError("no CUDA device can be used here; leave --device out to run on the CPU (see `cast3d doctor`)")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise InputError(f"there is no device {device}; CUDA devices here: {torch.cuda.device_count()}")
+
+
+@contextmanager
+def run_folder(path: Path, must_exist: bool = False) -> Iterator[RunFolder]:
+    """The run folder, locked; a new one in which nothing came to be is removed again."""
+    from ..runs import RunFolder
+
+    new = not (path / "run.json").exists()
+    try:
+        with RunFolder(path, must_exist) as run:
+            yield run
+    except BaseException:
+        if new and path.is_dir() and [entry.name for entry in path.iterdir()] == ["run.json"]:
+            with suppress(OSError):
+                (path / "run.json").unlink()
+                path.rmdir()
+        raise

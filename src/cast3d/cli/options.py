@@ -1,0 +1,21 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Out = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Run folder; one that is a run goes on.")]
+NewOut = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for the results.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Another seed, another result.", show_default="0")]
+Backbone = Annotated[
+    str | None, typer.Option("--backbone", "-b", help="Shipped weights or a backbone folder.", show_default="bricks")
+]
+Device = Annotated[str, typer.Option("--device", metavar="cpu|cuda[:N]", help="Where the networks run.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting, see `cast3d settings`; repeatable.")
+]
+Paper = Annotated[bool, typer.Option("--paper", help="The paper's settings in place of the backbone's; slower.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; everything else on stderr.")]

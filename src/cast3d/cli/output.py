@@ -1,0 +1,84 @@
+"""What a command prints: errors on stderr, results as a summary or as one JSON object on stdout."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from ..errors import Cast3dError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..result import Result
+    from ..runs import RunFolder
+
+FILES = ("scene.glb", "scene.ply", "turntable.webp", "report.html", "run.json")
+SHOWN = 5  # warnings; the rest is in run.json and in the report
+
+
+def messages() -> Console:
+    """The console for people, which leaves stdout to results."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def plain_errors(out: Path | None = None) -> Iterator[None]:
+    """Expected errors and Ctrl-C as one line and an exit code."""
+    try:
+        yield
+    except Cast3dError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        kept = out is not None and (out / "inputs" / "scene.yaml").is_file()
+        advice = f"go on with: cast3d resume {shlex.quote(str(out))}" if kept else "nothing was kept"
+        typer.echo(f"\ninterrupted; {advice}", err=True)
+        raise typer.Exit(130) from None
+
+
+def summary(result: Result, run: RunFolder, seconds: float) -> dict[str, Any]:
+    """What came out, as plain data."""
+    from ..scene import slug
+
+    def part(term: str) -> dict[str, Any]:
+        one, glb = result.parts[term], run.path / "parts" / f"{slug(term)}.glb"
+        return {
+            "term": term,
+            "voxels": int(one.voxels.sum()),
+            "triangles": len(one.mesh.faces) if one.mesh is not None else 0,
+            "gaussians": len(one.gaussians),
+            "glb": str(glb) if one.mesh is not None else None,
+        }
+
+    return {
+        "out": str(run.path),
+        "files": {name: str(run.path / name) for name in FILES if (run.path / name).is_file()},
+        "parts": [part(term) for term in result.parts],
+        "warnings": list(result.warnings),
+        "seconds": round(seconds, 1),
+        "stages": {name: costs["seconds"] for name, costs in run.info.get("stages", {}).items()},
+    }
+
+
+def show(facts: dict[str, Any], as_json: bool) -> None:
+    """Prints a summary."""
+    if as_json:
+        typer.echo(json.dumps(facts, ensure_ascii=False))
+        return
+    for warning in facts["warnings"][:SHOWN]:
+        typer.echo(f"warning: {warning}", err=True)
+    if (further := len(facts["warnings"]) - SHOWN) > 0:
+        typer.echo(f"warning: {further} further notes are in run.json", err=True)
+    for part in facts["parts"]:
+        what = f"{part['triangles']:,} triangles" if part["glb"] else "no voxel is left of it"
+        typer.echo(f"  {part['term']}: {what}")
+    typer.echo(f"{facts['seconds']:.0f} s; open {facts['files'].get('report.html', facts['out'])} in a browser")

@@ -1,0 +1,90 @@
+"""Stages of a run on stderr: bars with elapsed and remaining time on a terminal, a line per stage elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from ..scene import Scene
+
+LABELS = {
+    "main": "main geometry",
+    "layout": "layout",
+    "layout_appearance": "layout appearance",
+    "hints": "hints per part",
+    "geometry": "composed geometry",
+    "appearance": "composed appearance",
+    "meshes": "meshes",
+    "export": "files",
+}
+SINGLE = ("main", "appearance", "export")
+
+
+def labels_of(scene: Scene) -> dict[str, str]:
+    """The stages of a composition, in words."""
+    labels = dict(LABELS)
+    for term, slug in scene.slugs.items():
+        labels[f"slat-{slug}"] = f"appearance of {term}"
+        if term != scene.main:
+            labels[f"part-{slug}"] = f"geometry of {term}"
+    return labels
+
+
+class StageBars:
+    """The callback `progress(stage, done, total)`, used in `with`."""
+
+    def __init__(self, console: Console, labels: Mapping[str, str]):
+        self.console, self.labels = console, labels
+        self.seen: list[str] = []
+        self.started: dict[str, float] = {}  # stages under way
+        self.rows: dict[str, int] = {}
+        self.bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> StageBars:
+        self.bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bars.stop()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage == "retry":
+            if done < total:
+                self._print(f"not every term was found; layout {done + 1} of {total} is tried")
+        elif done == 0 and stage not in self.started:
+            self._begin(stage)
+        elif stage in self.started:
+            self.bars.update(self.rows[stage], completed=done, total=total, note=f"{done}/{total}" if total > 1 else "")
+            if done == total == 1:
+                self._end(stage)
+        elif stage not in self.seen:
+            self._print(f"{self._name(stage)}: kept from before")
+
+    def _begin(self, stage: str) -> None:
+        self.started[stage] = time.monotonic()
+        self.rows[stage] = self.bars.add_task(self._name(stage), total=None, note="")
+
+    def _end(self, stage: str) -> None:
+        seconds = time.monotonic() - self.started.pop(stage)
+        self.bars.remove_task(self.rows.pop(stage))
+        self._print(f"{self._name(stage)}: {seconds:.1f} s")
+
+    def _name(self, stage: str) -> str:
+        if stage not in self.seen:
+            self.seen.append(stage)
+        number = self.seen.index(stage) + 1
+        return f"[{number:2}/{len(self.labels)}] {self.labels.get(stage, stage)}"
+
+    def _print(self, line: str) -> None:
+        self.console.print(line, markup=False, soft_wrap=True)
