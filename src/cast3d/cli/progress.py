@@ -20,7 +20,7 @@ LABELS = {
     "meshes": "meshes",
     "export": "files",
 }
-SINGLE = ("main", "appearance", "export")
+SINGLE = {"main": "geometry", "appearance": "appearance", "export": "files"}  # of `lift` and `imagine`
 
 
 def labels_of(scene: Scene) -> dict[str, str]:

@@ -94,11 +94,11 @@ def _run(
         if (out / "inputs").exists():
             raise InputError(f"{out} holds a composition; choose an empty or a new folder")
         from .. import composer
-        from .progress import LABELS, SINGLE, StageBars
+        from .progress import SINGLE, StageBars
 
         start = time.monotonic()
         loaded = composer.load(name, device)
-        with StageBars(messages(), {stage: LABELS[stage] for stage in SINGLE}) as bars:
+        with StageBars(messages(), SINGLE) as bars:
             result = make(loaded, bars)
             bars("export", 0, 1)
             run.record(prompt=result.prompt, terms=list(result.parts), seeds={"scene": result.seed})

@@ -1,0 +1,332 @@
+"""The command line on real classes: compositions run on the tiny backbone, because the shipped one takes a minute."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+import cast3d
+from cast3d import composer as composer_module
+from cast3d.cli import app
+from cast3d.cli.compose import read_reseeds
+from cast3d.cli.inputs import read_scene, read_settings
+from cast3d.cli.progress import StageBars, labels_of
+from cast3d.cli.settings_table import settings_page
+from cast3d.composer import Composer
+from cast3d.errors import InputError
+from cast3d.runs import RunFolder
+from cast3d.settings import Settings
+from tests.tiny_backbone import PROMPT, pictures, tiny_backbone
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def call():
+    """Runs a command line; checks the exit code and that no traceback is shown."""
+
+    def run(*arguments: str | Path, code: int = 0):
+        done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        assert done.exit_code == code, done.output
+        assert "Traceback" not in done.output
+        return done
+
+    return run
+
+
+@pytest.fixture
+def typed(tmp_path) -> list[str]:
+    """The arguments of a composition without its folder."""
+    paths = {}
+    for term, image in pictures().items():
+        paths[term] = tmp_path / f"{term}.png"
+        image.save(paths[term])
+    return [PROMPT, f"--main=figure={paths['figure']}", *(f"--asset={t}={paths[t]}" for t in ("cap", "backpack"))]
+
+
+@pytest.fixture
+def no_networks(monkeypatch):
+    """Loading networks is a failure: whatever is wrong must be found before."""
+    monkeypatch.setattr(composer_module, "load", lambda *_: pytest.fail("the networks were loaded"))
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setattr(composer_module, "load", lambda *_: Composer(tiny_backbone()))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A finished run on the tiny backbone; tests copy it."""
+    out = tmp_path_factory.mktemp("finished") / "out"
+    Composer(tiny_backbone()).compose(PROMPT, pictures(), main="figure", out=out)
+    return out
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+# --- bad input: exit code 2, one line, nothing on the disk ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda given: [given[0].replace("cap", "hat"), *given[1:]], "'cap' does not occur in the prompt"),
+        (lambda given: [given[0]], "--main TERM=PICTURE"),
+        (lambda given: [*given, "--main=capp"], "did you mean 'cap'"),
+        (lambda given: [*given, "--asset=cap"], "--asset takes TERM=PICTURE"),
+        (lambda given: [*given, "--asset=cap=nowhere.png"], "no picture nowhere.png"),
+        (lambda given: [*given, "--set=difusion=0.5"], "did you mean 'diffusion'"),
+        (lambda given: [*given, "--set=diffusion=much"], "diffusion cannot be 'much'"),
+        (lambda given: [*given, "--set=diffusion"], "--set takes NAME=VALUE"),
+        (lambda given: [*given, "--backbone=nowhere"], "nowhere holds no pipeline.json"),
+        (lambda given: [*given, "--device=tpu"], "not 'tpu'"),
+        (lambda given: ["nowhere.yaml", *given[1:]], "no such scene file"),
+    ],
+)
+def test_unusable_input_changes_nothing(call, typed, no_networks, tmp_path, change, says):
+    done = call("compose", *change(typed), "-o", tmp_path / "out", code=2)
+    assert says in done.stderr
+    assert done.stdout == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_checks_are_made_in_order(call, typed, no_networks, tmp_path):
+    """Scene, pictures, settings, folder: each fault hides those after it."""
+    (tmp_path / "out").write_text("a file")
+    faults = [("nowhere.png", "--asset=cap=nowhere.png"), ("unknown setting", "--set=x=1"), ("is a file", "")]
+    for first, (says, _) in enumerate(faults):
+        extra = [flag for _, flag in faults[first:] if flag]
+        assert says in call("compose", *typed, *extra, "-o", tmp_path / "out", code=2).stderr
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="the administrator may write anywhere")
+def test_unwritable_folder(call, typed, no_networks, tmp_path):
+    tmp_path.chmod(0o500)
+    assert "not writable" in call("compose", *typed, "-o", tmp_path / "out", code=2).stderr
+
+
+def test_folder_in_a_file(call, typed, no_networks, tmp_path):
+    (tmp_path / "file").touch()
+    call("compose", *typed, "-o", tmp_path / "file" / "out", code=2)
+
+
+def test_folder_with_other_files(call, typed, no_networks, tmp_path):
+    assert "holds other files" in call("compose", *typed, "-o", tmp_path, code=2).stderr
+
+
+def test_picture_on_a_busy_background_is_named(call, typed, no_networks, tmp_path):
+    from PIL import Image
+
+    Image.effect_noise((64, 64), 200).convert("RGB").save(tmp_path / "noise.png")
+    done = call("compose", *typed, f"--asset=cap={tmp_path / 'noise.png'}", "-o", tmp_path / "out", code=2)
+    assert "noise.png: the background" in done.stderr
+
+
+def test_networks_that_fail_to_load_leave_no_folder(call, typed, tmp_path):
+    """A released folder is refused by the loader itself, after the output folder was opened."""
+    weights = tmp_path / "released"
+    weights.mkdir()
+    (weights / "pipeline.json").write_text('{"args": {"models": {}}}')
+    done = call("compose", *typed, "--backbone", weights, "-o", tmp_path / "out", code=2)
+    assert "released TRELLIS folder" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["lift", "imagine"])
+def test_single_objects_do_not_go_into_a_composition(call, no_networks, finished, typed, command):
+    before = files(finished)
+    given = typed[1].split("=")[-1] if command == "lift" else "a cap"
+    assert "holds a composition" in call(command, given, "-o", finished, code=2).stderr
+    assert {name for name, data in files(finished).items() if data != before[name]} <= {"run.json"}
+
+
+# --- scenes and settings ----------------------------------------------------------------------------------------------
+
+
+def test_options_go_before_the_scene_file(tmp_path):
+    file = tmp_path / "scene.yaml"
+    file.write_text(
+        "prompt: a cap on a figure\nassets: {cap: cap.png, figure: figure.png}\nmain: figure\nseed: 3\n"
+        "settings: {diffusion: 0.2, refine: false}\n"
+    )
+    plain = read_scene(str(file), None, (), None, None, {})
+    assert (plain.main, plain.seed, plain.backbone) == ("figure", 3, None)
+    changed = read_scene(str(file), "cap", ["figure=other.png"], 0, "bricks", {"diffusion": "0.4"})
+    assert (changed.main, changed.seed, changed.backbone) == ("cap", 0, "bricks")
+    assert changed["figure"].images == (Path("other.png"),) and changed["cap"].images == (tmp_path / "cap.png",)
+    assert changed.settings == {"diffusion": "0.4", "refine": False}
+
+
+def test_a_term_may_have_several_pictures():
+    scene = read_scene("a cap", "cap=front.png", ["cap=side=1.png"], None, None, {})
+    assert scene["cap"].images == (Path("front.png"), Path("side=1.png"))
+
+
+def test_paper_restores_every_setting(call):
+    from cast3d.backbones.folder import read_pipeline, shipped
+
+    brought = Settings().changed(read_pipeline(shipped())["cast3d"]["defaults"])
+    assert brought != Settings() == brought.changed(read_settings((), paper=True))
+    assert brought.changed(read_settings(["slat_steps=7"], paper=True)) == Settings(slat_steps=7)
+
+
+def test_settings_page_is_fresh():
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert page == settings_page(), "run: cast3d settings --markdown > docs/settings.md"
+
+
+def test_settings_are_printed(call):
+    shown = call("settings").stdout
+    assert all(name in shown for name in Settings().plain())
+
+
+def test_reseeds():
+    scene = cast3d.Scene.make("a cap on a figure", {"cap": "a.png", "figure": "b.png"}, seed=5)
+    assert read_reseeds(scene, {"cap": 5, "figure": 5}, []) == {}
+    assert read_reseeds(scene, {}, ["cap"]) == {"cap": 6}
+    assert read_reseeds(scene, {"cap": 6, "figure": 9}, ["Cap"]) == {"cap": 7, "figure": 9}
+    assert read_reseeds(scene, {}, ["cap=0"]) == {"cap": 0}
+    for text, says in (("cup", "did you mean 'cap'"), ("cap=new", "whole number"), ("cap=", "whole number")):
+        with pytest.raises(InputError, match=says):
+            read_reseeds(scene, {}, [text])
+
+
+# --- runs on the tiny backbone ----------------------------------------------------------------------------------------
+
+
+def test_compose_prints_one_json_object(call, typed, tiny, tmp_path):
+    out = tmp_path / "out"
+    done = call("compose", *typed, "--json", "--set=free_fraction=0.4", "-o", out)
+    facts = json.loads(done.stdout)
+    assert facts["out"] == str(out) and [part["term"] for part in facts["parts"]] == ["figure", "cap", "backpack"]
+    assert all(Path(path).is_file() for path in facts["files"].values())
+    assert {"scene.glb", "scene.ply", "turntable.webp", "report.html", "run.json"} == set(facts["files"])
+    assert all(Path(part["glb"]).is_file() for part in facts["parts"] if part["glb"])
+    assert {"main", "hints", "part-cap", "export"} <= set(facts["stages"]) and facts["seconds"] > 0
+    assert "geometry of cap" in done.stderr
+    with RunFolder(out) as run:
+        assert run.info["settings"]["free_fraction"] == 0.4
+        assert run.scene().settings == {"free_fraction": "0.4"}
+        assert run.info["warnings"] == facts["warnings"]
+
+    again = call("compose", *typed, "--set=free_fraction=0.4", "-o", out)
+    assert again.stderr.count("kept from before") == len(facts["stages"]) - 1  # all but the export
+    assert "report.html" in again.stdout
+
+
+def test_resume_continues_and_reseeds_one_part(call, tiny, finished, tmp_path):
+    import shutil
+
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    before = files(out)
+    call("resume", out, "--from", "geometry")
+    assert {name for name, data in files(out).items() if before[name] != data} == {"run.json", "report.html"}
+
+    call("resume", out, "--reseed", "cap")
+    changed = {name for name, data in files(out).items() if before.get(name) != data and name.startswith("stages")}
+    assert {name.split("/")[1] for name in changed} <= {"05-part-cap", "06-geometry", "07-slat-cap", "08-appearance"}
+    assert any("05-part-cap" in name for name in changed)
+    with RunFolder(out) as run:
+        assert run.info["seeds"] == {"scene": 0, "terms": {"figure": 0, "cap": 1, "backpack": 0}}
+
+    for arguments, says in ((["--from", "geometri"], "did you mean 'geometry'"), (["--reseed", "hat"], "not a term")):
+        kept = files(out)
+        assert says in call("resume", out, *arguments, code=2).stderr
+        assert {name for name, data in files(out).items() if data != kept[name]} <= {"run.json"}
+
+
+def test_resume_needs_a_composition(call, tiny, no_networks, tmp_path):
+    (tmp_path / "run").mkdir()
+    assert "is not the folder of a run; did you mean" not in call("resume", tmp_path / "run", code=2).stderr
+    with RunFolder(tmp_path / "lifted"):
+        pass
+    assert "holds no composition" in call("resume", tmp_path / "lifted", code=2).stderr
+
+
+def test_lift_and_imagine(call, typed, tiny, tmp_path):
+    lifted = call("lift", typed[1].split("=")[-1], "--term=figure", "-o", tmp_path / "lifted", "--json")
+    assert [part["term"] for part in json.loads(lifted.stdout)["parts"]] == ["figure"]
+    imagined = call("imagine", "a red sombrero", "--seed=2", "-o", tmp_path / "imagined", "--json")
+    facts = json.loads(imagined.stdout)
+    assert any("'sombrero'" in warning for warning in facts["warnings"])
+    run = json.loads((tmp_path / "imagined" / "run.json").read_text())
+    assert (run["prompt"], run["seeds"], run["backbone"]) == ("a red sombrero", {"scene": 2}, "tiny")
+
+
+def test_interrupted_runs_say_how_to_go_on(call, typed, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(composer_module, "load", interrupt)
+    done = call("compose", *typed, "-o", tmp_path / "early", code=130)
+    assert "nothing was kept" in done.stderr and not (tmp_path / "early").exists()
+
+    monkeypatch.setattr(composer_module, "load", lambda *_: Composer(tiny_backbone()))
+    monkeypatch.setattr(composer_module, "propose_layout", interrupt)
+    done = call("compose", *typed, "-o", tmp_path / "my run", code=130)
+    assert f"cast3d resume '{tmp_path / 'my run'}'" in done.stderr
+    monkeypatch.undo()
+
+    monkeypatch.setattr(composer_module, "load", lambda *_: Composer(tiny_backbone()))
+    resumed = call("resume", tmp_path / "my run")
+    assert "main geometry: kept from before" in resumed.stderr
+
+
+# --- progress, doctor, the program ------------------------------------------------------------------------------------
+
+
+def test_progress_lines():
+    scene = cast3d.Scene.make("a cap on a figure", {"figure": "b.png", "cap": "a.png"})
+    console = Console(record=True, width=100, force_terminal=False)
+    with StageBars(console, labels_of(scene)) as bars:
+        bars("main", 1, 1)
+        for done, total in ((0, 1), (1, 2), (2, 2), (1, 1)):
+            bars("layout", done, total)
+        bars("retry", 1, 2)
+        bars("layout", 0, 1)
+        bars("layout", 1, 1)
+        bars("retry", 2, 2)
+    kept, first, retry, second = console.export_text().splitlines()
+    assert kept == "[ 1/11] main geometry: kept from before"
+    assert first.startswith("[ 2/11] layout: ") and second.startswith("[ 2/11] layout: ")
+    assert retry == "not every term was found; layout 2 of 2 is tried"
+
+
+def test_doctor_tries_the_shipped_networks(call):
+    found = {one["name"]: one for one in json.loads(call("doctor", "--json").stdout)}
+    assert found["compose"]["ok"] and found["backbone"]["ok"] and found["torch"]["ok"]
+    assert all(one["fix"] for one in found.values() if one["ok"] is False)
+
+
+def test_doctor_names_what_would_not_run(call, tmp_path):
+    shown = call("doctor", "--backbone", tmp_path, code=1).stdout
+    assert "FAIL backbone" in shown and "FAIL compose" in shown and "fix: " in shown
+
+
+def test_the_program_starts_light():
+    """Help comes without the heavy packages; one process proves it for the module and for every command."""
+    code = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom cast3d.cli import app\n"
+        "for name in ('compose', 'resume', 'lift', 'imagine', 'doctor', 'settings'):\n"
+        "    assert CliRunner().invoke(app, [name, '--help']).exit_code == 0\n"
+        "print(*{'torch', 'numpy', 'scipy', 'PIL', 'numba'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+
+
+def test_the_program_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "cast3d", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"cast3d {cast3d.__version__}\n"
+    failed = subprocess.run([sys.executable, "-m", "cast3d", "resume", "nowhere"], capture_output=True, text=True)
+    assert failed.returncode == 2 and failed.stderr.startswith("error: ") and failed.stdout == ""
