@@ -299,7 +299,7 @@ class _Composition:
         return self.staging.stage(
             "geometry", 6, Geometry, compute,
             self.depends(
-                "expand_sigma", "expand_threshold", "prune_absolute", "prune_relative", "prune_unchanged", "refine",
+                "expand_sigma", "expand_threshold", "keep_hidden", "prune_absolute", "prune_relative", "prune_unchanged", "refine",
                 "refine_start", "refine_guard", "text_guidance", "diffusion", prompt=self.scene.prompt,
                 seed=self.scene.seed,
             ),

@@ -46,6 +46,9 @@ class Settings:
 
     expand_sigma: float = _of(1.5, "blur of Expand(.), voxels")
     expand_threshold: float = _of(0.05, "where the blur counts as near")
+    keep_hidden: bool = _of(
+        False, "near parts, keep voxels of the base that the layout encloses: no holes where a part is thinner than its hint"
+    )
     prune_absolute: int = _of(100, "voxels a cut-off region needs to be kept")
     prune_relative: float = _of(0.005, "or its share of the largest region")
     prune_unchanged: float = _of(0.95, "share of an originally separate piece that must be left for it to be kept")

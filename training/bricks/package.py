@@ -45,11 +45,13 @@ DEFAULTS = {
     "slat_text_guidance": 0.0,
     "layout_generator": "static",
     "layout_starts": [10, 11, 12],
-    "part_start": 6,
+    "mask_threshold": 0.4,
+    "part_start": 10,
     "refine_start": 4,
     "view_size": 224,
     "view_pitches": [-5.0, 25.0],
     "minimum_hint": 12,
+    "keep_hidden": True,
 }
 
 ABOUT = {
@@ -78,6 +80,8 @@ def trained(checkpoints: Path, num_words: int) -> dict[str, nn.Module]:
 
 
 def pipeline(words: list[str]) -> dict:
+    """The content of pipeline.json."""
+
     def sampler(steps: int, guidance: float) -> dict:
         params = {"steps": steps, "cfg_strength": guidance, "cfg_interval": [0.0, 1.0], "rescale_t": 3.0}
         return {"name": "FlowEulerGuidanceIntervalSampler", "args": {"sigma_min": 0.0}, "params": params}
@@ -119,7 +123,8 @@ def main() -> None:
         weights = {k: v for k, v in net.state_dict().items() if k not in constants}
         packed = {k: v.contiguous() for k, v in eight_bit.pack(weights).items()}
         save_file(packed, f"{stem}.safetensors")
-        stem.with_suffix(".json").write_text(json.dumps({"name": name_of(type(net)), "args": net.config}, indent=1) + "\n")
+        config = {"name": name_of(type(net)), "args": net.config}
+        stem.with_suffix(".json").write_text(json.dumps(config, indent=1) + "\n")
         size = Path(f"{stem}.safetensors").stat().st_size
         total += size
         print(f"{STEMS[key]:<18} {sum(p.numel() for p in net.parameters()) / 1e6:6.2f} M  {size / 1e6:6.2f} MB")

@@ -10,7 +10,7 @@ from torch import Tensor
 from .. import flow
 from ..backbones import Backbone, Condition
 from ..settings import Settings
-from ..voxels import coarse_geometry, iou
+from ..voxels import coarse_geometry, fill, iou
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,12 @@ def compose_geometry(
 ) -> Geometry:
     """Eq. 14: the base follows the layout near the parts, stays itself elsewhere, and loses what they cut off."""
     others = torch.arange(len(hints)) != base
+    base_hint = hints[base]
+    if settings.keep_hidden:  # a layout is a shell: what a hat hides of the head is in p_B only
+        base_hint = base_hint | (main_geometry & fill(hints.any(0)))
     coarse = coarse_geometry(
         main_geometry,
-        hints[base],
+        base_hint,
         hints[others],
         parts,
         settings.expand_sigma,
