@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,27 +29,30 @@ from tests.tiny_backbone import PROMPT, pictures, tiny_backbone
 ROOT = Path(__file__).parents[1]
 
 
+def command_line(*arguments: str | Path, code: int = 0):
+    """Runs a command line; checks the exit code and that no traceback is shown."""
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert done.exit_code == code, done.output
+    assert "Traceback" not in done.output
+    return done
+
+
+def arguments(folder: Path) -> list[str]:
+    """A composition's arguments but its output folder, with the pictures in `folder`."""
+    for term, image in pictures().items():
+        image.save(folder / f"{term}.png")
+    assets = [f"--asset={term}={folder / term}.png" for term in ("cap", "backpack")]
+    return [PROMPT, f"--main=figure={folder}/figure.png", *assets]
+
+
 @pytest.fixture
 def call():
-    """Runs a command line; checks the exit code and that no traceback is shown."""
-
-    def run(*arguments: str | Path, code: int = 0):
-        done = CliRunner().invoke(app, [str(argument) for argument in arguments])
-        assert done.exit_code == code, done.output
-        assert "Traceback" not in done.output
-        return done
-
-    return run
+    return command_line
 
 
 @pytest.fixture
 def typed(tmp_path) -> list[str]:
-    """The arguments of a composition without its folder."""
-    paths = {}
-    for term, image in pictures().items():
-        paths[term] = tmp_path / f"{term}.png"
-        image.save(paths[term])
-    return [PROMPT, f"--main=figure={paths['figure']}", *(f"--asset={t}={paths[t]}" for t in ("cap", "backpack"))]
+    return arguments(tmp_path)
 
 
 @pytest.fixture
@@ -63,11 +67,19 @@ def tiny(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    """A finished run on the tiny backbone; tests copy it."""
-    out = tmp_path_factory.mktemp("finished") / "out"
-    Composer(tiny_backbone()).compose(PROMPT, pictures(), main="figure", out=out)
-    return out
+def composed(tmp_path_factory):
+    """A finished run on the tiny backbone, which tests leave as it is: its folder, and what was printed."""
+    folder = tmp_path_factory.mktemp("composed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(composer_module, "load", lambda *_: Composer(tiny_backbone()))
+        done = command_line("compose", *arguments(folder), "--json", "--set=free_fraction=0.4", "-o", folder / "out")
+    return folder / "out", done
+
+
+@pytest.fixture
+def finished(composed, tmp_path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(composed[0], tmp_path / "out")
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -204,46 +216,49 @@ def test_reseeds():
 # --- runs on the tiny backbone ----------------------------------------------------------------------------------------
 
 
-def test_compose_prints_one_json_object(call, typed, tiny, tmp_path):
-    out = tmp_path / "out"
-    done = call("compose", *typed, "--json", "--set=free_fraction=0.4", "-o", out)
+def test_compose_prints_one_json_object(composed):
+    out, done = composed
     facts = json.loads(done.stdout)
     assert facts["out"] == str(out) and [part["term"] for part in facts["parts"]] == ["figure", "cap", "backpack"]
-    assert all(Path(path).is_file() for path in facts["files"].values())
     assert {"scene.glb", "scene.ply", "turntable.webp", "report.html", "run.json"} == set(facts["files"])
+    assert all(Path(path).is_file() for path in facts["files"].values())
     assert all(Path(part["glb"]).is_file() for part in facts["parts"] if part["glb"])
     assert {"main", "hints", "part-cap", "export"} <= set(facts["stages"]) and facts["seconds"] > 0
-    assert "geometry of cap" in done.stderr
-    with RunFolder(out) as run:
-        assert run.info["settings"]["free_fraction"] == 0.4
-        assert run.scene().settings == {"free_fraction": "0.4"}
-        assert run.info["warnings"] == facts["warnings"]
-
-    again = call("compose", *typed, "--set=free_fraction=0.4", "-o", out)
-    assert again.stderr.count("kept from before") == len(facts["stages"]) - 1  # all but the export
-    assert "report.html" in again.stdout
+    assert "geometry of cap: " in done.stderr
+    run = json.loads((out / "run.json").read_text())
+    assert run["settings"]["free_fraction"] == 0.4
+    assert run["warnings"] == facts["warnings"]
 
 
-def test_resume_continues_and_reseeds_one_part(call, tiny, finished, tmp_path):
-    import shutil
+def test_resume_keeps_all_that_has_not_changed(call, tiny, finished):
+    before = files(finished)
+    done = call("resume", finished, "--from", "geometry")
+    kept = [line for line in done.stderr.splitlines() if line.endswith("kept from before")]
+    assert len(kept) == 6  # main geometry, layout, its appearance, hints, two parts
+    assert "report.html" in done.stdout
+    assert {name for name, data in files(finished).items() if before[name] != data} == {"run.json", "report.html"}
 
-    out = tmp_path / "out"
-    shutil.copytree(finished, out)
-    before = files(out)
-    call("resume", out, "--from", "geometry")
-    assert {name for name, data in files(out).items() if before[name] != data} == {"run.json", "report.html"}
 
-    call("resume", out, "--reseed", "cap")
-    changed = {name for name, data in files(out).items() if before.get(name) != data and name.startswith("stages")}
-    assert {name.split("/")[1] for name in changed} <= {"05-part-cap", "06-geometry", "07-slat-cap", "08-appearance"}
-    assert any("05-part-cap" in name for name in changed)
-    with RunFolder(out) as run:
-        assert run.info["seeds"] == {"scene": 0, "terms": {"figure": 0, "cap": 1, "backpack": 0}}
+def test_reseeding_changes_one_part(call, tiny, finished):
+    before = files(finished)
+    call("resume", finished, "--reseed", "cap")
+    changed = {name.split("/")[1] for name, data in files(finished).items() if before.get(name) != data and "/" in name}
+    assert {"05-part-cap"} <= changed - {"cap.glb", "figure.glb", "backpack.glb"}
+    assert changed <= {
+        *("05-part-cap", "06-geometry", "07-slat-cap", "08-appearance"), *("cap.glb", "figure.glb", "backpack.glb"),
+    }  # fmt: skip
+    run = json.loads((finished / "run.json").read_text())
+    assert run["seeds"] == {"scene": 0, "terms": {"figure": 0, "cap": 1, "backpack": 0}}
+    assert run["settings"]["free_fraction"] == 0.4
 
-    for arguments, says in ((["--from", "geometri"], "did you mean 'geometry'"), (["--reseed", "hat"], "not a term")):
-        kept = files(out)
-        assert says in call("resume", out, *arguments, code=2).stderr
-        assert {name for name, data in files(out).items() if data != kept[name]} <= {"run.json"}
+
+@pytest.mark.parametrize(
+    ("option", "says"), [("--from=geometri", "did you mean 'geometry'"), ("--reseed=hat", "not a term")]
+)
+def test_resume_refuses_unknown_names(call, tiny, finished, option, says):
+    before = files(finished)
+    assert says in call("resume", finished, option, code=2).stderr
+    assert {name for name, data in files(finished).items() if data != before[name]} <= {"run.json"}
 
 
 def test_resume_needs_a_composition(call, tiny, no_networks, tmp_path):
@@ -276,11 +291,7 @@ def test_interrupted_runs_say_how_to_go_on(call, typed, tmp_path, monkeypatch):
     monkeypatch.setattr(composer_module, "propose_layout", interrupt)
     done = call("compose", *typed, "-o", tmp_path / "my run", code=130)
     assert f"cast3d resume '{tmp_path / 'my run'}'" in done.stderr
-    monkeypatch.undo()
-
-    monkeypatch.setattr(composer_module, "load", lambda *_: Composer(tiny_backbone()))
-    resumed = call("resume", tmp_path / "my run")
-    assert "main geometry: kept from before" in resumed.stderr
+    assert "main geometry: kept from before" in call("resume", tmp_path / "my run", code=130).stderr
 
 
 # --- progress, doctor, the program ------------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ class StageBars:
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
+            transient=True,  # finished stages stay as lines
         )
 
     def __enter__(self) -> StageBars:
@@ -78,6 +79,7 @@ class StageBars:
     def _end(self, stage: str) -> None:
         seconds = time.monotonic() - self.started.pop(stage)
         self.bars.remove_task(self.rows.pop(stage))
+        self.bars.refresh()
         self._print(f"{self._name(stage)}: {seconds:.1f} s")
 
     def _name(self, stage: str) -> str:
