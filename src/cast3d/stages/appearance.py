@@ -40,7 +40,8 @@ def correspond(
     settings: Settings,
     reach: float = 1.8,  # voxels: a neighbour across a corner
 ) -> Correspondence:
-    """Matches voxels to part latents: the same voxel, else the nearest within one. Accessories go before the base.
+    """Matches voxels to part latents: the same voxel, else the nearest within one. Accessories go before the base,
+    the nearer accessory before the other.
 
     `hold` is the share of matched voxels around (Gaussian weights), stretched so that the inside of a matched region
     is held fully and only its seam is soft.
@@ -57,8 +58,8 @@ def correspond(
             continue
         distance, row = cKDTree(part_coords.cpu().numpy()).query(points)
         distance, row = torch.from_numpy(distance), torch.from_numpy(row)
-        # A matched voxel belongs to the first part that matches it; an unmatched one to the nearest part.
-        score = torch.where(distance <= reach, order.index(index) * 1e-3 + distance * 1e-6, distance)
+        # A matched voxel belongs to the nearest accessory in reach, else to the base; an unmatched one to the nearest part.
+        score = torch.where(distance <= reach, (index == base) + distance / (2 * reach), distance + 2)
         better = score < best
         best = torch.where(better, score, best)
         nearest = torch.where(better, distance, nearest)

@@ -1,0 +1,72 @@
+"""Eq. 14 around the voxel operations (tested in tests/voxels), and the refinement's guard."""
+
+from __future__ import annotations
+
+import torch
+
+from cast3d import flow
+from cast3d.stages.geometry import compose_geometry, refine_geometry
+from tests.tiny_backbone import tiny_backbone, with_bias
+
+BACKBONE = tiny_backbone()
+SETTINGS = BACKBONE.defaults
+NOISE = flow.noise((1, *BACKBONE.structure_shape), 0, "refine")
+
+
+def box(*ranges: tuple[int, int]) -> torch.Tensor:
+    grid = torch.zeros(64, 64, 64, dtype=torch.bool)
+    grid[tuple(slice(a, b) for a, b in ranges)] = True
+    return grid
+
+
+BODY = box((20, 40), (20, 40), (10, 40))
+HAT, HAT_HINT = box((20, 40), (20, 40), (40, 46)), box((20, 40), (20, 40), (40, 48))
+NOTHING = torch.zeros(0, 64, 64, 64, dtype=torch.bool)
+
+
+def test_without_parts_the_main_geometry_stays():
+    geometry = compose_geometry(BODY, BODY[None] & False, NOTHING, 0, SETTINGS)
+    assert torch.equal(geometry.grid, BODY) and torch.equal(geometry.anchor, BODY)
+    assert geometry.report == ()
+
+
+def test_order_of_the_terms_plays_no_role():
+    first = compose_geometry(BODY, torch.stack([BODY, HAT_HINT]), HAT[None], 0, SETTINGS)
+    second = compose_geometry(BODY, torch.stack([HAT_HINT, BODY]), HAT[None], 1, SETTINGS)
+    assert torch.equal(first.grid, second.grid) and torch.equal(first.anchor, second.anchor)
+
+
+def test_a_smaller_part_than_its_hint_leaves_no_halo():
+    geometry = compose_geometry(BODY, torch.stack([BODY, HAT_HINT]), HAT[None], 0, SETTINGS)
+    assert torch.equal(geometry.grid, BODY | HAT)
+    assert geometry.anchor[30, 30, 47] and not geometry.grid[30, 30, 47]
+
+
+def test_far_from_parts_the_base_ignores_the_layout():
+    swollen = BODY | box((40, 50), (20, 40), (10, 20))  # a layout that grew far from the hat
+    geometry = compose_geometry(BODY, torch.stack([swollen, HAT_HINT]), HAT[None], 0, SETTINGS)
+    assert torch.equal(geometry.grid[:, :, :30], BODY[:, :, :30])
+
+
+def test_hidden_voxels_of_the_base_are_kept_on_request():
+    shell = BODY & ~box((22, 38), (22, 38), (12, 39))  # a layout knows only surfaces
+    hints = torch.stack([shell, HAT_HINT])
+    plain = compose_geometry(BODY, hints, HAT[None], 0, SETTINGS.changed({"keep_hidden": False}))
+    kept = compose_geometry(BODY, hints, HAT[None], 0, SETTINGS.changed({"keep_hidden": True}))
+    assert not plain.grid[30, 30, 38] and kept.grid[30, 30, 38]
+
+
+def test_refinement_without_words_is_the_structure_vae():
+    coarse = compose_geometry(BODY, torch.stack([BODY, HAT_HINT]), HAT[None], 0, SETTINGS)
+    settings = SETTINGS.changed({"text_guidance": 0.0, "refine_guard": 0.0})
+    backbone = with_bias(BACKBONE, 0.5)
+    refined = refine_geometry(backbone, coarse, backbone.of_text(""), settings, NOISE)
+    assert refined.grid.any()
+    assert torch.equal(refined.grid, backbone.decode_structure(backbone.encode_structure(coarse.grid)))
+    assert torch.equal(refined.coarse, coarse.grid) and refined.report[-1].startswith("refinement kept")
+
+
+def test_the_guard_keeps_the_coarse_geometry():
+    coarse = compose_geometry(BODY, torch.stack([BODY, HAT_HINT]), HAT[None], 0, SETTINGS)
+    refined = refine_geometry(BACKBONE, coarse, BACKBONE.of_text("red cap"), SETTINGS, NOISE)  # noise: IoU near 0
+    assert torch.equal(refined.grid, coarse.coarse) and refined.report[-1].startswith("refinement dropped")

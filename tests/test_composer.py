@@ -1,0 +1,228 @@
+"""A whole composition on a tiny backbone: same bytes, keyed noise, resuming, the ladder, what it says when it fails."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from cast3d.composer import Composer
+from cast3d.errors import InputError, TermNotFound
+from cast3d.report import report_of_run
+from cast3d.runs import RunFolder
+from tests.tiny_backbone import BANDS, PROMPT, Bands, pictures, tiny_backbone
+
+CAP_ONLY = "a figure wearing a cap"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def stages(folder: Path) -> dict[str, dict[str, bytes]]:
+    return {stage.name: contents(stage) for stage in sorted((folder / "stages").iterdir())}
+
+
+STAGES = (
+    "main", "layout", "layout_appearance", "hints", "part-cap", "part-backpack",
+    "geometry", "slat-figure", "slat-cap", "slat-backpack", "appearance",
+)  # fmt: skip
+
+
+class Watch:
+    """Progress of a run: which stages were computed, not just found (meshes and export always are)."""
+
+    def __init__(self):
+        self.calls: list[tuple[str, int, int]] = []
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        self.calls.append((name, done, total))
+
+    @property
+    def computed(self) -> list[str]:
+        return [name for name, done, total in self.calls if (done, total) == (0, 1) and name in STAGES]
+
+
+def compose(out: Path | None, prompt=PROMPT, segmenter=None, **more):
+    """The result, and which stages were computed for it."""
+    watch = Watch()
+    terms = {term: picture for term, picture in pictures().items() if term in prompt}
+    result = Composer(tiny_backbone(segmenter)).compose(prompt, terms, out=out, progress=watch, **more)
+    return result, watch
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished run, its result and its progress. Tests work on copies."""
+    out = tmp_path_factory.mktemp("composer") / "run"
+    result, watch = compose(out)
+    return out, result, watch
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    return Path(shutil.copytree(finished[0], tmp_path / "copy"))
+
+
+def test_a_run_leaves_every_stage_and_file(finished):
+    out, result, watch = finished
+    assert watch.computed == list(STAGES)
+    assert sorted(name[3:] for name in stages(out)) == sorted(STAGES)
+    assert [name[:2] for name in stages(out)] == ["01", "02", "03", "04", "05", "05", "06", "07", "07", "07", "08"]
+    files = {
+        "scene.glb",
+        "scene.ply",
+        "turntable.webp",
+        "report.html",
+        "run.json",
+        "parts/cap.glb",
+        "inputs/scene.yaml",
+    }
+    assert files <= set(contents(out))
+    assert report_of_run(out)
+
+
+def test_parts_share_out_the_voxels(finished):
+    _, result, _ = finished
+    assert list(result.parts) == ["figure", "cap", "backpack"]
+    voxels = torch.stack([part.voxels for part in result.parts.values()])
+    assert voxels.sum(0).max() == 1 and voxels.flatten(1).any(1).all()
+    assert sum(len(part.gaussians) for part in result.parts.values()) == len(result.gaussians)
+    for index, part in enumerate(result.parts.values()):
+        assert (part.gaussians.part == index).all()
+        assert len(part.mesh.faces) and part.mesh.colors.min() >= 0 and part.mesh.colors.max() <= 1
+
+
+def test_same_inputs_same_bytes(finished, tmp_path):
+    compose(tmp_path / "again")
+    assert contents(finished[0] / "stages") == contents(tmp_path / "again" / "stages")
+    for name in ("scene.glb", "scene.ply", "parts/backpack.glb"):
+        assert (finished[0] / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
+
+
+def test_the_folder_changes_nothing(finished):
+    plain, _ = compose(None)
+    for term, part in finished[1].parts.items():
+        assert torch.equal(part.voxels, plain.parts[term].voxels)
+        assert torch.equal(part.gaussians.positions, plain.parts[term].gaussians.positions)
+
+
+def test_a_finished_run_is_only_read(finished, copy):
+    _, watch = compose(copy)
+    assert watch.computed == []
+    assert contents(finished[0] / "stages") == contents(copy / "stages")
+    assert (finished[0] / "scene.glb").read_bytes() == (copy / "scene.glb").read_bytes()
+
+
+@pytest.mark.parametrize("last", ["main", "part-cap"])
+def test_a_killed_run_resumes(finished, copy, last):
+    later = list(STAGES[STAGES.index(last) + 1 :])
+    for folder in (copy / "stages").iterdir():
+        if folder.name[3:] in later:
+            shutil.rmtree(folder)
+    for name in ("scene.glb", "scene.ply", "report.html", "turntable.webp"):
+        (copy / name).unlink()
+    _, watch = compose(copy)
+    assert watch.computed == later
+    assert contents(finished[0] / "stages") == contents(copy / "stages")
+    assert (finished[0] / "scene.glb").read_bytes() == (copy / "scene.glb").read_bytes()
+
+
+def test_another_seed_for_one_part_leaves_the_others(finished, copy):
+    _, watch = compose(copy, reseed={"cap": 7})
+    assert watch.computed == ["part-cap", "geometry", "slat-cap", "appearance"]
+    before, after = stages(finished[0]), stages(copy)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"05-part-cap", "06-geometry", "07-slat-cap", "08-appearance"}
+
+
+def test_a_further_part_keeps_the_main_geometry(finished, tmp_path):
+    compose(tmp_path / "fewer", prompt=CAP_ONLY)
+    assert stages(tmp_path / "fewer")["01-main"] == stages(finished[0])["01-main"]
+
+
+def test_another_seed_changes_everything(finished):
+    other, _ = compose(None, prompt=CAP_ONLY, seed=1)
+    assert not torch.equal(other.parts["figure"].voxels, finished[1].parts["figure"].voxels)
+
+
+def test_the_main_term_may_stand_anywhere(finished):
+    shown = {term: pictures()[term] for term in ("cap", "figure", "backpack")}
+    turned = Composer(tiny_backbone()).compose(PROMPT, shown, main="figure")
+    for term, part in finished[1].parts.items():
+        assert torch.equal(part.voxels, turned.parts[term].voxels), term
+
+
+def test_only_a_main_asset():
+    result, _ = compose(None, prompt="a figure")
+    assert list(result.parts) == ["figure"] and result.parts["figure"].voxels.any()
+
+
+# --- the ladder -----------------------------------------------------------------------------------------------------
+
+VIEWS = 4
+
+
+def test_the_next_rung_is_tried_until_a_term_shows(tmp_path):
+    result, watch = compose(tmp_path / "run", CAP_ONLY, Bands(BANDS, blind={"cap": VIEWS}))
+    assert watch.computed.count("layout") == watch.computed.count("hints") == 2
+    assert ("retry", 1, 2) in watch.calls
+    assert result.parts["cap"].voxels.any()
+    alone, _ = compose(None, CAP_ONLY, settings={"layout_starts": 5})  # the second rung by itself
+    assert torch.equal(alone.parts["cap"].voxels, result.parts["cap"].voxels)
+
+
+def test_a_term_that_never_shows_is_named(tmp_path):
+    with pytest.raises(TermNotFound, match=r"no 'cap' \(found: 'figure', 'backpack'\)") as error:
+        compose(tmp_path / "run", segmenter=Bands({"figure": (0, 1), "backpack": BANDS["backpack"]}))
+    picture = tmp_path / "run" / "not-found.png"
+    assert picture.is_file() and str(picture) in str(error.value)
+    assert not (tmp_path / "run" / "scene.glb").exists()
+
+
+# --- what users get wrong -------------------------------------------------------------------------------------------
+
+
+def test_unknown_words_are_named_with_their_neighbours():
+    result, _ = compose(None, prompt="a figure wearing a capp and a cap, majestically")
+    told = [warning for warning in result.warnings if "does not know" in warning]
+    assert any("'capp'" in line and "'cap'" in line for line in told)
+    assert any("'majestically'" in line for line in told) and len(told) == 2
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"settings": {"part_strat": 3}}, "part_start"),
+        ({"settings": {"part_start": 99}}, "levels are 1 to 5"),
+        ({"reseed": {"helmet": 3}}, "helmet"),
+        ({"main": "hat"}, "hat"),
+    ],
+)
+def test_bad_input_leaves_no_folder(tmp_path, wrong, message):
+    with pytest.raises(InputError, match=message):
+        compose(tmp_path / "run", **wrong)
+    assert not (tmp_path / "run").exists()
+
+
+# --- single objects -------------------------------------------------------------------------------------------------
+
+
+def test_lift_and_imagine_make_one_part():
+    composer = Composer(tiny_backbone())
+    cap = pictures()["cap"]
+    lifted, again, in_place = composer.lift(cap, "cap"), composer.lift(cap, "cap"), composer.lift(cap, frame="in_place")
+    assert list(lifted.parts) == ["cap"] and lifted.parts["cap"].voxels.any()
+    assert torch.equal(lifted.parts["cap"].voxels, again.parts["cap"].voxels)
+    assert not torch.equal(lifted.parts["cap"].voxels, in_place.parts["object"].voxels)
+    imagined = composer.imagine("a red capp")
+    assert list(imagined.parts) == ["a red capp"] and "'capp'" in imagined.warnings[0]
+
+
+def test_run_json_tells_what_was_used(finished):
+    with RunFolder(finished[0], must_exist=True) as run:
+        assert run.info["settings"]["part_start"] == 3 and run.info["backbone"] == "tiny"
+        assert run.info["terms"] == ["figure", "cap", "backpack"] and run.info["models"] == {"all": "0"}
+        assert set(run.info["stages"]) >= {"main", "geometry", "export"}
