@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -29,9 +30,7 @@ class Settings:
     layout_generator: str = _of("trajectory", "source path of the layout's STM", "G", ("trajectory", "static"))
     layout_starts: tuple[int, ...] = _of((18, 21, 15), "start levels tried until every term is found", "n_max")
     source_guidance: float = _of(-1.0, "guidance of the source text in the layout's STM; below 0: text_guidance")
-    target_negative: str = _of(
-        "null", "what the layout's target is guided away from", "", ("null", "source", "mix")
-    )
+    target_negative: str = _of("null", "what the layout's target is guided away from", "", ("null", "source", "mix"))
     target_negative_weight: float = _of(0.5, "share of the source text where target_negative is mix")
 
     view_yaws: int = _of(8, "views around the layout per ring")
@@ -47,7 +46,8 @@ class Settings:
     expand_sigma: float = _of(1.5, "blur of Expand(.), voxels")
     expand_threshold: float = _of(0.05, "where the blur counts as near")
     keep_hidden: bool = _of(
-        False, "near parts, keep voxels of the base that the layout encloses: no holes where a part is thinner than its hint"
+        False,
+        "near parts, keep voxels of the base that the layout encloses: no holes where a part is thinner than its hint",
     )
     prune_absolute: int = _of(100, "voxels a cut-off region needs to be kept")
     prune_relative: float = _of(0.005, "or its share of the largest region")
@@ -97,6 +97,9 @@ _RANGES = (
     ("target_negative_weight", 0, 1),
     ("view_yaws", 1, 360),
     ("view_size", 32, 4096),
+    ("minimum_hint", 1, 64**3),
+    ("expand_sigma", 0.1, 16),
+    ("boundary_sigma", 0.1, 16),
     ("refine_guard", 0, 1),
     ("free_fraction", 0, 1),
     ("view_pitches", -89, 89),
@@ -115,15 +118,11 @@ def _checked(f: Any, value: Any) -> Any:
         elif isinstance(default, tuple):
             items = value.replace(",", " ").split() if isinstance(value, str) else value
             items = [items] if isinstance(items, int | float) else items
-            value = tuple(type(default[0])(item) for item in items)
+            value = tuple(_number(item, type(default[0])) for item in items)
             if not value:
                 raise ValueError
-        elif isinstance(default, int):
-            if isinstance(value, bool) or float(value) != int(float(value)):
-                raise ValueError
-            value = int(float(value))
-        elif isinstance(default, float):
-            value = float(value)
+        elif isinstance(default, int | float):
+            value = _number(value, type(default))
         elif not isinstance(value, str):
             raise ValueError
     except (TypeError, ValueError, KeyError) as error:
@@ -132,3 +131,11 @@ def _checked(f: Any, value: Any) -> Any:
     if (choices := f.metadata["choices"]) and value not in choices:
         raise InputError(f"setting {f.name} cannot be {value!r}{nearest(value, choices)}; choose {', '.join(choices)}")
     return value
+
+
+def _number(value: Any, kind: type) -> int | float:
+    """`value` as a finite number; whole where `kind` is int. Raises ValueError or TypeError for anything else."""
+    number = float(value)
+    if isinstance(value, bool) or not math.isfinite(number) or (kind is int and number != int(number)):
+        raise ValueError
+    return kind(number)

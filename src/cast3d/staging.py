@@ -53,7 +53,9 @@ class Staging:
             value = compute(lambda done, total: self.tell(name, done, total))
         tensors, meta = pack(value)
         if self.run:
-            self._note(name, self.run.save_stage(name, index, tensors, meta, previews(value), fingerprint))
+            with torch.no_grad():
+                pictures = previews(value)
+            self._note(name, self.run.save_stage(name, index, tensors, meta, pictures, fingerprint))
         else:
             self.contents[name] = digest(canonical({"inputs": inputs, "depends": depends}))
         self.tell(name, 1, 1)

@@ -58,7 +58,7 @@ def correspond(
             continue
         distance, row = cKDTree(part_coords.cpu().numpy()).query(points)
         distance, row = torch.from_numpy(distance), torch.from_numpy(row)
-        # A matched voxel belongs to the nearest accessory in reach, else to the base; an unmatched one to the nearest part.
+        # The nearest accessory in reach, else the base in reach, else the nearest part.
         score = torch.where(distance <= reach, (index == base) + distance / (2 * reach), distance + 2)
         better = score < best
         best = torch.where(better, score, best)
