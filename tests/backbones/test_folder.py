@@ -1,0 +1,99 @@
+"""Backbone folders: what a broken one is told, and that the shipped one is whole."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from cast3d import flow
+from cast3d.backbones import load_backbone
+from cast3d.backbones.folder import read_pipeline, shipped
+from cast3d.errors import CheckpointError
+from cast3d.stages.layout import generate_structure
+from tests.tiny_backbone import picture
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (None, "holds no pipeline.json"),
+        ("{", "not readable JSON"),
+        ("[]", 'no "args"'),
+        ('{"args": {}}', 'no "args"'),
+        ('{"args": [1]}', 'no "args"'),
+        ('{"name": "TrellisImageTo3DPipeline", "args": {"models": {}}}', "released TRELLIS folder"),
+    ],
+)
+def test_broken_folders(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "pipeline.json").write_text(content)
+    with pytest.raises(CheckpointError, match=message):
+        load_backbone(str(tmp_path))
+
+
+def test_a_missing_folder(tmp_path):
+    with pytest.raises(CheckpointError, match=r"nowhere holds no pipeline\.json"):
+        load_backbone(str(tmp_path / "nowhere"))
+
+
+def test_a_network_that_is_not_named(tmp_path):
+    config = read_pipeline(shipped())
+    del config["args"]["models"]["slat_flow_model"]
+    (tmp_path / "pipeline.json").write_text(json.dumps(config))
+    (tmp_path / "ckpts").symlink_to(shipped() / "ckpts")
+    with pytest.raises(CheckpointError, match="names no slat_flow_model"):
+        load_backbone(str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def bricks():
+    return load_backbone()
+
+
+def test_shipped_word_lists_fit_their_embeddings(bricks):
+    words = len(bricks.describer.vocabulary)
+    assert len(bricks.describer.word_encoder.words.weight) == words
+    assert len(bricks.segmenter.net.prompt.words.weight) == words
+
+
+def test_shipped_files_are_the_named_ones(bricks):
+    config = read_pipeline(shipped())
+    args = config["args"]
+    named = {*args["models"].values(), args["image_cond_model"], args["text_cond_model"], config["cast3d"]["segmenter"]}
+    assert {f"ckpts/{stem}" for stem in bricks.hashes} == named
+    assert all(len(digest) == 64 for digest in bricks.hashes.values())
+
+
+def test_shipped_defaults_are_what_the_released_form_says(bricks):
+    """`pipeline.json` states steps and guidance twice: for readers of the released form and for the method."""
+    samplers = read_pipeline(shipped())["args"]
+    structure, slat = (samplers[f"{name}_sampler"]["params"] for name in ("sparse_structure", "slat"))
+    defaults = bricks.defaults
+    assert (structure["steps"], structure["cfg_strength"]) == (defaults.structure_steps, defaults.image_guidance)
+    assert (slat["steps"], slat["cfg_strength"]) == (defaults.slat_steps, defaults.slat_image_guidance)
+    assert structure["rescale_t"] == slat["rescale_t"] == defaults.rescale
+
+
+def test_shipped_channels_fit(bricks):
+    assert len(bricks.slat_mean) == len(bricks.slat_std) == bricks.slat_channels
+    assert bricks.structure_flows["image"].config["in_channels"] == bricks.structure_shape[0]
+    width = bricks.structure_flows["image"].config["cond_channels"]
+    assert bricks.of_text("a cap").tokens[0].shape[-1] == width
+    assert bricks.of_pictures([picture("gold")]).tokens[0].shape[-1] == width
+
+
+def test_shipped_structure_vae_keeps_a_shell(bricks):
+    x, y, z = torch.meshgrid(*[torch.arange(64) - 31.5] * 3, indexing="ij")
+    radius = (x**2 + y**2 + z**2).sqrt()
+    shell = (radius > 14) & (radius <= 15.8)
+    again = bricks.decode_structure(bricks.encode_structure(shell))
+    assert (again & shell).sum() / (again | shell).sum() > 0.8
+
+
+def test_shipped_flow_makes_something_of_a_picture(bricks):
+    settings = bricks.defaults.changed({"structure_steps": 4, "layout_starts": 4, "part_start": 4, "refine_start": 4})
+    noise = flow.noise((1, *bricks.structure_shape), 0, "test")
+    made = generate_structure(bricks, bricks.of_pictures([picture("gold")], "filled"), 1.0, settings, noise)
+    assert made.latent.isfinite().all() and 100 < made.grid.sum() < 64**3 / 4
