@@ -154,6 +154,13 @@ def test_networks_that_fail_to_load_leave_no_folder(call, typed, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_another_prompt_needs_another_folder(call, no_networks, finished, typed):
+    before = files(finished)
+    done = call("compose", typed[0].replace("wearing", "with"), *typed[1:], "-o", finished, code=2)
+    assert "another prompt ('a figure wearing a cap and a backpack')" in done.stderr
+    assert {name for name, data in files(finished).items() if data != before[name]} <= {"run.json"}
+
+
 @pytest.mark.parametrize("command", ["lift", "imagine"])
 def test_single_objects_do_not_go_into_a_composition(call, no_networks, finished, typed, command):
     before = files(finished)

@@ -299,9 +299,9 @@ class _Composition:
         return self.staging.stage(
             "geometry", 6, Geometry, compute,
             self.depends(
-                "expand_sigma", "expand_threshold", "keep_hidden", "prune_absolute", "prune_relative", "prune_unchanged", "refine",
-                "refine_start", "refine_guard", "text_guidance", "diffusion", prompt=self.scene.prompt,
-                seed=self.scene.seed,
+                "expand_sigma", "expand_threshold", "keep_hidden", "prune_absolute", "prune_relative",
+                "prune_unchanged", "refine", "refine_start", "refine_guard", "text_guidance", "diffusion",
+                prompt=self.scene.prompt, seed=self.scene.seed,
             ),
             after=("main", "hints", *(f"part-{self.scene.slugs[term]}" for term in parts)),
             previews=lambda g: {"coarse": previews.of_voxels(g.coarse), "geometry": previews.of_voxels(g.grid)},
@@ -375,7 +375,9 @@ class _Composition:
 
     def warnings(self, geometry: Geometry) -> list[str]:
         notes = [note for pictures in self.pictures.values() for picture in pictures for note in picture.notes]
-        return [*notes, *_unknown(self.backbone, self.scene.prompt), *geometry.report]
+        # Pruned crumbs are everyday; they stay in the stage's own report.
+        failed = [line for line in geometry.report if line.startswith("refinement dropped")]
+        return [*notes, *_unknown(self.backbone, self.scene.prompt), *failed]
 
 
 def _unknown(backbone: Backbone, text: str) -> list[str]:

@@ -48,6 +48,8 @@ def compose(
         scene = inputs.read_scene(given, main, assets or (), seed, backbone, changes)
         _check(scene, scene.settings, device)
         with inputs.run_folder(out) as run:
+            if (before := run.info.get("prompt", scene.prompt)) != scene.prompt:
+                raise InputError(f"{out} holds the results of another prompt ({before!r}); choose another folder")
             _run(scene, run, device, as_json)
 
 
