@@ -172,6 +172,8 @@ def test_the_next_rung_is_tried_until_a_term_shows(tmp_path):
     assert result.parts["cap"].voxels.any()
     alone, _ = compose(None, CAP_ONLY, settings={"layout_starts": 5})  # the second rung by itself
     assert torch.equal(alone.parts["cap"].voxels, result.parts["cap"].voxels)
+    _, again = compose(tmp_path / "run", CAP_ONLY, Bands({}))
+    assert again.computed == []  # not even the first rung
 
 
 def test_a_term_that_never_shows_is_named(tmp_path):

@@ -1,7 +1,7 @@
 """The method, read along Fig. 3 of the paper: 3D layout hinting, then compositional generation.
 
-    composer = cast3d.load("bricks")
-    result = composer.compose("a figure wearing a cap", {"figure": "figure.png", "cap": "cap.png"})
+composer = cast3d.load("bricks")
+result = composer.compose("a figure wearing a cap", {"figure": "figure.png", "cap": "cap.png"})
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .conditioning.cutout import cut_out
 from .conditioning.pictures import Picture, open_picture
 from .errors import InputError, TermNotFound
 from .result import Result
-from .runs import RunFolder
+from .runs import RunFolder, stage_fingerprint
 from .scene import Pictures, Scene
 from .settings import Settings
 from .stages.appearance import Appearance, compose_appearance
@@ -140,6 +140,13 @@ class Composer:
         return result
 
 
+# Settings that the layout and the hints read.
+_LAYOUT = (
+    "text_guidance", "source_guidance", "target_negative", "target_negative_weight", "layout_generator", "diffusion",
+)  # fmt: skip
+_HINTS = ("view_yaws", "view_pitches", "view_size", "mask_threshold", "minimum_hint")
+
+
 @dataclass
 class _Composition:
     """One scene on its way through the stages."""
@@ -186,16 +193,34 @@ class _Composition:
     def layout_hints(self, main: MainGeometry) -> Hints:
         """p_C, z_C and h_i (Eq. 10-12); further starts n_max are tried until every term is found."""
         missing: list[int] = []
-        for rung, start in enumerate(self.settings.layout_starts):
+        ladder = self.ladder()
+        for rung, start in enumerate(self.rungs(ladder)):
             layout = self.layout(main, start)
             coords = to_coords(layout.grid)
             if len(coords):
                 hints = self.hints(self.layout_appearance(coords, start), start)
                 missing = hints.missing(self.settings.minimum_hint, self.base)
                 if not missing:
+                    if rung and self.staging.run:
+                        self.staging.run.record(ladder={ladder: start})
                     return hints
             self.staging.tell("retry", rung + 1, len(self.settings.layout_starts))
         raise self.not_found(missing, hints if len(coords) else None)
+
+    def ladder(self) -> str:
+        """Hash of all that decides which rung holds."""
+        scene = self.scene
+        depends = self.depends(
+            *_LAYOUT, *_HINTS, "slat_text_guidance", "slat_steps", "layout_starts", prompt=scene.prompt,
+            terms=list(scene.terms), main=scene.main, seed=scene.seed,
+        )  # fmt: skip
+        return stage_fingerprint("ladder", depends, {"main": self.staging.contents["main"]})
+
+    def rungs(self, ladder: str) -> tuple[int, ...]:
+        """Starts to try; a run that has climbed this ladder before goes straight to the rung that held."""
+        starts = self.settings.layout_starts
+        held = self.staging.run.info.get("ladder", {}).get(ladder) if self.staging.run else None
+        return starts[starts.index(held) :] if held in starts else starts
 
     def layout(self, main: MainGeometry, start: int) -> Layout:
         """p_C (Eq. 10) by STM from the text o_B to the prompt c."""
@@ -207,8 +232,7 @@ class _Composition:
                 self.structure_noise("layout", ""), on,
             ),
             self.depends(
-                "text_guidance", "source_guidance", "target_negative", "target_negative_weight", "layout_generator",
-                "diffusion", start=start, prompt=self.scene.prompt, main=self.scene.main, seed=self.scene.seed,
+                *_LAYOUT, start=start, prompt=self.scene.prompt, main=self.scene.main, seed=self.scene.seed,
             ),
             after=("main",),
             previews=lambda p: {"layout": previews.of_voxels(p.grid)},
@@ -237,10 +261,7 @@ class _Composition:
                 self.backbone, slat.coords, self.backbone.gaussians(slat.coords, slat.feats), self.scene.terms,
                 self.base, self.settings, on,
             ),
-            self.depends(
-                "view_yaws", "view_pitches", "view_size", "mask_threshold", "minimum_hint",
-                terms=list(self.scene.terms), main=self.scene.main,
-            ),
+            self.depends(*_HINTS, terms=list(self.scene.terms), main=self.scene.main),
             after=("layout_appearance",),
             previews=lambda h: {
                 "masks": previews.of_masks(h.views, h.masks, self.base),
