@@ -10,15 +10,16 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from .assemble import Points, R, outside, to_bool
 
-THICKNESS = 0.4  # voxels
+THICKNESS = 0.4  # voxels, half the least wall of a mesh
 FINE = 2  # signed distance cells per voxel and axis
 REACH = 4  # cells per axis that a voxel predicts: its own two and one on either side
-TRUNCATE = 0.8  # voxels
-DISC = 0.35  # voxels
-FEATURES = 3 + 6 + 3 + 8 + 24
+TRUNCATE = 0.8  # voxels, largest distance that is told apart
+DISC = 0.35  # voxels, radius of the flat disc that a surface sample stands for
+FEATURES = 3 + 6 + 3 + 8 + 24  # see `features`
 _UPPER = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 
 
@@ -90,6 +91,7 @@ class Drawn:
 
 
 def draw(v: VoxelPoints, k: int) -> Drawn:
+    """K random points of every voxel; those of voxels without points are no use (see `Drawn.real`)."""
     pick = v.start[:, None] + (torch.rand(len(v.coords), k, device=v.row.device) * v.count[:, None]).long()
     pick = pick.clamp(max=len(v.row) - 1)
     center = (v.coords[:, 1:] + 0.5)[:, None]
@@ -127,8 +129,8 @@ def gaussian_loss(
     }
 
 
-def _nearest_points(v: VoxelPoints, batch: int, side: int) -> tuple[Tensor, Tensor]:
-    """Distance (voxels) from every cell centre of `side`^3 grids to the nearest surface point, within about two cells.
+def _surface_distance(v: VoxelPoints, batch: int, side: int) -> Tensor:
+    """[B, side, side, side]: voxels from every cell centre to the nearest surface point, within about two cells.
 
     Jump flooding: each cell remembers the point nearest to its centre, neighbours hand theirs on twice.
     """
@@ -155,7 +157,7 @@ def _nearest_points(v: VoxelPoints, batch: int, side: int) -> tuple[Tensor, Tens
 
     value = distance(best)
     for _ in range(2):
-        start = torch.nn.functional.pad(best, (1,) * 6, value=-1)
+        start = F.pad(best, (1,) * 6, value=-1)
         for dx in range(3):
             for dy in range(3):
                 for dz in range(3):
@@ -165,7 +167,7 @@ def _nearest_points(v: VoxelPoints, batch: int, side: int) -> tuple[Tensor, Tens
                         better = far < value
                         value = torch.where(better, far, value)
                         best = torch.where(better, other, best)
-    return value, best
+    return value
 
 
 def signed_distance(surface: Tensor, v: VoxelPoints, chunk: int = 8) -> Tensor:
@@ -178,9 +180,10 @@ def signed_distance(surface: Tensor, v: VoxelPoints, chunk: int = 8) -> Tensor:
         shift = torch.cumsum(mine, 0) - 1
         coords = v.coords[mine].clone()
         coords[:, 0] -= first
-        part = VoxelPoints(coords, shift[v.row[keep]], v.position[keep], v.normal[keep], v.color[keep], v.start, v.count)
-        value, _ = _nearest_points(part, len(words), side)
-        value = value - THICKNESS
+        row, count = shift[v.row[keep]], v.count[mine]
+        start = count.cumsum(0) - count
+        part = VoxelPoints(coords, row, v.position[keep], v.normal[keep], v.color[keep], start, count)
+        value = _surface_distance(part, len(words), side) - THICKNESS
         reached = _outside_cells(value < 0, words)
         value = torch.where((value > 0) & ~reached, -THICKNESS, value)
         out.append(value.clamp(-TRUNCATE, TRUNCATE).half())
@@ -209,7 +212,7 @@ def _outside_cells(solid: Tensor, surface: Tensor) -> Tensor:
 
 def voxel_distances(field: Tensor, coords: Tensor) -> Tensor:
     """[V, 64]: the 4^3 cells that each voxel predicts, cut from `field` [B, 128, 128, 128]."""
-    padded = torch.nn.functional.pad(field, (1,) * 6, value=TRUNCATE)
+    padded = F.pad(field, (1,) * 6, value=TRUNCATE)
     step = torch.arange(REACH, device=field.device)
     b, x, y, z = coords.long().unbind(-1)
     ix, iy, iz = (FINE * c[:, None] + step for c in (x, y, z))  # the padding makes up for the leading cell

@@ -6,13 +6,18 @@ Frames: grids are indexed [x, y, z] (z up, objects face -y); points are in voxel
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-R = 64
+from .bank import Bank
+from .grids import SIZE as R
+from .objects import Objects
+from .pictures import LIGHT
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,10 @@ class DeviceBank:
     grid: Tensor  # [P, 64, 64] int64, bit z of word [x, y]
 
     @staticmethod
-    def upload(bank, device: torch.device | str) -> DeviceBank:
-        def tensor(array, dtype):
+    def upload(bank: Bank, device: torch.device | str) -> DeviceBank:
+        """Copies what training needs; grids become words."""
+
+        def tensor(array: np.ndarray, dtype: torch.dtype) -> Tensor:
             return torch.as_tensor(array).to(device=device, dtype=dtype)
 
         order = shuffled_within(torch.as_tensor(bank.offsets)).numpy()
@@ -122,8 +129,10 @@ class Batch:
     role: Tensor  # [B, M] int64
 
     @staticmethod
-    def of(objects, rows, device: torch.device | str) -> Batch:
-        def tensor(array, dtype):
+    def of(objects: Objects, rows: slice | Sequence[int], device: torch.device | str) -> Batch:
+        """Some of the sampled objects."""
+
+        def tensor(array: np.ndarray, dtype: torch.dtype) -> Tensor:
             return torch.as_tensor(array[rows]).to(device=device, dtype=dtype)
 
         return Batch(
@@ -142,7 +151,8 @@ class Batch:
         order = (~roles | (self.placement < 0)).int().argsort(dim=1, stable=True)
         placement = self.placement.where(roles, -1).gather(1, order)
         pick = order[..., None].expand(-1, -1, 3)
-        return Batch(placement, self.main_rgb.gather(1, pick), self.skin_rgb.gather(1, pick), self.role.gather(1, order))
+        main_rgb, skin_rgb = self.main_rgb.gather(1, pick), self.skin_rgb.gather(1, pick)
+        return Batch(placement, main_rgb, skin_rgb, self.role.gather(1, order))
 
 
 def occupancy(bank: DeviceBank, batch: Batch) -> Tensor:
@@ -255,22 +265,23 @@ def crop_views(points: Points, yaw: Tensor, pitch: Tensor, margin: Tensor | floa
 
 
 def _project(points: Points, views: Views, axis: str) -> Tensor:
+    """[B, N] voxel units from the view's centre along one of its axes."""
     return ((points.position - views.center[:, None]) * getattr(views, axis)[:, None]).sum(-1)
 
 
 def default_light(views: Views) -> Tensor:
     """World direction towards the light: the camera's upper left, [B, 3]."""
-    l = torch.tensor([-0.4, 0.7, 0.6], device=views.right.device)
-    l = l / l.norm()
-    return l[0] * views.right + l[1] * views.up + l[2] * views.back
+    x, y, z = F.normalize(torch.tensor(LIGHT), dim=0).tolist()
+    return x * views.right + y * views.up + z * views.back
 
 
 def _without_pinholes(buffer: Tensor, gap: float = 1.5, rounds: int = 3) -> Tensor:
     """Pixels that most neighbours lie clearly in front of take over the nearest of those: gaps between points close."""
-    b, h, w = buffer.shape
+    h, w = buffer.shape[1:]
     step = int(gap * 4096) << 32
     for _ in range(rounds):
-        padded = F.pad(buffer, (1, 1, 1, 1), value=torch.iinfo(torch.int64).max)
+        padded = buffer.new_full((len(buffer), h + 2, w + 2), torch.iinfo(torch.int64).max)  # F.pad would take a float
+        padded[:, 1:-1, 1:-1] = buffer
         closer = torch.zeros_like(buffer, dtype=torch.int8)
         nearest = buffer
         for dy in range(3):
@@ -296,7 +307,7 @@ def render(
     Every point covers (2 radius + 1)^2 pixels of the supersampled picture; the nearest wins. Shading: colour times
     ambient + (1 - ambient) max(0, n.l), n turned towards the viewer. S = size * supersample for the roles.
     """
-    b, n = points.role.shape
+    b = len(points.role)
     side = size * supersample
     scale = side / (2 * views.half_width[:, None])
     item, index = points.valid.nonzero(as_tuple=True)

@@ -1,4 +1,4 @@
-"""What every training step shares: optimiser, averaged weights, learning-rate schedule, logs, checkpoints, data parallel."""
+"""What every training step shares: optimiser, averaged weights, learning rates, logs, checkpoints, data parallel."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+LEAST_SCALE = 1e-3  # of a latent channel that is to be normalised: untrained ones have none
 
 
 def _orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
@@ -56,9 +58,14 @@ class Muon(torch.optim.Optimizer):
 
 
 class Optimiser:
-    """Muon on the matrices of hidden layers, AdamW on everything else (embeddings, norms, biases, convolutions, ends)."""
+    """Muon on the matrices of hidden layers; AdamW on embeddings, norms, biases, convolutions and the `ends`."""
 
-    def __init__(self, nets: list[nn.Module], lr: float, ends: tuple[str, ...] = ("input_layer", "out_layer", "words", "frame")):
+    def __init__(
+        self,
+        nets: list[nn.Module],
+        lr: float,
+        ends: tuple[str, ...] = ("input_layer", "out_layer", "words", "frame"),
+    ):
         matrices, rest = [], []
         for net in nets:
             for name, p in net.named_parameters():
@@ -91,6 +98,7 @@ class Average:
 
     @torch.no_grad()
     def update(self) -> None:
+        """After every optimiser step."""
         self.count += 1
         decay = min(self.decay, (1 + self.count) / (10 + self.count))
         for key, net in self.nets.items():
@@ -107,7 +115,7 @@ def schedule(progress: float, warmup: float = 0.02, flat: float = 0.4, floor: fl
 
 
 class Log:
-    """Prints and appends JSON lines; keeps running sums on the device, so that nothing is synchronised between prints."""
+    """Prints and appends JSON lines; sums run on the device, so that nothing is synchronised between prints."""
 
     def __init__(self, path: Path | None, every: float = 10.0):
         self.path, self.every = path, every
@@ -118,14 +126,17 @@ class Log:
         self.count = 0
 
     def add(self, **values: Tensor) -> None:
+        """Losses of one step."""
         for key, value in values.items():
             self.sums[key] = self.sums.get(key, 0) + value.detach().clone()  # a view would keep its whole buffer alive
         self.count += 1
 
     def due(self) -> bool:
+        """Whether it is time for the next line."""
         return time.time() - self.last > self.every
 
     def write(self, **extra) -> dict:
+        """One line: seconds, `extra` and the means since the last line."""
         means = {k: round(float(v) / max(self.count, 1), 5) for k, v in self.sums.items()}
         row = {"seconds": round(time.time() - self.begin, 1), **extra, **means}
         print(json.dumps(row), flush=True)
@@ -147,6 +158,7 @@ class Parallel:
             torch.cuda.set_device(self.rank)
 
     def device(self) -> torch.device:
+        """This process's GPU, or the CPU."""
         torch.backends.cuda.enable_cudnn_sdp(False)  # it plans anew for every shape, and ragged batches never repeat
         return torch.device("cuda", self.rank) if torch.cuda.is_available() else torch.device("cpu")
 
@@ -168,6 +180,7 @@ class Parallel:
         return self.agreed
 
     def average_gradients(self, params: list[nn.Parameter]) -> None:
+        """Every process gets the mean; a parameter without a gradient counts as zero."""
         if self.size == 1:
             return
         for p in params:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cast3d.conditioning.words import Vocabulary
 
-from .assemble import Batch, DeviceBank, crop_views, frame_views, occupancy, render, shell, surface_points
+from .assemble import Batch, DeviceBank, Views, crop_views, frame_views, occupancy, render, shell, surface_points
 from .objects import FAMILIES, Objects
 
 WORDS = 32
@@ -37,8 +37,8 @@ class Conditions:
         return Conditions(*(torch.cat(parts) for parts in zip(*(vars(piece).values() for piece in pieces))))
 
 
-def random_views(count: int, generator: torch.Generator, device) -> tuple[Tensor, Tensor]:
-    """Yaw in +-60 degrees (denser near the front), pitch 0 to 35 degrees, radians."""
+def random_views(count: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Yaw within 60 degrees of the front, pitch 0 to 35 degrees, evenly; in radians."""
     u = torch.rand(2, count, generator=generator, device=device)
     yaw = (2 * u[0] - 1) * torch.pi / 3
     return yaw, u[1] * (35 / 180 * torch.pi)
@@ -61,23 +61,29 @@ def pictures(
         yaw, pitch = random_views(len(in_frame), generator, device)
         margin = 1.15 + 0.15 * torch.rand(len(in_frame), generator=generator, device=device)
         crop, frame = crop_views(points, yaw, pitch, margin), frame_views(yaw, pitch)
-        pick = lambda a, b: torch.where(in_frame.view(-1, *[1] * (a.ndim - 1)), b, a)  # noqa: E731
-        camera = type(crop)(*(pick(a, b) for a, b in zip(vars(crop).values(), vars(frame).values())))
+        camera = Views(*(_where(in_frame, f, c) for c, f in zip(vars(crop).values(), vars(frame).values())))
         turn = torch.randn(len(in_frame), 3, generator=generator, device=device) * 0.35
         light = -0.4 * camera.right + 0.7 * camera.up + 0.6 * camera.back + turn
         light = light / light.norm(dim=-1, keepdim=True)
-        image, _ = render(points, camera, light=light, ambient=0.35 + 0.25 * float(torch.rand((), generator=generator, device=device)))
+        ambient = 0.35 + 0.25 * float(torch.rand((), generator=generator, device=device))
+        image, _ = render(points, camera, light=light, ambient=ambient)
         gain = 1 + 0.12 * torch.randn(len(in_frame), 1, 1, 1, generator=generator, device=device)
         image = torch.cat([(image[:, :3] * gain).minimum(image[:, 3:]), image[:, 3:]], 1)
         out.append((image.clamp(0, 1) * 255).round().byte())
     return torch.stack(out, 1)
 
 
+def _where(rows: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Rows of `a` where `rows` [B] is true, of `b` elsewhere."""
+    return torch.where(rows.view(-1, *[1] * (a.ndim - 1)), a, b)
+
+
 def encode_words(vocabulary: Vocabulary, captions: list[str]) -> Tensor:
+    """[N, 32] int64."""
     return torch.tensor([vocabulary.encode(c, WORDS).indices for c in captions])
 
 
-def slot_colors(objects, rows: np.ndarray, num_slots: int) -> tuple[np.ndarray, np.ndarray]:
+def slot_colors(objects: Objects, rows: np.ndarray, num_slots: int) -> tuple[np.ndarray, np.ndarray]:
     """Main colour of the last placement in each slot, and which slots are used."""
     slot, placement = objects.slot[rows], objects.placement[rows]
     color = np.zeros((len(rows), num_slots, 3), np.float32)

@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from .bank import Bank
+from .catalog import Catalog
 from .objects import Objects, sample
 from .prepare import load_catalog
 
-_SOURCE: tuple | None = None
+_source: tuple[Bank, Catalog] | None = None  # of a worker process
+
+
+def _read(data: Path) -> tuple[Bank, Catalog]:
+    return Bank.load(data / "bank.npz"), load_catalog(data)
 
 
 def _start(data: Path) -> None:
-    global _SOURCE
-    _SOURCE = Bank.load(data / "bank.npz"), load_catalog(data)
+    global _source
+    _source = _read(data)
 
 
 def _work(count: int, seed: int, split: str, mix: Mapping[str, float] | None) -> Objects:
-    return sample(*_SOURCE, count, seed=seed, split=split, mix=mix)
+    return sample(*_source, count, seed, split, mix)
 
 
 class Stream:
-    """Endless batches of `count` objects, always some in the making; deterministic by seed."""
+    """Endless batches of `count` objects, the same for the same seed whatever the number of workers.
+
+    Two batches per worker are always in the making; with `workers` 0 each is sampled here when it is asked for.
+    """
 
     def __init__(
         self,
@@ -36,22 +45,28 @@ class Stream:
         split: str = "train",
         mix: Mapping[str, float] | None = None,
     ):
-        self.args = (count, split, mix)
-        self.seed = seed
-        self.executor = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start, (data,))
-        self.pending: deque = deque()
-        for _ in range(2 * workers):
-            self._submit()
+        self.count, self.seed, self.split, self.mix = count, seed, split, mix
+        self.executor = None
+        if workers:
+            self.executor = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start, (data,))
+        else:
+            self.source = _read(data)
+        self.pending = deque(self._ordered() for _ in range(2 * workers))
 
-    def _submit(self) -> None:
-        count, split, mix = self.args
-        self.pending.append(self.executor.submit(_work, count, self.seed, split, mix))
+    def _ordered(self) -> Callable[[], Objects]:
+        """The next batch, as a function that waits for it."""
+        order = (self.count, self.seed, self.split, self.mix)
         self.seed += 1
+        if self.executor:
+            return self.executor.submit(_work, *order).result
+        return partial(sample, *self.source, *order)
 
     def next(self) -> Objects:
-        objects = self.pending.popleft().result()
-        self._submit()
-        return objects
+        """The next batch."""
+        self.pending.append(self._ordered())
+        return self.pending.popleft()()
 
     def close(self) -> None:
-        self.executor.shutdown(wait=False, cancel_futures=True)
+        """Drops what is in the making."""
+        if self.executor:
+            self.executor.shutdown(wait=False, cancel_futures=True)

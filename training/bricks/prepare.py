@@ -1,6 +1,6 @@
 """Step 0: from LDraw archives and catalogues to one data folder.
 
-    python -m training.bricks.prepare --ldraw ldraw-parts.zip --catalog catalog.csv --colors colors.csv --data data/bricks
+    python -m training.bricks.prepare --ldraw ldraw-parts.zip --catalog catalog.csv --colors colors.csv
 
 Writes bank.npz (samples and grids of every part), words.json (the vocabulary) and copies of the catalogues. Takes about
 20 s on two cores. Nothing here is random: the same input gives the same folder.

@@ -22,10 +22,20 @@ from cast3d.models import SLatEncoder, SLatGaussianDecoder, SparseTensor
 from cast3d.models.sdf_decoder import SLatSdfDecoder
 from cast3d.models.structure_patch import sample_posterior
 
-from .appearance import FEATURES, VoxelPoints, draw, features, gaussian_loss, signed_distance, voxel_distances, voxel_points
+from .appearance import (
+    FEATURES,
+    VoxelPoints,
+    draw,
+    features,
+    gaussian_loss,
+    signed_distance,
+    voxel_distances,
+    voxel_points,
+)
 from .assemble import Batch, DeviceBank, occupancy, shell, surface_points
 from .bank import Bank
-from .common import Average, Log, Optimiser, Parallel, load_half, save_half, schedule
+from .common import LEAST_SCALE, Average, Log, Optimiser, Parallel, load_half, save_half, schedule
+from .objects import Objects
 from .pool import Stream
 
 PER_VOXEL = 8
@@ -45,6 +55,7 @@ POINTS = 8192  # per column of an object's twelve
 
 
 def networks() -> dict[str, nn.Module]:
+    """Encoder and the two decoders, at their shipped sizes."""
     return {
         "encoder": SLatEncoder(in_channels=FEATURES, num_blocks=2, **TRUNK),
         "gaussians": SLatGaussianDecoder(num_blocks=3, representation_config=REPRESENTATION, **TRUNK),
@@ -62,7 +73,8 @@ class Sample:
 
 
 @torch.no_grad()
-def make_samples(bank: DeviceBank, objects, device: torch.device, per_batch: int) -> list[Sample]:
+def make_samples(bank: DeviceBank, objects: Objects, device: torch.device, per_batch: int) -> list[Sample]:
+    """Groups of `per_batch` objects; what is left over is dropped."""
     out = []
     for start in range(0, len(objects) - per_batch + 1, per_batch):
         batch = Batch.of(objects, np.arange(start, start + per_batch), device)
@@ -89,7 +101,8 @@ def voxel_gaussians(decoder: SLatGaussianDecoder, slat: SparseTensor) -> dict[st
     }
 
 
-def losses(nets, sample: Sample, least_std: float) -> dict[str, Tensor]:
+def losses(nets: dict[str, nn.Module], sample: Sample, least_std: float) -> dict[str, Tensor]:
+    """Terms of the loss, unweighted."""
     mean, logvar = nets["encoder"](sample.inputs)
     mean, logvar = mean.float(), logvar.float().clamp(2 * math.log(least_std), 4)
     slat = sample.inputs.replace(sample_posterior(mean, logvar))
@@ -105,10 +118,10 @@ WEIGHTS = {"cover": 4.0, "color": 10.0, "tilt": 0.5, "size": 0.1, "opacity": 1.0
 
 
 @torch.no_grad()
-def fold_statistics(nets, samples: list[Sample]) -> None:
+def fold_statistics(nets: dict[str, nn.Module], samples: list[Sample]) -> None:
     """Latents come out of the encoder with mean 0 and standard deviation 1 per channel."""
     means = torch.cat([nets["encoder"](s.inputs)[0].float() for s in samples])
-    shift, scale = means.mean(0), means.std(0)
+    shift, scale = means.mean(0), means.std(0).clamp_min(LEAST_SCALE)
     out = nets["encoder"].out_layer
     latent = len(scale)
     out.bias[:latent] = (out.bias[:latent] - shift) / scale

@@ -26,7 +26,7 @@ from .assemble import Batch, DeviceBank, Points, crop_views, frame_views, occupa
 from .bank import Bank
 from .common import Average, Log, Optimiser, Parallel, load_half, save_half, schedule
 from .condition_pool import WORDS, encode_words
-from .objects import MAX_PIECES
+from .objects import MAX_PIECES, Objects
 from .pool import Stream
 
 MIX = {"figure": 0.75, "bare": 0.03, "rider": 0.08, "creature": 0.08, "animal": 0.06}
@@ -54,7 +54,10 @@ def roughened(points: Points, amount: Tensor) -> Points:
 
 
 @torch.no_grad()
-def make_scenes(bank: DeviceBank, objects, vocabulary: Vocabulary, device: torch.device, chunk: int = 256) -> Scenes:
+def make_scenes(
+    bank: DeviceBank, objects: Objects, vocabulary: Vocabulary, device: torch.device, chunk: int = 256
+) -> Scenes:
+    """One picture of each object from anywhere around it; a quarter of the chunks are cropped to the objects."""
     images, roles = [], []
     for start in range(0, len(objects.caption), chunk):
         rows = np.arange(start, min(start + chunk, len(objects.caption)))
@@ -65,7 +68,8 @@ def make_scenes(bank: DeviceBank, objects, vocabulary: Vocabulary, device: torch
         yaw = (torch.rand(n, device=device) * 2 - 1) * torch.pi
         pitch = torch.deg2rad(torch.rand(n, device=device) * 70 - 25)
         views = frame_views(yaw, pitch) if start // chunk % 4 else crop_views(points, yaw, pitch, 1.15)
-        light = F.normalize(-0.4 * views.right + 0.7 * views.up + 0.6 * views.back + 0.4 * torch.randn(n, 3, device=device), dim=-1)
+        light = -0.4 * views.right + 0.7 * views.up + 0.6 * views.back
+        light = F.normalize(light + 0.4 * torch.randn(n, 3, device=device), dim=-1)
         # Gaussians carry no shading of their own: most layouts are drawn nearly flat.
         image, role = render(points, views, light=light, ambient=float(0.5 + 0.5 * torch.rand(())), radius=2)
         images.append((image.clamp(0, 1) * 255).round().byte())
@@ -103,7 +107,7 @@ def mask_loss(logits: Tensor, mask: Tensor, alpha: Tensor) -> tuple[Tensor, Tens
 
 
 @torch.no_grad()
-def mean_iou(net, image: Tensor, words: Tensor, mask: Tensor, least: int = 12) -> float:
+def mean_iou(net: PromptedSegmenter, image: Tensor, words: Tensor, mask: Tensor, least: int = 12) -> float:
     """Mean over pictures that show at least `least` pixels of the thing."""
     found = (net(image, words) > 0) & (image[:, 3] > 0.02)
     both, either = (found & mask).sum((1, 2)), (found | mask).sum((1, 2))

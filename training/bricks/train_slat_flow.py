@@ -1,6 +1,6 @@
 """Step 4: the structured-latent flow for pictures and words, on the condition encoders of step 2 (frozen).
 
-    python -m training.bricks.train_slat_flow --data data/bricks --out checkpoints --seconds 540
+python -m training.bricks.train_slat_flow --data data/bricks --out checkpoints --seconds 540
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .assemble import Batch, DeviceBank, surface_points
 from .bank import Bank
 from .common import Average, Log, Optimiser, Parallel, load_half, save_half, schedule
 from .condition_pool import Conditions, build
-from .objects import SLOTS
+from .objects import SLOTS, Objects
 from .pool import Stream
 from .train_appearance import POINTS
 from .train_appearance import networks as appearance_networks
@@ -33,7 +33,11 @@ from .train_structure_flow import networks as structure_networks
 MIX = {"figure": 0.45, "bare": 0.10, "filled": 0.12, "in_place": 0.25, "rider": 0.03, "creature": 0.03, "animal": 0.02}
 
 
+CHUNK = 64  # objects encoded at a time
+
+
 def flow_network(channels: int = 128, blocks: int = 4) -> SLatCleanFlowModel:
+    """One network for pictures and words."""
     return SLatCleanFlowModel(
         resolution=64,
         in_channels=8,
@@ -72,7 +76,16 @@ class Pool:
         return SparseTensor(self.latent[index].float(), coords, len(rows))
 
 
-def make_pool(bank, objects, encoder, vocabulary, device, generator) -> Pool:
+def make_pool(
+    bank: DeviceBank,
+    objects: Objects,
+    encoder: nn.Module,
+    vocabulary: Vocabulary,
+    device: torch.device,
+    generator: torch.Generator,
+) -> Pool:
+    """Pictures, captions and encoded latents of `objects`."""
+
     def encode(batch: Batch, surface: Tensor) -> tuple[Tensor, Tensor]:
         v = voxel_points(surface, surface_points(bank, batch, surface, POINTS))
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
@@ -80,9 +93,10 @@ def make_pool(bank, objects, encoder, vocabulary, device, generator) -> Pool:
         known = v.count > 0  # a voxel without samples has no colour to learn
         return v.coords[known], mean[known].half()
 
-    conditions, targets = build(bank, objects, vocabulary, len(SLOTS), device, generator, encode, views=1, chunk=64)
+    conditions, targets = build(bank, objects, vocabulary, len(SLOTS), device, generator, encode, 1, CHUNK)
     coords = [c for c, _ in targets]
-    counts = torch.cat([torch.bincount(c[:, 0].long(), minlength=min(64, len(objects) - 64 * i)) for i, c in enumerate(coords)])
+    sizes = [min(CHUNK, len(objects) - start) for start in range(0, len(objects), CHUNK)]
+    counts = torch.cat([torch.bincount(c[:, 0].long(), minlength=size) for c, size in zip(coords, sizes)])
     return Pool(
         conditions,
         torch.cat([c[:, 1:] for c in coords]).short(),
@@ -126,7 +140,8 @@ def main() -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     vocabulary = Vocabulary(json.loads((args.data / "words.json").read_text()))
     bank = DeviceBank.upload(Bank.load(args.data / "bank.npz"), device)
-    frozen = {k: n.to(device).requires_grad_(False) for k, n in structure_networks(len(vocabulary)).items() if k != "flow"}
+    encoders = {k: n for k, n in structure_networks(len(vocabulary)).items() if k != "flow"}
+    frozen = {k: n.to(device).requires_grad_(False) for k, n in encoders.items()}
     appearance = {k: n.to(device).requires_grad_(False) for k, n in appearance_networks().items()}
     if not load_half(frozen, args.out / "structure_flow") or not load_half(appearance, args.out / "appearance"):
         raise SystemExit(f"{args.out} lacks structure_flow or appearance weights: run steps 2 and 3 first")

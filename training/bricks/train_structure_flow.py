@@ -52,7 +52,8 @@ class PartNaming(nn.Module):
         h = self.trunk(tokens[:, 0])
         target = torch.zeros(len(h), self.num_parts + 1, device=h.device)
         target.scatter_(1, parts.where(parts >= 0, self.num_parts), 1.0)
-        naming = F.binary_cross_entropy_with_logits(self.parts(h).float(), target[:, :-1], reduction="none").sum(1).mean()
+        logits = self.parts(h).float()
+        naming = F.binary_cross_entropy_with_logits(logits, target[:, :-1], reduction="none").sum(1).mean()
         error = (self.colors(h).float().view(-1, self.num_slots, 3) - color).square().sum(-1)
         return naming, (error * color_ok).sum() / color_ok.sum().clamp_min(1)
 
@@ -76,6 +77,7 @@ def flow_network(channels: int = 320, blocks: int = 8) -> SparseStructureFlowMod
 
 
 def networks(num_words: int) -> dict[str, nn.Module]:
+    """The flow and its condition encoders, at their shipped sizes."""
     return {
         "flow": flow_network(),
         "picture": PictureEncoder(out_channels=CONTEXT),
@@ -89,6 +91,7 @@ def draw_times(count: int, device: torch.device) -> Tensor:
 
 
 def flow_loss(flow: nn.Module, latent: Tensor, tokens: Tensor) -> Tensor:
+    """Flow matching: mean squared error of the velocity eps - x_0."""
     t = draw_times(len(latent), latent.device)
     noise = torch.randn_like(latent)
     w = t.view(-1, 1, 1, 1, 1)
@@ -97,6 +100,7 @@ def flow_loss(flow: nn.Module, latent: Tensor, tokens: Tensor) -> Tensor:
 
 
 def empty_words(count: int, device: torch.device) -> Tensor:
+    """The empty sentence: the negative condition of text."""
     words = torch.zeros(count, WORDS, dtype=torch.int64, device=device)
     words[:, 0] = START
     return words
@@ -200,7 +204,8 @@ def main() -> None:
 
     main_process = parallel.rank == 0
     log = Log(args.out / "structure_flow.jsonl" if main_process else None)
-    stream = Stream(args.data, min(4096, args.first_pool), seed=1_000_000 * parallel.rank + int(1e5 * args.span[0]), workers=args.workers)
+    seed = 1_000_000 * parallel.rank + int(1e5 * args.span[0])
+    stream = Stream(args.data, min(4096, args.first_pool), seed, args.workers)
     generator = torch.Generator(device).manual_seed(parallel.rank)
 
     def fresh(size: int) -> Pool:
@@ -234,7 +239,8 @@ def main() -> None:
             losses = picture_step(nets, naming, pool, rows, args.drop) | words_step(nets, naming, pool, text, args.drop)
             share = args.picture_share
             loss = share * losses["picture"] + (1 - share) * losses["words"]
-            loss = loss + 0.02 * (losses["picture_parts"] + 0.5 * losses["words_parts"]) + 0.2 * losses["picture_colors"]
+            naming_loss = losses["picture_parts"] + 0.5 * losses["words_parts"]
+            loss = loss + 0.02 * naming_loss + 0.2 * losses["picture_colors"]
         loss.backward()
         parallel.average_gradients(optimiser.params)
         overall = args.span[0] + (args.span[1] - args.span[0]) * progress

@@ -14,24 +14,27 @@ import time
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cast3d.models.structure_patch import PatchStructureDecoder, PatchStructureEncoder, sample_posterior
 
 from .assemble import Batch, DeviceBank, occupancy, shell, to_bool
 from .bank import Bank
-from .common import Average, Log, Optimiser, Parallel, load_half, save_half, schedule
+from .common import LEAST_SCALE, Average, Log, Optimiser, Parallel, load_half, save_half, schedule
 from .pool import Stream
 
 
-def networks(channels: int = 128, blocks: int = 2) -> dict[str, torch.nn.Module]:
+def networks(channels: int = 128, blocks: int = 2) -> dict[str, nn.Module]:
+    """Encoder and decoder, at their shipped sizes."""
     return {
         "encoder": PatchStructureEncoder(model_channels=channels, num_blocks=blocks),
         "decoder": PatchStructureDecoder(model_channels=channels, num_blocks=blocks + 1),
     }
 
 
-def loss_terms(logits, target, mean, logvar):
+def loss_terms(logits: Tensor, target: Tensor, mean: Tensor, logvar: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(BCE, dice, KL) of logits and targets [B, 1, 64, 64, 64]."""
     bce = F.binary_cross_entropy_with_logits(logits, target, pos_weight=logits.new_tensor(2.0))
     probability = logits.sigmoid()
     overlap = (probability * target).sum((1, 2, 3, 4))
@@ -41,8 +44,8 @@ def loss_terms(logits, target, mean, logvar):
 
 
 @torch.no_grad()
-def evaluate(nets, words, batch: int = 64) -> dict[str, float]:
-    """IoU of decoded means, and the share of voxels found within one voxel, over outer occupancies `words`."""
+def evaluate(nets: dict[str, nn.Module], words: Tensor, batch: int = 64) -> dict[str, float]:
+    """Mean IoU of the decoded means over outer occupancies `words` [N, 64, 64]."""
     iou, count = 0.0, 0
     for chunk in words.split(batch):
         target = to_bool(chunk)[:, None]
@@ -55,10 +58,10 @@ def evaluate(nets, words, batch: int = 64) -> dict[str, float]:
 
 
 @torch.no_grad()
-def fold_statistics(nets, words, batch: int = 64) -> None:
+def fold_statistics(nets: dict[str, nn.Module], words: Tensor, batch: int = 64) -> None:
     """Moves the latents' per-channel mean and standard deviation into the end layers: latents come out normalised."""
     means = torch.cat([nets["encoder"](to_bool(chunk)[:, None].float())[0] for chunk in words.split(batch)])
-    shift, scale = means.mean((0, 2, 3, 4)), means.std((0, 2, 3, 4))
+    shift, scale = means.mean((0, 2, 3, 4)), means.std((0, 2, 3, 4)).clamp_min(LEAST_SCALE)
     out, into = nets["encoder"].out_layer, nets["decoder"].input_layer
     latent = len(scale)
     into.bias += into.weight[:, :, 0, 0, 0] @ shift

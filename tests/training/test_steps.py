@@ -1,0 +1,139 @@
+"""Every training step, end to end at toy size: it runs, logs, saves, and goes on from what it saved."""
+
+import json
+import sys
+from unittest import mock
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.training.tiny_ldraw import write
+from training.bricks import (
+    pool,
+    prepare,
+    train_appearance,
+    train_segmenter,
+    train_slat_flow,
+    train_structure_flow,
+    train_structure_vae,
+)
+
+SMALL = ("--seconds", 0.01, "--workers", 0)  # at least one step is taken
+ENDS = ("out_layer", "input_layer")  # where latent statistics are folded in
+
+
+def run(step, *arguments):
+    with mock.patch.object(sys, "argv", [step.__name__, *map(str, arguments)]):
+        step.main()
+
+
+def log(folder, name):
+    return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
+
+
+def weights(folder, name):
+    return {k: v for file in sorted(folder.glob(f"{name}-*.safetensors")) for k, v in load_file(file).items()}
+
+
+def unchanged(before, after, but=()):
+    return [k for k in before if torch.equal(before[k], after[k]) or any(end in k for end in but)]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bricks")
+    source = write(folder / "ldraw")
+    table, colors = source / "catalog.csv", source / "colors.csv"
+    run(prepare, "--ldraw", source, "--catalog", table, "--colors", colors, "--data", folder / "data", "--workers", 1)
+    return folder / "data"
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    return tmp_path_factory.mktemp("checkpoints")
+
+
+@pytest.fixture(scope="module")
+def vae(data, out):
+    run(train_structure_vae, "--data", data, "--out", out, *SMALL, "--batch", 1, "--pool", 2)
+    return weights(out, "structure_vae")
+
+
+@pytest.fixture(scope="module")
+def structure(data, out, vae):
+    flow(data, out, "--span", 0, 0.5, "--lr", 1e-3)
+    return weights(out, "structure_flow")
+
+
+@pytest.fixture(scope="module")
+def appearance(data, out):
+    run(train_appearance, "--data", data, "--out", out, *SMALL, "--batch", 1, "--pool", 1)
+    return weights(out, "appearance")
+
+
+def flow(data, out, *arguments):
+    pools = ("--batch", 4, "--pool", 4, "--first-pool", 4)
+    run(train_structure_flow, "--data", data, "--out", out, "--state", out / "state", *SMALL, *pools, *arguments)
+
+
+def test_prepare_writes_what_the_steps_read(data):
+    words = json.loads((data / "words.json").read_text())
+    assert words == sorted(set(words)) and {"figure", "hat", "wings", "red"} <= set(words)
+    assert prepare.load_catalog(data).part("hat").phrase == "cowboy hat"
+
+
+def test_a_stream_is_the_same_with_and_without_workers(data):
+    streams = [pool.Stream(data, 3, seed=5, workers=workers) for workers in (0, 1)]
+    for _ in range(3):
+        here, there = (stream.next() for stream in streams)
+        assert here.caption == there.caption and (here.placement == there.placement).all()
+    for stream in streams:
+        stream.close()
+
+
+def test_structure_vae_latents_are_normalised_and_training_goes_on(data, out, vae):
+    assert log(out, "structure_vae")[-2]["step"] >= 1
+    run(train_structure_vae, "--data", data, "--out", out, *SMALL, "--batch", 1, "--pool", 2, "--lr", 0, "--resume")
+    kept = unchanged(vae, weights(out, "structure_vae"), but=ENDS)
+    assert kept == list(vae)
+
+
+def test_structure_flow_goes_on_from_its_state(data, out, structure):
+    before = load_file(out / "state" / "raw.safetensors")
+    rows = log(out, "structure_flow")
+    flow(data, out, "--span", 0.5, 1, "--lr", 0)
+    assert unchanged(before, load_file(out / "state" / "raw.safetensors")) == list(before)
+    assert {key.split(".")[0] for key in before} == {"flow", "picture", "words", "naming"}
+    assert {key.split(".")[0] for key in structure} == {"flow", "picture", "words"}
+    assert rows[0]["pool"] >= 4 and log(out, "structure_flow")[-1]["progress"] == 1
+
+
+def test_structure_flow_asks_for_the_vae_first(data, tmp_path):
+    with pytest.raises(SystemExit, match="run train_structure_vae first"):
+        run(train_structure_flow, "--data", data, "--out", tmp_path, *SMALL)
+
+
+def test_appearance_goes_on(data, out, appearance):
+    row = log(out, "appearance")[-1]
+    assert row["step"] >= 1 and {"cover", "color", "tilt", "size", "opacity", "sdf", "kl"} <= set(row)
+    run(train_appearance, "--data", data, "--out", out, *SMALL, "--batch", 1, "--pool", 1, "--lr", 0, "--resume")
+    assert unchanged(appearance, weights(out, "appearance"), but=ENDS) == list(appearance)
+
+
+def test_slat_flow_goes_on(data, out, structure, appearance):
+    step = ("--data", data, "--out", out, *SMALL, "--batch", 2, "--pool", 2)
+    run(train_slat_flow, *step)
+    before = weights(out, "slat_flow")
+    assert log(out, "slat_flow")[-1]["step"] >= 1
+    run(train_slat_flow, *step, "--lr", 0, "--resume")
+    assert unchanged(before, weights(out, "slat_flow")) == list(before)
+
+
+def test_segmenter_goes_on(data, out):
+    step = ("--data", data, "--out", out, *SMALL, "--batch", 4, "--pool", 8)
+    run(train_segmenter, *step)
+    before = weights(out, "segmenter")
+    assert 0 <= log(out, "segmenter")[-1]["held_iou"] <= 1
+    run(train_segmenter, *step, "--lr", 0, "--resume")
+    assert unchanged(before, weights(out, "segmenter")) == list(before)
