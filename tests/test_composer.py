@@ -200,6 +200,8 @@ def test_unknown_words_are_named_with_their_neighbours():
         ({"settings": {"part_strat": 3}}, "part_start"),
         ({"settings": {"part_start": 99}}, "levels are 1 to 5"),
         ({"reseed": {"helmet": 3}}, "helmet"),
+        ({"reseed": {"cap": "x"}}, "seed of 'cap' is a whole number"),
+        ({"reseed": {"cap": -1}}, "seed of 'cap' is a whole number"),
         ({"main": "hat"}, "hat"),
     ],
 )
@@ -221,6 +223,17 @@ def test_lift_and_imagine_make_one_part():
     assert not torch.equal(lifted.parts["cap"].voxels, in_place.parts["object"].voxels)
     imagined = composer.imagine("a red capp")
     assert list(imagined.parts) == ["a red capp"] and "'capp'" in imagined.warnings[0]
+
+
+def test_lift_takes_several_views():
+    composer, shown = Composer(tiny_backbone()), pictures()
+    one, both = (composer.lift(views, "cap").parts["cap"] for views in (shown["cap"], [shown["cap"], shown["figure"]]))
+    assert both.voxels.any() and not torch.equal(one.voxels, both.voxels)
+
+
+def test_lift_names_its_frames():
+    with pytest.raises(InputError, match="'fill' is not known; did you mean 'filled'"):
+        Composer(tiny_backbone()).lift(pictures()["cap"], frame="fill")
 
 
 def test_run_json_tells_what_was_used(finished):

@@ -17,11 +17,12 @@ from torch import Tensor
 from . import flow, previews
 from .backbones import Backbone, Condition, load_backbone
 from .conditioning.cutout import cut_out
+from .conditioning.encoders import FRAMES
 from .conditioning.pictures import Picture, open_picture
-from .errors import InputError, TermNotFound
+from .errors import InputError, TermNotFound, nearest
 from .result import Result
 from .runs import RunFolder, stage_fingerprint
-from .scene import Pictures, Scene
+from .scene import Asset, Pictures, Scene
 from .settings import Settings
 from .stages.appearance import Appearance, compose_appearance
 from .stages.geometry import Geometry, compose_geometry, refine_geometry
@@ -99,14 +100,16 @@ class Composer:
         settings: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
     ) -> Result:
-        """One picture -> one 3D object. `frame` "filled" for a single part, "in_place" for a whole base."""
-        opened = cut_out(open_picture(picture))
+        """One picture or several views -> one 3D object; `frame` "filled" for a single part, "in_place" for a base."""
+        if frame not in FRAMES:
+            raise InputError(f"the frame {frame!r} is not known{nearest(frame, FRAMES)}; choose {' or '.join(FRAMES)}")
+        opened = [cut_out(open_picture(image)) for image in Asset(term, picture).images]
         chosen = self.backbone.defaults.changed(settings or {})
-        condition = self.backbone.of_pictures([opened.rgba], frame)
+        condition = self.backbone.of_pictures([view.rgba for view in opened], frame)
         result = self._single(
             term, condition, chosen, chosen.image_guidance, chosen.slat_image_guidance, seed, progress
         )
-        result.warnings += opened.notes
+        result.warnings += [note for view in opened for note in view.notes]
         return result
 
     def imagine(
@@ -411,7 +414,9 @@ def _unknown(backbone: Backbone, text: str) -> list[str]:
 
 
 def require_terms(scene: Scene, reseed: Mapping[str, int]) -> None:
-    """Re-seeded terms must be terms of the scene."""
-    for term in reseed:
+    """Re-seeded terms must be terms of the scene, their seeds seeds."""
+    for term, seed in reseed.items():
         if term not in scene.terms:
             raise InputError(f"cannot re-seed {term!r}: the terms are {', '.join(map(repr, scene.terms))}")
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+            raise InputError(f"the seed of {term!r} is a whole number from 0 to 2^63 - 1, not {seed!r}")
