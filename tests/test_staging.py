@@ -134,3 +134,9 @@ def test_previews_ask_for_no_gradients(run):
 
     Staging(run).stage("first", 1, Thing, Maker(), {}, previews=look)
     assert seen == [False]
+
+
+def test_saved_results_come_back_on_the_device(run):
+    Staging(run).stage("first", 1, Thing, Maker(), {})
+    found = Staging(run, device="meta").stage("first", 1, Thing, Maker(), {})  # stands for a GPU
+    assert found.values.is_meta and found.mask.is_meta

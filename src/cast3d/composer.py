@@ -77,7 +77,8 @@ class Composer:
         if isinstance(out, str | Path):
             with RunFolder(out) as run:
                 return self.compose(scene, settings=settings, out=run, reseed=reseed, progress=progress)
-        composition = _Composition(self.backbone, scene, chosen, pictures, dict(reseed or {}), Staging(out, progress))
+        staging = Staging(out, progress, self.backbone.device)
+        composition = _Composition(self.backbone, scene, chosen, pictures, dict(reseed or {}), staging)
         if out:
             out.keep_inputs(scene, pictures)
             out.record(settings=chosen.plain(), backbone=self.backbone.name, models=self.backbone.hashes)

@@ -24,6 +24,7 @@ class Staging:
 
     run: RunFolder | None = None
     progress: Progress | None = None
+    device: torch.device | str = "cpu"  # where saved results are wanted
     contents: dict[str, str] = field(default_factory=dict)  # stage -> hash of its tensors
     reused: list[str] = field(default_factory=list)
 
@@ -47,7 +48,8 @@ class Staging:
             self.reused.append(name)
             self._note(name, saved)
             self.tell(name, 1, 1)
-            return unpack(result, saved.tensors, saved.meta)
+            tensors = {key: tensor.to(self.device) for key, tensor in saved.tensors.items()}
+            return unpack(result, tensors, saved.meta)
         self.tell(name, 0, 1)
         with self.run.timed(name) if self.run else nullcontext(), torch.no_grad():
             value = compute(lambda done, total: self.tell(name, done, total))
