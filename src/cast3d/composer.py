@@ -325,7 +325,8 @@ class _Composition:
             "geometry", 6, Geometry, compute,
             self.depends(
                 "expand_sigma", "expand_threshold", "keep_hidden", "prune_absolute", "prune_relative",
-                "prune_unchanged", "refine", "refine_start", "refine_guard", "text_guidance", "diffusion",
+                "prune_unchanged", "prune_connectivity", "refine", "refine_start", "refine_guard", "text_guidance",
+                "diffusion",
                 prompt=self.scene.prompt, seed=self.scene.seed,
             ),
             after=("main", "hints", *(f"part-{self.scene.slugs[term]}" for term in parts)),

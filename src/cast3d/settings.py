@@ -47,11 +47,12 @@ class Settings:
     expand_threshold: float = _of(0.05, "where the blur counts as near")
     keep_hidden: bool = _of(
         False,
-        "near parts, keep voxels of the base that the layout encloses: no holes where a part is thinner than its hint",
+        "near parts, keep the base's voxels in or beside the layout's solid: no holes behind parts thinner than their hints",
     )
     prune_absolute: int = _of(100, "voxels a cut-off region needs to be kept")
     prune_relative: float = _of(0.005, "or its share of the largest region")
     prune_unchanged: float = _of(0.95, "share of an originally separate piece that must be left for it to be kept")
+    prune_connectivity: int = _of(6, "which neighbours connect regions: 6 (faces) or 26 (corners too)")
     refine: bool = _of(True, "refine the coarse geometry with STM")
     refine_start: int = _of(9, "start level of the refinement's STM", "n_max")
     refine_guard: float = _of(0.6, "least IoU with the coarse geometry; below it the coarse geometry is kept")

@@ -52,6 +52,7 @@ DEFAULTS = {
     "view_pitches": [-5.0, 25.0],
     "minimum_hint": 12,
     "keep_hidden": True,
+    "prune_connectivity": 26,
 }
 
 ABOUT = {

@@ -10,7 +10,7 @@ from torch import Tensor
 from .. import flow
 from ..backbones import Backbone, Condition
 from ..settings import Settings
-from ..voxels import coarse_geometry, fill, iou
+from ..voxels import coarse_geometry, dilate, fill, iou
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def compose_geometry(
     others = torch.arange(len(hints)) != base
     base_hint = hints[base]
     if settings.keep_hidden:  # a layout is a shell: what a hat hides of the head is in p_B only
-        base_hint = base_hint | (main_geometry & fill(hints.any(0)))
+        base_hint = base_hint | (main_geometry & dilate(fill(hints.any(0))))
     coarse = coarse_geometry(
         main_geometry,
         base_hint,
@@ -45,6 +45,7 @@ def compose_geometry(
         settings.prune_absolute,
         settings.prune_relative,
         settings.prune_unchanged,
+        settings.prune_connectivity,
     )
     dropped = tuple(str(region) for region in coarse.pruned.dropped)
     return Geometry(coarse.anchor, coarse.geometry, coarse.geometry, dropped)

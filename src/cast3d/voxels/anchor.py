@@ -59,10 +59,11 @@ def coarse_geometry(
     absolute: int = 100,
     relative: float = 0.005,
     unchanged: float = 0.95,
+    connectivity: int = 6,
 ) -> Coarse:
     """Eq. 14 and the pruning after it: the anchor beside the parts, without scraps, and the parts themselves."""
     base = anchor(main_geometry, base_hint | hints.any(0), parts, sigma, threshold)
     union = parts.any(0)
     residual = remove_halo(base, main_geometry, base_hint, hints) & ~union
-    pruned = prune(residual, main_geometry, absolute, relative, unchanged)
+    pruned = prune(residual, main_geometry, absolute, relative, unchanged, connectivity)
     return Coarse(pruned.kept | union, base, pruned)

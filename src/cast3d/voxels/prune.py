@@ -43,16 +43,17 @@ def prune(
     absolute: int = 100,
     relative: float = 0.005,
     unchanged: float = 0.95,
+    connectivity: int = 6,  # or 26: slanted shells one voxel thin hang together by corners only
 ) -> Pruned:
-    """Keeps a 6-connected region of the residual if any of three rules holds:
+    """Keeps a connected region of the residual if any of three rules holds:
 
     - largest: no region is larger;
     - large: it has at least max(`absolute`, `relative` x largest) voxels;
     - unchanged: it still holds `unchanged` of the piece of the main geometry that most of it belongs to, so a part that
       was separate or thin from the start is not taken for a scrap that the composition cut off.
     """
-    labels, sizes = components(residual)
-    pieces, piece_sizes = components(main_geometry)
+    labels, sizes = components(residual, connectivity)
+    pieces, piece_sizes = components(main_geometry, connectivity)
     # overlap[k, p] = voxels of region k in piece p (row and column 0: empty)
     flat = labels.flatten() * (len(piece_sizes) + 1) + pieces.flatten()
     overlap = torch.bincount(flat, minlength=(len(sizes) + 1) * (len(piece_sizes) + 1))
