@@ -2,7 +2,8 @@
 
     import cast3d
     composer = cast3d.load("bricks", device="cpu")
-    result = composer.compose("a figure wearing a cap", {"figure": "figure.png", "cap": "cap.png"}, main="figure", seed=0)
+    pictures = {"figure": "figure.png", "cap": "cap.png"}
+    result = composer.compose("a figure wearing a cap", pictures, main="figure", seed=0)
     result.save("out/")
 
 Importing this package is free: torch and everything heavy load at first use.

@@ -1,4 +1,4 @@
-"""The small backbone's mesh decoder: structured latents -> signed distances on a grid twice as fine -> a closed mesh."""
+"""The small backbone's mesh decoder: latents -> signed distances on a grid twice as fine -> a closed mesh."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REACH = 4  # cells per axis that one voxel predicts: its own two and one more on
 
 
 class SLatSdfDecoder(SLatTransformer):
-    """Every voxel predicts the distances (in voxels, negative inside) of 4^3 cells; overlapping predictions are averaged.
+    """Every voxel predicts the distances (in voxels, negative inside) of 4^3 cells; overlaps are averaged.
 
     Cells that no voxel predicts are `truncation` outside, unless the predicted cells enclose them: a flood fill from
     the border decides, so the surface is closed whatever the network says.

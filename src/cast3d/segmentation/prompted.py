@@ -41,9 +41,9 @@ class ModulatedBlock(nn.Module):
 
 
 class PromptedSegmenter(nn.Module):
-    """Picture [B, 4, S, S] (premultiplied RGB on black, alpha; S a multiple of 16) and words [B, L] -> mask logits [B, S, S].
+    """Picture [B, 4, S, S] (premultiplied RGB on black, alpha) and words [B, L] -> mask logits [B, S, S].
 
-    A pixel belongs to the prompted thing where the logit is positive.
+    S is a multiple of 16. A pixel belongs to the prompted thing where the logit is positive.
     """
 
     def __init__(self, num_words: int, channels: tuple[int, ...] = (24, 48, 96, 128), prompt_channels: int = 96):
