@@ -47,7 +47,7 @@ class Settings:
     expand_threshold: float = _of(0.05, "where the blur counts as near")
     keep_hidden: bool = _of(
         False,
-        "near parts, keep the base's voxels in or beside the layout's solid: no holes behind parts thinner than their hints",
+        "near parts, keep the base's voxels in or beside the layout's solid: no holes behind thin parts",
     )
     prune_absolute: int = _of(100, "voxels a cut-off region needs to be kept")
     prune_relative: float = _of(0.005, "or its share of the largest region")
