@@ -8,9 +8,11 @@ import torch
 from cast3d.conditioning.encoders import FRAMES, PictureEncoder, WordEncoder
 from cast3d.meshes.surface import is_closed
 from cast3d.models import SparseTensor, load, save
+from cast3d.models.folding import patchify as fold
+from cast3d.models.folding import unpatchify as unfold
 from cast3d.models.sdf_decoder import FINE, REACH, SLatSdfDecoder, enclosed
 from cast3d.models.slat_clean_flow import SLatCleanFlowModel
-from cast3d.models.structure_patch import PatchStructureDecoder, PatchStructureEncoder, fold, sample_posterior, unfold
+from cast3d.models.structure_patch import PatchStructureDecoder, PatchStructureEncoder, sample_posterior
 from tests.tiny_backbone import FLOW, TRUNK, drawn
 
 

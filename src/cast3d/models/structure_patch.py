@@ -10,19 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
-def fold(x: Tensor, patch: int) -> Tensor:
-    """[B, C, X, Y, Z] -> [B, C * patch^3, X/patch, Y/patch, Z/patch]."""
-    b, c, *size = x.shape
-    x = x.reshape(b, c, *(n for s in size for n in (s // patch, patch)))
-    return x.permute(0, 1, 3, 5, 7, 2, 4, 6).reshape(b, c * patch**3, *(s // patch for s in size))
-
-
-def unfold(x: Tensor, patch: int) -> Tensor:
-    """Inverse of `fold`."""
-    b, c, *size = x.shape
-    x = x.reshape(b, c // patch**3, patch, patch, patch, *size)
-    return x.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(b, c // patch**3, *(s * patch for s in size))
+from .folding import patchify, unpatchify
 
 
 class ConvBlock(nn.Module):
@@ -59,7 +47,7 @@ class PatchStructureEncoder(nn.Module):
         self.out_layer = nn.Conv3d(model_channels, 2 * latent_channels, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        h = self.input_layer(fold(x.to(self.input_layer.weight.dtype), self.config["patch_size"]))
+        h = self.input_layer(patchify(x.to(self.input_layer.weight.dtype), self.config["patch_size"]))
         mean, logvar = self.out_layer(F.silu(self.out_norm(self.blocks(h)))).float().chunk(2, dim=1)
         return mean, logvar
 
@@ -82,7 +70,7 @@ class PatchStructureDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         h = self.blocks(self.input_layer(z.to(self.input_layer.weight.dtype)))
-        return unfold(self.out_layer(F.silu(self.out_norm(h))), self.config["patch_size"]).float()
+        return unpatchify(self.out_layer(F.silu(self.out_norm(h))), self.config["patch_size"]).float()
 
 
 def sample_posterior(mean: Tensor, logvar: Tensor, generator: torch.Generator | None = None) -> Tensor:
