@@ -12,7 +12,6 @@ from cast3d import splats, voxels
 from cast3d.backbones import load_backbone
 from cast3d.conditioning.words import Vocabulary
 from cast3d.errors import InputError
-from cast3d.segmentation.prompted import PromptedSegmenter
 from tests.training.test_steps import run
 from tests.training.tiny_ldraw import tiny, tiny_bank, write
 from training.bricks import (
@@ -22,8 +21,6 @@ from training.bricks import (
     quality,
     splits,
     train_appearance,
-    train_slat_flow,
-    train_structure_flow,
     train_structure_vae,
 )
 from training.bricks.assemble import Points, frame_views, render, surface_points
@@ -43,13 +40,7 @@ def folder(tmp_path_factory):
     words = json.loads((folder / "data" / "words.json").read_text())
     count = len(Vocabulary(words))
     torch.manual_seed(0)
-    for name, nets in {
-        "structure_vae": train_structure_vae.networks(),
-        "structure_flow": train_structure_flow.networks(count),
-        "appearance": train_appearance.networks(),
-        "slat_flow": {"slat_flow": train_slat_flow.flow_network()},
-        "segmenter": {"segmenter": PromptedSegmenter(count)},
-    }.items():
+    for name, nets in package.networks(count).items():
         save_half(nets, folder / "checkpoints" / name)
     run(
         package,
@@ -95,10 +86,10 @@ def test_packaging_names_what_is_missing(tmp_path):
 
 
 def test_the_table_is_printed_saved_and_drawn(folder, capsys):
-    rows = ("figure", "layout", "segmenter", "slat_text")
+    rows = ("figure", "layout", "part_shift", "segmenter", "slat_text")
     out = folder / "quality.json"
     arguments = ["--data", folder / "data", "--backbone", folder / "w", "--count", 1, "--sheets", folder / "sheets"]
-    run(evaluate, *arguments, "--rows", *rows, "-o", out)
+    run(evaluate, *arguments, "--rows", *rows, "--set", "part_start=3", "-o", out)
     saved = json.loads(out.read_text())
     assert list(saved["rows"]) == list(rows)
     printed = capsys.readouterr().out.splitlines()
@@ -108,6 +99,7 @@ def test_the_table_is_printed_saved_and_drawn(folder, capsys):
         assert row["count"] == 1 and set(ROWS[name].goals) <= set(row["mean"])
         assert Image.open(folder / "sheets" / f"{name}.png").height == evaluate.TILE
     assert saved["settings"]["structure_steps"] == package.DEFAULTS["structure_steps"]
+    assert saved["settings"]["part_start"] == 3
     assert set(saved["models"]) == set(package.STEMS.values())
 
 

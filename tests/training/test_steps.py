@@ -137,3 +137,17 @@ def test_segmenter_goes_on(data, out):
     assert 0 <= log(out, "segmenter")[-1]["held_iou"] <= 1
     run(train_segmenter, *step, "--lr", 0, "--resume")
     assert unchanged(before, weights(out, "segmenter")) == list(before)
+
+
+def test_patch_colours_are_read_patch_by_patch():
+    """Tokens that hold the quarters' colours, read by the identity, cost nothing; in another order they do."""
+    head = train_structure_flow.PartNaming(3, 2, channels=16)
+    with torch.no_grad():
+        head.patches.weight.copy_(torch.eye(16))
+        head.patches.bias.zero_()
+    small = torch.rand(2, 4, 6, 6)  # three patches a side, two quarters each
+    image = small.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    tokens = small.unfold(2, 2, 2).unfold(3, 2, 2).permute(0, 2, 3, 1, 4, 5).reshape(2, 9, 16)
+    tokens = torch.cat([torch.rand(2, 1, 16), tokens], 1)
+    assert head.patch_loss(tokens, image) < 1e-12
+    assert head.patch_loss(tokens[:, [0, 2, 1, *range(3, 10)]], image) > 1e-3

@@ -5,6 +5,7 @@ Frames: grids are indexed [x, y, z] (z up, objects face -y); points are in voxel
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -127,6 +128,7 @@ class Batch:
     main_rgb: Tensor  # [B, M, 3] in [0, 1]
     skin_rgb: Tensor  # [B, M, 3]
     role: Tensor  # [B, M] int64
+    warp: Tensor | None = None  # [B, M, 3, 4] voxel units to voxel units, after the placement (see `variety`)
 
     @staticmethod
     def of(objects: Objects, rows: slice | Sequence[int], device: torch.device | str) -> Batch:
@@ -142,9 +144,17 @@ class Batch:
             role=tensor(objects.role, torch.int64),
         )
 
+    @property
+    def warped(self) -> Tensor:
+        """Which pieces are warped at all, [B, M]."""
+        if self.warp is None:
+            return torch.zeros_like(self.placement, dtype=torch.bool)
+        unlike = self.warp != torch.eye(3, 4, device=self.warp.device)
+        return unlike.flatten(2).any(2) & (self.placement >= 0)
+
     def cut(self, start: int, stop: int) -> Batch:
         """Objects start ... stop - 1."""
-        return Batch(*(tensor[start:stop] for tensor in vars(self).values()))
+        return Batch(*(None if tensor is None else tensor[start:stop] for tensor in vars(self).values()))
 
     def only(self, roles: Tensor) -> Batch:
         """The same objects with just the pieces where `roles` [B, M] is true, moved to the front."""
@@ -152,16 +162,44 @@ class Batch:
         placement = self.placement.where(roles, -1).gather(1, order)
         pick = order[..., None].expand(-1, -1, 3)
         main_rgb, skin_rgb = self.main_rgb.gather(1, pick), self.skin_rgb.gather(1, pick)
-        return Batch(placement, main_rgb, skin_rgb, self.role.gather(1, order))
+        warp = None if self.warp is None else self.warp.gather(1, order[..., None, None].expand(-1, -1, 3, 4))
+        return Batch(placement, main_rgb, skin_rgb, self.role.gather(1, order), warp)
 
 
 def occupancy(bank: DeviceBank, batch: Batch) -> Tensor:
     """Union of the placements' grids as words [B, 64, 64] (inner walls included)."""
     words = torch.zeros(batch.placement.shape[0], R, R, dtype=torch.int64, device=bank.grid.device)
+    changed = batch.warped
     for m in range(batch.placement.shape[1]):
         present = (batch.placement[:, m] >= 0)[:, None, None]
-        words |= bank.grid[batch.placement[:, m].clamp_min(0)] * present
+        grid = bank.grid[batch.placement[:, m].clamp_min(0)]
+        if batch.warp is not None:
+            moved = changed[:, m]
+            grid = grid.index_put((moved,), warped(grid[moved], batch.warp[moved, m]))
+        words |= grid * present
     return words
+
+
+def warped(
+    words: Tensor,  # [n, 64, 64]
+    affine: Tensor,  # [n, 3, 4] voxel units to voxel units
+) -> Tensor:
+    """Grids moved by affine maps, as words [n, 64, 64]; no gaps where nothing is stretched more than twofold.
+
+    Every voxel hands itself on from 27 points inside it: walls of one voxel survive shrinking.
+    """
+    item, *cell = to_bool(words).nonzero(as_tuple=True)
+    middle = torch.stack(cell, -1) + 0.5
+    linear, shift = affine[item, :, :3], affine[item, :, 3]
+    out = torch.zeros(len(words) * R**3, dtype=torch.bool, device=words.device)
+    for step in itertools.product((-0.49, 0.0, 0.49), repeat=3):
+        point = (linear @ (middle + middle.new_tensor(step))[..., None])[..., 0] + shift
+        voxel = point.floor().long()
+        inside = ((voxel >= 0) & (voxel < R)).all(-1)
+        x, y, z = voxel[inside].unbind(-1)
+        out[((item[inside] * R + x) * R + y) * R + z] = True
+    bits = torch.arange(R, device=words.device)
+    return (out.view(-1, R, R, R).long() << bits).sum(-1)  # bits of a word are distinct: the sum is their union
 
 
 def labels(bank: DeviceBank, batch: Batch, surface: Tensor) -> Tensor:
@@ -209,22 +247,50 @@ def surface_points(bank: DeviceBank, batch: Batch, surface: Tensor, columns: int
     transform = bank.transform[placement]
     position = torch.einsum("bmij,bmkj->bmki", transform[..., :3], bank.points[index]) + transform[..., None, :, 3]
     normal = F.normalize(torch.einsum("bmij,bmkj->bmki", transform[..., :3], bank.normals[index]), dim=-1)
+    if batch.warp is not None:
+        warp = batch.warp.gather(1, piece[..., None, None].expand(-1, -1, 3, 4))
+        position = torch.einsum("bmij,bmkj->bmki", warp[..., :3], position) + warp[..., None, :, 3]
+        across = torch.linalg.inv(warp[..., :3]).mT
+        normal = F.normalize(torch.einsum("bmij,bmkj->bmki", across, normal), dim=-1)
+        changed = batch.warped.any(1)
+        position = position.index_put((changed,), _onto_shell(position[changed], surface[changed]))
     material = bank.material[index]
     color = bank.fixed_rgb[material]
     color = torch.where((material == 0)[..., None], main_rgb[:, :, None], color)
     color = torch.where((material == 1)[..., None], skin_rgb[:, :, None], color)
-    voxel = position.floor().long()
-    inside = ((voxel >= 0) & (voxel < R)).all(-1) & (real >= 0)[..., None]
-    voxel = voxel.clamp(0, R - 1)
-    rows = torch.arange(b, device=placement.device)[:, None, None]
-    seen = (surface[rows, voxel[..., 0], voxel[..., 1]] >> voxel[..., 2]) & 1 == 1
+    seen = _in_shell(position, surface) & (real >= 0)[..., None]
     return Points(
         position.reshape(b, -1, 3),
         normal.reshape(b, -1, 3),
         color.reshape(b, -1, 3),
         role[..., None].expand(b, m, columns).reshape(b, -1),
-        (inside & seen).reshape(b, -1),
+        seen.reshape(b, -1),
     )
+
+
+def _in_shell(
+    position: Tensor,  # [B, M, K, 3] voxel units
+    surface: Tensor,  # words [B, 64, 64]
+) -> Tensor:
+    """Whether points lie in voxels of the shell, [B, M, K]."""
+    voxel = position.floor().long()
+    inside = ((voxel >= 0) & (voxel < R)).all(-1)
+    x, y, z = voxel.clamp(0, R - 1).unbind(-1)
+    rows = torch.arange(len(surface), device=surface.device)[:, None, None]
+    return inside & ((surface[rows, x, y] >> z) & 1 == 1)
+
+
+def _onto_shell(position: Tensor, surface: Tensor) -> Tensor:
+    """Moves points beside the shell into it, by a voxel at most: warped grids are up to a voxel thicker than parts."""
+    found = _in_shell(position, surface)
+    for axis, step in itertools.product(range(3), (-1.0, 1.0)):
+        moved = position.clone()
+        cell = moved[..., axis].floor() + step
+        moved[..., axis] = moved[..., axis].clamp(cell + 0.01, cell + 0.99)
+        better = ~found & _in_shell(moved, surface)
+        position = torch.where(better[..., None], moved, position)
+        found |= better
+    return position
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from training.bricks import catalog, splits
 from training.bricks.assembly import STANDARD_TORSO
 from training.bricks.bank import Bank
 from training.bricks.catalog import Catalog
+from training.bricks.combinations import COLUMNS
+from training.bricks.combinations import SLOTS as CELLS
 from training.bricks.objects import Objects, sample
 from training.bricks.options import SLOTS
-from training.bricks.suite import COLUMNS
-from training.bricks.suite import SLOTS as CELLS
 
 _CELLS = {slot: column for column, slot in CELLS.items()} | {"torso": "torso", "head": "head", "lower": "lower"}
 _OVERSAMPLE = 8  # figures drawn per row: many have visors, footwear or other torsos, which have no column

@@ -13,6 +13,7 @@ from cast3d.conditioning.words import Vocabulary
 
 from .assemble import Batch, DeviceBank, Views, crop_views, frame_views, occupancy, render, shell, surface_points
 from .objects import FAMILIES, Objects
+from .variety import vary
 
 WORDS = 32
 
@@ -107,30 +108,34 @@ def build(
     target: Callable[[Batch, Tensor], Tensor],
     views: int = 2,
     chunk: int = 512,
+    varied: bool = False,
 ) -> tuple[Conditions, list[Tensor]]:
-    """Conditions of `objects`, and `target(batch, shell words)` of every chunk.
+    """Conditions of `objects`, and `target(batch, shell words)` of every chunk; `varied`: see `variety`.
 
     Pictures are cropped to the object, except half of those of in-place parts and 15% of bases (the frame camera).
     """
     families = objects.family
     filled = torch.tensor(families == FAMILIES.index("filled"), device=device)
     in_place = torch.tensor(families == FAMILIES.index("in_place"), device=device)
-    images, targets = [], []
+    images, targets, text_ok = [], [], ~in_place
     for start in range(0, len(families), chunk):
         rows = np.arange(start, min(start + chunk, len(families)))
-        batch = Batch.of(objects, rows, device)
+        batch, here = Batch.of(objects, rows, device), slice(start, start + len(rows))
+        if varied:
+            batch, changed = vary(bank, batch, filled[here], in_place[here], generator)
+            text_ok[here] &= ~changed
         surface = shell(occupancy(bank, batch))
         targets.append(target(batch, surface))
         coin = torch.rand(len(rows), generator=generator, device=device)
-        in_frame = torch.where(in_place[start : start + len(rows)], coin < 0.5, coin < 0.15)
-        in_frame &= ~filled[start : start + len(rows)]
+        in_frame = torch.where(in_place[here], coin < 0.5, coin < 0.15)
+        in_frame &= ~filled[here]
         images.append(pictures(bank, batch, surface, in_frame, generator, views))
     color, color_ok = slot_colors(objects, np.arange(len(families)), num_slots)
     conditions = Conditions(
         image=torch.cat(images),
         frame=(~filled).long(),
         words=encode_words(vocabulary, list(objects.caption)).to(device),
-        text_ok=~in_place,
+        text_ok=text_ok,
         parts=torch.as_tensor(np.where(objects.placement >= 0, objects.part_class, -1)).long().to(device),
         color=torch.as_tensor(color).to(device),
         color_ok=torch.as_tensor(color_ok).to(device),

@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--backbone", default="bricks", help="the shipped weights, or a folder that `package` wrote")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--count", type=int, default=24, help="objects per row")
-    parser.add_argument("--steps", type=int, help="structure steps; default: the backbone's")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--rows", nargs="+", choices=list(ROWS), default=list(ROWS), metavar="ROW", help=", ".join(ROWS)
@@ -90,7 +90,7 @@ def main() -> None:
     args = parser.parse_args()
 
     backbone = load_backbone(args.backbone, args.device)
-    settings = backbone.defaults.changed({"structure_steps": args.steps} if args.steps else {})
+    settings = backbone.defaults.changed(dict(change.split("=", 1) for change in args.set))
     bench = Bench(backbone, settings, Bank.load(args.data / "bank.npz"), load_catalog(args.data), args.count, args.seed)
     results = {"seed": args.seed, "settings": settings.plain(), "models": backbone.hashes, "rows": {}}
     print("| what | objects | mean ± standard error | goal | met |\n|---|---|---|---|---|", flush=True)

@@ -24,7 +24,7 @@ __all__ = ["FAMILIES", "MIX", "SLOTS", "Objects", "sample", "stack"]
 
 MAX_PIECES = 12
 FAMILIES = tuple(RECIPES)
-MIX = {"figure": 0.55, "bare": 0.05, "filled": 0.20, "in_place": 0.12, "rider": 0.03, "creature": 0.02, "animal": 0.03}
+MIX = {"figure": 0.46, "bare": 0.05, "filled": 0.22, "in_place": 0.16, "rider": 0.04, "creature": 0.03, "animal": 0.04}
 _PATIENCE = 2000  # draws per object before a mix counts as impossible for a split
 
 

@@ -41,18 +41,19 @@ DEFAULTS = {
     "slat_steps": 4,
     "image_guidance": 3.0,
     "text_guidance": 3.0,
-    "slat_image_guidance": 0.0,
+    "slat_image_guidance": 0.5,
     "slat_text_guidance": 0.0,
     "layout_generator": "static",
     "layout_starts": [10, 11, 12],
     "mask_threshold": 0.4,
-    "part_start": 10,
+    "part_start": 8,
     "refine_start": 4,
     "view_size": 224,
     "view_pitches": [-5.0, 25.0],
     "minimum_hint": 12,
     "keep_hidden": True,
     "prune_connectivity": 26,
+    "crumbs": 0.01,
 }
 
 ABOUT = {
@@ -61,19 +62,21 @@ ABOUT = {
 }
 
 
+def networks(num_words: int) -> dict[str, dict[str, nn.Module]]:
+    """All networks at their shipped sizes, by checkpoint."""
+    return {
+        "structure_vae": train_structure_vae.networks(),
+        "structure_flow": train_structure_flow.networks(num_words),
+        "appearance": train_appearance.networks(),
+        "slat_flow": {"slat_flow": train_slat_flow.flow_network()},
+        "segmenter": {"segmenter": PromptedSegmenter(num_words)},
+    }
+
+
 def trained(checkpoints: Path, num_words: int) -> dict[str, nn.Module]:
     """All shipped networks with their averaged weights."""
-    vae, structure = train_structure_vae.networks(), train_structure_flow.networks(num_words)
-    appearance = {k: n for k, n in train_appearance.networks().items() if k != "encoder"}
-    slat = {"slat_flow": train_slat_flow.flow_network()}
-    segmenter = {"segmenter": PromptedSegmenter(num_words)}
-    groups = {
-        "structure_vae": vae,
-        "structure_flow": structure,
-        "appearance": appearance,
-        "slat_flow": slat,
-        "segmenter": segmenter,
-    }
+    groups = networks(num_words)
+    del groups["appearance"]["encoder"]  # training only
     for name, group in groups.items():
         if not load_half(group, checkpoints / name):
             raise SystemExit(f"{checkpoints} holds no {name} weights")

@@ -19,7 +19,7 @@ from cast3d.backbones import Backbone, Condition
 from cast3d.conditioning.encoders import FRAMES
 from cast3d.settings import Settings
 from cast3d.stages.layout import MainGeometry, generate_slat, generate_structure, propose_layout
-from cast3d.stages.parts import generate_part
+from cast3d.stages.parts import PartPlan, generate_part
 
 from . import splits
 from .appearance import voxel_points
@@ -217,7 +217,7 @@ def part(split: str, perturbed: Callable[[Bench, Truth, torch.Generator], Tensor
                 continue
             picture = bench.picture(truth.batch, truth.surface, generator)
             condition, noise = bench.of_picture(picture), bench.structure_noise("part", truth.index)
-            found = generate_part(bench.backbone, hint, condition, "composite", bench.settings, noise).grid
+            found = generate_part(bench.backbone, PartPlan(hint, condition, "composite", noise), bench.settings).grid
             scores, before = agreement(found, truth.grid), voxels.f1(hint, truth.grid)
             scores |= {"hint_f1": before, "gain": scores["f1"] - before}
             yield Case(scores, (picture[0], hint, truth.grid, found), truth.caption)

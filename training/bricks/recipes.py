@@ -25,7 +25,7 @@ from training.bricks.placement import HANGING
 
 HEADWEAR, NECKWEAR, TOOL, LEFT_TOOL, HIPWEAR, FEET = 0.75, 0.45, 0.55, 0.15, 0.10, 0.12
 STANDARD_HEAD, STANDARD_BODY, STANDARD_LEG_SHARE, VISOR = 0.85, 0.9, 0.7, 0.5
-_BASE_NAMES = {DRAGON: ("dragon",), EAGLE: ("eagle",)}  # "wingless dragon" would deny the wings that are added
+BASE_NAMES = {DRAGON: ("dragon",), EAGLE: ("eagle",)}  # "wingless dragon" would deny the wings that are added
 _SADDLES = {"4493c00": "4491b", "93085": "93086"}
 _RELATIONS = {"right": "holding", "left": "holding", "board": "on"}
 
@@ -237,4 +237,4 @@ def _creature_base(family: str, id: str, options: Options, rng: Random) -> tuple
     color, word = rng.choice(option.colors)
     draft = Draft(family)
     draft.add(option, color)
-    return draft, Base(_BASE_NAMES.get(id, option.part.names), word)
+    return draft, Base(BASE_NAMES.get(id, option.part.names), word)

@@ -2,130 +2,131 @@
 
     python -m training.bricks.suite --ldraw A.zip --catalog a.csv --combos combos.csv -o DIR
 
-Several --ldraw and --catalog are read as one library. A combination is a bare figure (the main asset, term "figure")
-and one asset per further cell. Combinations that cannot be judged are left out and listed in `dropped.json`.
+Several --ldraw and --catalog are read as one library; `combinations` describes the table. What methods are given shows
+each part alone, in its own upright frame, from a camera of its own: nothing of the composite leaks into it. One part in
+one colour is one picture, whichever cases use it. Combinations that cannot be judged are left out and listed in
+`dropped.json`.
+
+`suite.json` lists per case: id, prompt, main, assets [{term, image}], truth {term: npz of `voxels` and `visible`},
+unseen (terms whose part no training set holds) and views (true pictures of the composite, for oracles and for people;
+yaw in degrees from the front, towards -x as `cast3d.splats.orbit` counts).
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
+import io
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from cast3d.errors import InputError
-from training.bricks import assembly, bank, catalog, grids
-from training.bricks.assembly import FIGURE, RAISED, STANDARD_LEGS, STANDARD_TORSO, pose_name, wanted_pose
+from training.bricks import assembly, bank, catalog, grids, splits
+from training.bricks.assembly import FILLED
 from training.bricks.bank import Bank
-from training.bricks.captions import Caption
-from training.bricks.catalog import Catalog, Part
+from training.bricks.catalog import ACCESSORY_FAMILIES, Catalog
+from training.bricks.combinations import COLUMNS, FURTHER, MAIN, SLOTS, Combination, Dropped, compose, read
 from training.bricks.ldraw import Library
 from training.bricks.objects import Objects, stack
-from training.bricks.options import Draft, Option, Options
-from training.bricks.pictures import Camera, Studio
-from training.bricks.placement import HANGING
+from training.bricks.options import Options
+from training.bricks.pictures import Camera, Studio, render
 
-MAIN = "figure"
-SLOTS = {  # column -> slot
-    "headwear": "headwear",
-    "neckwear": "neckwear",
-    "hand_right": "right",
-    "hand_left": "left",
-    "hipwear": "hipwear",
-}
-COLUMNS = ("combo_id", "uses_held_out", "caption", "torso_color", "skin_color", "head", "lower", *SLOTS)
+__all__ = ["COLUMNS", "FURTHER", "MAIN", "SLOTS", "Combination", "compose", "read", "truth", "write"]
+
 SIZE = 512
+VIEWS, VIEW_PITCH = (0.0, 45.0, -45.0), 18.0  # degrees, of the composite
 _YAW, _PITCH = (-35.0, 35.0), (8.0, 25.0)  # degrees; each picture's view is fixed by its name
+_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
-class Combination:
-    """One row: cells are (part id, colour code)."""
+class Look:
+    """How pictures are saved."""
 
-    id: str
-    caption: str
-    torso_color: int
-    skin_color: int
-    head: tuple[str, int]
-    lower: tuple[str, int]
-    worn: Mapping[str, tuple[str, int]]  # column -> cell, empty cells left out
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """Every part that the combination needs."""
-        return (STANDARD_TORSO, self.head[0], self.lower[0], *(id for id, _ in self.worn.values()))
+    size: int = SIZE  # pixels, of the assets
+    view_size: int = 192  # of the composites; 0 for none
+    format: str = "png"  # or "webp", a tenth of the size
+    quality: int = 88
 
 
-class Dropped(Exception):
-    """Why a combination is left out."""
+@dataclass
+class _Writer:
+    """A suite while it is written."""
+
+    parts: Catalog
+    bank: Bank
+    studio: Studio
+    output: Path
+    look: Look
+    drawn: dict[str, str] = field(default_factory=dict)  # what an asset is -> its picture
+
+    def case(self, combination: Combination, objects: Objects) -> dict:
+        terms, name = objects.terms[0], _slug(combination.id)
+        files = {}
+        for term, arrays in zip(terms, truth(self.bank, objects, 0)):
+            files[term] = f"truth/{name}/{_slug(term)}.npz"
+            save_grids(self.output / files[term], arrays)
+        return {
+            "id": combination.id,
+            "prompt": combination.caption,
+            "main": terms[0],
+            "assets": [{"term": term, "image": self.asset(objects, role, term)} for role, term in enumerate(terms)],
+            "truth": files,
+            "unseen": [term for role, term in enumerate(terms) if self.unseen(objects, role)],
+            "views": [self.view(objects, name, yaw) for yaw in VIEWS] if self.look.view_size else [],
+        }
+
+    def asset(self, objects: Objects, role: int, term: str) -> str:
+        """The picture of one role alone; the same for every case with the same parts in the same colours."""
+        vertices, rgb, what = alone(self.studio, objects, role)
+        if what not in self.drawn:
+            self.drawn[what] = f"assets/{_slug(term)}-{assembly.stable_hash(what) >> 40:06x}.{self.look.format}"
+            camera = view(what).framing(vertices)
+            self.save(render(vertices, rgb, camera, self.look.size), self.drawn[what])
+        return self.drawn[what]
+
+    def view(self, objects: Objects, name: str, yaw: float) -> dict:
+        path = f"views/{name}{yaw:+.0f}.{self.look.format}"
+        camera = Camera(-yaw, VIEW_PITCH)  # the training cameras count yaw the other way round
+        self.save(self.studio.draw(objects, 0, camera, size=self.look.view_size), path)
+        return {"image": path, "yaw": yaw, "pitch": VIEW_PITCH}
+
+    def unseen(self, objects: Objects, role: int) -> bool:
+        """Whether the role holds an accessory part that is no training part."""
+        rows = objects.placement[0][(objects.role[0] == role) & (objects.placement[0] >= 0)]
+        known = splits.load()
+        mine = [self.parts.part(str(id)) for id in self.bank.part[rows]]
+        return any(part.family in ACCESSORY_FAMILIES and known.get(part.id) != splits.TRAIN for part in mine)
+
+    def save(self, picture: Image.Image, path: str) -> None:
+        target = self.output / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(target, **({"quality": self.look.quality, "method": 6} if self.look.format == "webp" else {}))
 
 
-def read(path: Path) -> Iterator[Combination]:
-    """The rows of a combinations file."""
-    with open(path, newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            missing = set(COLUMNS) - set(row) - {"uses_held_out"}
-            if missing:
-                raise InputError(f"{path} lacks the columns {', '.join(sorted(missing))}; it has {', '.join(row)}")
-            skin = int(row["skin_color"])
-            yield Combination(
-                id=row["combo_id"],
-                caption=row["caption"],
-                torso_color=int(row["torso_color"]),
-                skin_color=skin,
-                head=_cell(row["head"], skin),
-                lower=_cell(row["lower"] or STANDARD_LEGS, int(row["torso_color"])),
-                worn={column: _cell(row[column], 0) for column in SLOTS if row[column]},
-            )
+def alone(studio: Studio, objects: Objects, role: int) -> tuple[NDArray[np.float32], NDArray[np.uint8], str]:
+    """World vertices [T, 3, 3] and sRGB [T, 3] of one role, and a text that says what it is.
 
-
-def _cell(text: str, default: int) -> tuple[str, int]:
-    id, _, color = text.partition(":")
-    return id, int(color) if color else default
-
-
-def compose(combination: Combination, parts: Catalog, options: Options) -> Draft:
-    """The combination as an object; roles follow the order of its cells."""
-    draft = Draft("figure", parts.colors.rgb(combination.skin_color))
-    held = {c: parts.part(id) for c, (id, _) in combination.worn.items() if SLOTS[c] in ("right", "left")}
-    right = wanted_pose(held["hand_right"]) if "hand_right" in held else RAISED
-    left = wanted_pose(held["hand_left"]) if "hand_left" in held else HANGING
-    torso = _option(options, parts.part(STANDARD_TORSO), "torso", pose_name(right, left))
-    draft.add(torso, parts.colors.rgb(combination.torso_color))
-    for slot, (id, color) in (("head", combination.head), ("lower", combination.lower)):
-        draft.add(_option(options, parts.part(id), slot), parts.colors.rgb(color))
-    terms = [MAIN]
-    for role, (column, (id, color)) in enumerate(combination.worn.items(), start=1):
-        part, slot = parts.part(id), SLOTS[column]
-        pose = wanted_pose(part) if column in held else None
-        variant = f"{pose.pitch}.{pose.wrist}" if pose else ""
-        draft.add(_option(options, part, slot, variant), parts.colors.rgb(color), role)
-        terms.append(_term(part, combination.caption))
-    if len(set(terms)) < len(terms):
-        raise Dropped(f"two parts share a term: {', '.join(terms)}")
-    draft.caption = Caption(combination.caption, tuple(terms))
-    return draft
-
-
-def _option(options: Options, part: Part, slot: str, variant: str = "") -> Option:
-    option = options.find(part.id, FIGURE, slot, variant)
-    if option is None:
-        raise Dropped(f"{part.id} ({part.phrase}) has no place as {slot}, or lies more than 5% outside the frame")
-    return option
-
-
-def _term(part: Part, caption: str) -> str:
-    """The part's name as it stands in the caption, the longest one if several do."""
-    found = [name for name in part.names if re.search(rf"\b{re.escape(name)}\b", caption)]
-    if not found:
-        raise Dropped(f"the caption does not name {part.id} ({', '.join(part.names)})")
-    return max(found, key=len)
+    A single part is taken upright, from the frame that it fills alone; several pieces (a figure) as they stand.
+    """
+    b = studio.bank
+    pieces = np.flatnonzero((objects.placement[0] >= 0) & (objects.role[0] == role))
+    rows = objects.placement[0][pieces]
+    what = [f"{b.shape_key[b.shape_index[row]]} {objects.main_rgb[0, m].tolist()}" for m, row in zip(pieces, rows)]
+    what += [f"skin {objects.skin_rgb[0, pieces[0]].tolist()}"] if len(pieces) > 1 else []
+    upright = np.flatnonzero((b.shape_index == b.shape_index[rows[0]]) & (b.frame == FILLED))
+    placement = objects.placement.copy()
+    if len(pieces) == 1 and len(upright):
+        placement[0, pieces[0]] = upright[0]
+    only = Objects(**{**vars(objects), "placement": placement})
+    return *studio.triangles(only, 0, lambda r: r == role), "; ".join(what)
 
 
 def truth(b: Bank, objects: Objects, index: int) -> list[dict[str, NDArray[np.bool_]]]:
@@ -140,6 +141,16 @@ def truth(b: Bank, objects: Objects, index: int) -> list[dict[str, NDArray[np.bo
     return [{"voxels": shell, "visible": shell & surface} for shell in shells]
 
 
+def save_grids(path: Path, arrays: Mapping[str, NDArray[np.bool_]]) -> None:
+    """An npz that `numpy.load` reads, a third of the size that `savez_compressed` makes; equal grids, equal bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        for name, array in arrays.items():
+            buffer = io.BytesIO()
+            np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), buffer.getvalue(), zipfile.ZIP_LZMA)
+
+
 def view(name: str) -> Camera:
     """A front view fixed by a name: within 35 degrees of the front, 8 to 25 degrees up."""
     share = [assembly.stable_hash(f"{axis} {name}") / 2**64 for axis in ("yaw", "pitch")]
@@ -148,13 +159,20 @@ def view(name: str) -> Camera:
 
 
 def write(
-    combinations: list[Combination], library: Library, parts: Catalog, output: Path, workers: int | None = None
+    combinations: list[Combination],
+    library: Library,
+    parts: Catalog,
+    output: Path,
+    workers: int | None = None,
+    look: Look = Look(),
 ) -> tuple[int, int]:
     """Writes the suite; returns how many combinations are in it and how many were dropped."""
     needed = {id for combination in combinations for id in combination.parts}
     parts = Catalog([part for part in parts if part.id in needed], parts.colors)
     b = bank.build(library, parts, workers)
-    options, studio = Options(b, parts, split=None), Studio(library, parts, b)
+    options = Options(b, parts, split=None)
+    writer = _Writer(parts, b, Studio(library, parts, b), output, look)
+    output.mkdir(parents=True, exist_ok=True)
     cases, dropped = [], []
     for combination in combinations:
         try:
@@ -162,24 +180,10 @@ def write(
         except (Dropped, InputError) as reason:
             dropped.append({"id": combination.id, "reason": str(reason)})
             continue
-        cases.append(_write_case(combination, objects, b, studio, output))
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "dropped.json").write_text(json.dumps(dropped, indent=1))
-    (output / "suite.json").write_text(json.dumps(cases, indent=1))
+        cases.append(writer.case(combination, objects))
+    (output / "dropped.json").write_text(json.dumps(dropped, indent=1) + "\n")
+    (output / "suite.json").write_text(json.dumps(cases, indent=1) + "\n")
     return len(cases), len(dropped)
-
-
-def _write_case(combination: Combination, objects: Objects, b: Bank, studio: Studio, output: Path) -> dict:
-    folder = Path(_slug(combination.id))
-    (output / folder).mkdir(parents=True, exist_ok=True)
-    assets, files = [], {}
-    for role, (term, arrays) in enumerate(zip(objects.terms[0], truth(b, objects, 0))):
-        picture, grid = folder / f"{_slug(term)}.png", folder / f"{_slug(term)}.npz"
-        studio.draw(objects, 0, view(f"{combination.id} {term}"), role=role, size=SIZE).save(output / picture)
-        np.savez_compressed(output / grid, **arrays)
-        assets.append({"term": term, "image": picture.as_posix()})
-        files[term] = grid.as_posix()
-    return {"id": combination.id, "prompt": combination.caption, "main": MAIN, "assets": assets, "truth": files}
 
 
 def _slug(text: str) -> str:
@@ -192,12 +196,16 @@ def main() -> None:
     parser.add_argument("--catalog", type=Path, action="append", required=True, help="repeat for several")
     parser.add_argument("--colors", type=Path, help="colour table; default: colors.csv beside the first catalogue")
     parser.add_argument("--combos", type=Path, required=True)
+    parser.add_argument("--size", type=int, default=SIZE, help="side of the asset pictures")
+    parser.add_argument("--view-size", type=int, default=Look.view_size, help="side of the true views; 0 for none")
+    parser.add_argument("--format", choices=("png", "webp"), default="png")
     parser.add_argument("--workers", type=int)
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     parts = catalog.load(*arguments.catalog, colors=arguments.colors)
-    combinations = list(read(arguments.combos))
-    kept, dropped = write(combinations, Library(*arguments.ldraw), parts, arguments.output, arguments.workers)
+    look = Look(arguments.size, arguments.view_size, arguments.format)
+    rows = list(read(arguments.combos))
+    kept, dropped = write(rows, Library(*arguments.ldraw), parts, arguments.output, arguments.workers, look)
     print(f"{kept} cases in {arguments.output / 'suite.json'}, {dropped} dropped (see dropped.json)")
 
 

@@ -3,7 +3,7 @@
     python -m training.bricks.train_segmenter --data data/bricks --out checkpoints
 
 It will see renders of generated layouts, which are rougher than parts: points are snapped to voxels and shaken, colours
-drift. A prompt is a term of the picture, or (one in eight) a term of another picture, whose mask is empty.
+drift. A prompt is a term of the picture, or (one in four) a term of another picture, whose mask is empty.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .objects import MAX_PIECES, Objects
 from .pool import Stream
 
 MIX = {"figure": 0.75, "bare": 0.03, "rider": 0.08, "creature": 0.08, "animal": 0.06}
-EMPTY_SHARE = 0.125
+EMPTY_SHARE = 0.25
 
 
 @dataclass

@@ -36,7 +36,7 @@ MIX = {"figure": 0.45, "bare": 0.10, "filled": 0.12, "in_place": 0.25, "rider": 
 CHUNK = 64  # objects encoded at a time
 
 
-def flow_network(channels: int = 128, blocks: int = 4) -> SLatCleanFlowModel:
+def flow_network(channels: int = 192, blocks: int = 5) -> SLatCleanFlowModel:
     """One network for pictures and words."""
     return SLatCleanFlowModel(
         resolution=64,
@@ -45,12 +45,13 @@ def flow_network(channels: int = 128, blocks: int = 4) -> SLatCleanFlowModel:
         model_channels=channels,
         cond_channels=CONTEXT,
         num_blocks=blocks,
-        num_heads=2,
+        num_heads=3,
         mlp_ratio=4,
         patch_size=2,
         num_io_res_blocks=1,
-        io_block_channels=[48],
+        io_block_channels=[64],
         pe_mode="ape",
+        share_mod=True,
         qk_rms_norm=True,
         use_fp16=False,
     )
@@ -93,7 +94,7 @@ def make_pool(
         known = v.count > 0  # a voxel without samples has no colour to learn
         return v.coords[known], mean[known].half()
 
-    conditions, targets = build(bank, objects, vocabulary, len(SLOTS), device, generator, encode, 1, CHUNK)
+    conditions, targets = build(bank, objects, vocabulary, len(SLOTS), device, generator, encode, 1, CHUNK, True)
     coords = [c for c, _ in targets]
     sizes = [min(CHUNK, len(objects) - start) for start in range(0, len(objects), CHUNK)]
     counts = torch.cat([torch.bincount(c[:, 0].long(), minlength=size) for c, size in zip(coords, sizes)])

@@ -34,10 +34,15 @@ from .prepare import load_catalog
 from .train_structure_vae import networks as vae_networks
 
 CONTEXT = 256
+QUARTERS = 2  # per side of a patch, for `PartNaming.patch_loss`
 
 
 class PartNaming(nn.Module):
-    """From the first condition token: which catalogue parts are there, and the main colour of each slot."""
+    """From the first condition token: which catalogue parts are there, and the main colour of each slot.
+
+    From every other token of a picture: the colours of its patch. Shapes need no colours, and an encoder that only
+    serves shapes forgets them (two thirds of their variance were left), but the appearance flow reads them there.
+    """
 
     def __init__(self, num_parts: int, num_slots: int, channels: int = CONTEXT):
         super().__init__()
@@ -45,6 +50,7 @@ class PartNaming(nn.Module):
         self.trunk = nn.Sequential(nn.Linear(channels, 512), nn.GELU(approximate="tanh"))
         self.parts = nn.Linear(512, num_parts)
         self.colors = nn.Linear(512, 3 * num_slots)
+        self.patches = nn.Linear(channels, 4 * QUARTERS**2)
         nn.init.constant_(self.parts.bias, -5.0)
 
     def loss(self, tokens: Tensor, parts: Tensor, color: Tensor, color_ok: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,6 +62,13 @@ class PartNaming(nn.Module):
         naming = F.binary_cross_entropy_with_logits(logits, target[:, :-1], reduction="none").sum(1).mean()
         error = (self.colors(h).float().view(-1, self.num_slots, 3) - color).square().sum(-1)
         return naming, (error * color_ok).sum() / color_ok.sum().clamp_min(1)
+
+    def patch_loss(self, tokens: Tensor, image: Tensor) -> Tensor:
+        """Squared error of the mean colours and alpha of each patch's quarters; `image` [B, 4, S, S] in [0, 1]."""
+        side = QUARTERS * int((tokens.shape[1] - 1) ** 0.5)
+        target = F.adaptive_avg_pool2d(image, side)
+        found = self.patches(tokens[:, 1:]).float().transpose(1, 2).unflatten(2, (side // QUARTERS, -1))
+        return (F.pixel_shuffle(found, QUARTERS) - target).square().mean()
 
 
 def flow_network(channels: int = 320, blocks: int = 8) -> SparseStructureFlowModel:
@@ -120,7 +133,7 @@ def make_pool(size, bank, stream, encoder, vocabulary, num_slots, device, genera
 
     pieces = []
     while sum(map(len, pieces)) < size:
-        conditions, latents = build(bank, stream.next(), vocabulary, num_slots, device, generator, encode)
+        conditions, latents = build(bank, stream.next(), vocabulary, num_slots, device, generator, encode, varied=True)
         pieces.append(Pool(**vars(conditions), latent=torch.cat(latents)))
     return Pool(*(torch.cat(parts) for parts in zip(*(vars(piece).values() for piece in pieces))))
 
@@ -135,6 +148,7 @@ def picture_step(nets, naming, pool: Pool, rows: Tensor, drop: float) -> dict[st
         "picture": flow_loss(nets["flow"], pool.latent[rows].float(), tokens * keep),
         "picture_parts": name,
         "picture_colors": color,
+        "picture_patches": naming.patch_loss(tokens, image),
     }
 
 
@@ -195,6 +209,7 @@ def main() -> None:
         average.count = 10_000
     if args.freeze_encoders:
         for key in ("picture", "words"):
+            trained[key].load_state_dict(average.average[key].state_dict())  # what is shipped is what the flow learns
             trained[key].requires_grad_(False)
     optimiser = Optimiser(list(trained.values()), args.lr)
     if args.compile:
@@ -240,7 +255,7 @@ def main() -> None:
             share = args.picture_share
             loss = share * losses["picture"] + (1 - share) * losses["words"]
             naming_loss = losses["picture_parts"] + 0.5 * losses["words_parts"]
-            loss = loss + 0.02 * naming_loss + 0.2 * losses["picture_colors"]
+            loss = loss + 0.02 * naming_loss + 0.2 * losses["picture_colors"] + 2.0 * losses["picture_patches"]
         loss.backward()
         parallel.average_gradients(optimiser.params)
         overall = args.span[0] + (args.span[1] - args.span[0]) * progress

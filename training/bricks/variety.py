@@ -1,0 +1,135 @@
+"""Shapes that no part has: single parts stretched, and parts glued together.
+
+Six hundred parts are few: a network that only ever sees those learns to recognise them instead of reading the picture.
+Stretched and glued parts never repeat. They have no names, so they are conditions of the picture path only.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from .assemble import Batch, DeviceBank, R, to_bool
+from .placement import FILLED_SHARE
+
+GLUED, STRETCHED_FILLED, STRETCHED_IN_PLACE = 0.35, 0.3, 0.4  # shares of the single parts
+MOST_STRETCH = 2.0  # `assemble.warped` leaves no gaps up to here
+EXTRA = 2  # pieces that a glued shape may have beside its first
+
+
+def vary(
+    bank: DeviceBank,
+    batch: Batch,
+    filled: Tensor,  # [B] bool, single parts that fill the grid
+    in_place: Tensor,  # [B] bool, single parts in their place
+    generator: torch.Generator,
+) -> tuple[Batch, Tensor]:
+    """The batch with some single parts stretched or glued to others of the batch, and which objects changed [B]."""
+    device = batch.placement.device
+    coin = torch.rand(len(filled), generator=generator, device=device)
+    glued = filled & (coin < GLUED)
+    stretched = filled & (coin >= GLUED) & (coin < GLUED + STRETCHED_FILLED)
+    moved = in_place & (coin < STRETCHED_IN_PLACE)
+    warp = torch.eye(3, 4, device=device).repeat(*batch.placement.shape, 1, 1)
+    batch = replace(batch, **{key: value.clone() for key, value in vars(batch).items() if key != "warp"}, warp=warp)
+    if glued.any():
+        _glue(bank, batch, glued.nonzero()[:, 0], filled.nonzero()[:, 0], generator)
+    for rows, spread, fit in ((stretched, 0.3, True), (moved, 0.12, False)):
+        index = rows.nonzero()[:, 0]
+        if len(index):
+            center, half = boxes(bank.grid[batch.placement[index, 0].clamp_min(0)])
+            stretch = (spread * _normal((len(index), 3), generator, device)).exp()
+            linear = torch.diag_embed(stretch)
+            if fit:
+                nowhere = torch.zeros_like(center)[:, None]
+                batch.warp[index, :1] = fitted(linear[:, None], nowhere, center[:, None], half[:, None])
+            else:
+                batch.warp[index, 0] = _affine(linear, center, center)
+    return batch, glued | stretched | moved
+
+
+def boxes(words: Tensor) -> tuple[Tensor, Tensor]:
+    """Centre and half extents [n, 3] of what grids [n, 64, 64] hold, voxel units."""
+    dense = to_bool(words)
+    ends = []
+    for axis in (1, 2, 3):
+        used = dense.any(dim=[a for a in (1, 2, 3) if a != axis]).int()
+        ends.append(torch.stack([used.argmax(1), R - used.flip(1).argmax(1)], -1))
+    low, high = torch.stack(ends, 1).float().unbind(-1)
+    return (low + high) / 2, (high - low) / 2
+
+
+def fitted(linear: Tensor, target: Tensor, center: Tensor, half: Tensor) -> Tensor:
+    """Affines [n, K, 3, 4] that put pieces at `target` by `linear`, scaled and moved together to fill the grid.
+
+    linear [n, K, 3, 3], target, center and half [n, K, 3]; a piece with half extents 0 does not count.
+    """
+    reach = (linear.abs() @ half[..., None])[..., 0]
+    counts = (half > 0).any(-1, keepdim=True)
+    low = (target - reach).masked_fill(~counts, torch.inf).amin(1)
+    high = (target + reach).masked_fill(~counts, -torch.inf).amax(1)
+    scale = FILLED_SHARE * R / (high - low).amax(-1)
+    linear = linear * scale[:, None, None, None]
+    largest = linear.norm(dim=-2).amax(-1).clamp_min(MOST_STRETCH)[..., None, None]
+    linear = linear * (MOST_STRETCH / largest)
+    target = (target - ((low + high) / 2)[:, None]) * scale[:, None, None] + R / 2
+    return _affine(linear, target, center)
+
+
+def _affine(linear: Tensor, target: Tensor, center: Tensor) -> Tensor:
+    """The map by `linear` that takes `center` to `target`."""
+    return torch.cat([linear, target[..., None] - linear @ center[..., None]], -1)
+
+
+def _glue(bank: DeviceBank, batch: Batch, rows: Tensor, donors: Tensor, generator: torch.Generator) -> None:
+    """Puts one or two parts of other objects at the faces of each row's part, in any orientation; in place."""
+    n, device = len(rows), rows.device
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator, device=device)
+
+    pick = donors[torch.randint(len(donors), (n, EXTRA), generator=generator, device=device)]
+    here = slice(1, 1 + EXTRA)
+    batch.placement[rows, here] = batch.placement[pick, 0]
+    batch.main_rgb[rows, here] = batch.main_rgb[pick, 0]
+    batch.skin_rgb[rows, here] = batch.skin_rgb[pick, 0]
+    batch.placement[rows[uniform(n) < 0.5], EXTRA] = -1
+
+    placement = batch.placement[rows, : 1 + EXTRA]
+    center, half = (x.view(n, 1 + EXTRA, 3) for x in boxes(bank.grid[placement.clamp_min(0).flatten()]))
+    half = half * (placement >= 0)[..., None]
+    turns = _rotations(device)
+    turn = turns[torch.randint(len(turns), (n, 1 + EXTRA), generator=generator, device=device)]
+    upright = (uniform(n) < 0.5)[:, None, None]
+    turn[:, 0] = torch.where(upright, torch.eye(3, device=device), turn[:, 0])
+    stretch = (0.25 * _normal((n, 1 + EXTRA, 3), generator, device)).exp()
+    size = torch.exp(-1.2 * uniform(n, 1 + EXTRA, 1)) * (24 / half.amax(-1, keepdim=True).clamp_min(1)).clamp(max=2)
+    linear = (stretch * size)[..., None] * turn
+    reach = (linear.abs() @ half[..., None])[..., 0]
+    # On a face of the first piece, sunk into it by a part of its own depth.
+    aside = 1.4 * uniform(n, EXTRA, 3) - 0.7
+    axis = torch.randint(3, (n, EXTRA, 1), generator=generator, device=device)
+    sign = 2.0 * torch.randint(2, (n, EXTRA, 1), generator=generator, device=device) - 1
+    out = reach[:, :1] + (0.2 + 0.7 * uniform(n, EXTRA, 1)) * reach[:, 1:]
+    target = (aside * reach[:, :1]).scatter(-1, axis, sign * out.gather(-1, axis))
+    target = torch.cat([torch.zeros_like(target[:, :1]), target], 1)
+    batch.warp[rows, : 1 + EXTRA] = fitted(linear, target, center, half)
+
+
+def _rotations(device: torch.device) -> Tensor:
+    """The 24 rotations of a cube [24, 3, 3]."""
+    out = []
+    for order in itertools.permutations(range(3)):
+        for signs in itertools.product((1.0, -1.0), repeat=3):
+            matrix = torch.zeros(3, 3)
+            matrix[range(3), order] = torch.tensor(signs)
+            if torch.linalg.det(matrix) > 0:
+                out.append(matrix)
+    return torch.stack(out).to(device)
+
+
+def _normal(shape: tuple[int, ...], generator: torch.Generator, device: torch.device) -> Tensor:
+    return torch.randn(shape, generator=generator, device=device).clamp(-2, 2)
