@@ -9,7 +9,7 @@ import torch
 
 from cast3d import flow
 from cast3d.backbones import load_backbone
-from cast3d.backbones.folder import read_pipeline, shipped
+from cast3d.backbones.sources import shipped, sources_of
 from cast3d.errors import CheckpointError
 from cast3d.stages.layout import generate_structure
 from tests.tiny_backbone import picture
@@ -23,7 +23,7 @@ from tests.tiny_backbone import picture
         ("[]", 'no "args"'),
         ('{"args": {}}', 'no "args"'),
         ('{"args": [1]}', 'no "args"'),
-        ('{"name": "TrellisImageTo3DPipeline", "args": {"models": {}}}', "released TRELLIS folder"),
+        ('{"args": {"models": {}}}', "neither image_cond_model nor text_cond_model"),
     ],
 )
 def test_broken_folders(tmp_path, content, message):
@@ -39,7 +39,7 @@ def test_a_missing_folder(tmp_path):
 
 
 def test_a_network_that_is_not_named(tmp_path):
-    config = read_pipeline(shipped())
+    config = sources_of("bricks")[0].pipeline
     del config["args"]["models"]["slat_flow_model"]
     (tmp_path / "pipeline.json").write_text(json.dumps(config))
     (tmp_path / "ckpts").symlink_to(shipped() / "ckpts")
@@ -59,7 +59,7 @@ def test_shipped_word_lists_fit_their_embeddings(bricks):
 
 
 def test_shipped_files_are_the_named_ones(bricks):
-    config = read_pipeline(shipped())
+    config = sources_of("bricks")[0].pipeline
     args = config["args"]
     named = {*args["models"].values(), args["image_cond_model"], args["text_cond_model"], config["cast3d"]["segmenter"]}
     assert {f"ckpts/{stem}" for stem in bricks.hashes} == named
@@ -68,7 +68,7 @@ def test_shipped_files_are_the_named_ones(bricks):
 
 def test_shipped_defaults_are_what_the_released_form_says(bricks):
     """`pipeline.json` states steps and guidance twice: for readers of the released form and for the method."""
-    samplers = read_pipeline(shipped())["args"]
+    samplers = sources_of("bricks")[0].pipeline["args"]
     structure, slat = (samplers[f"{name}_sampler"]["params"] for name in ("sparse_structure", "slat"))
     defaults = bricks.defaults
     assert (structure["steps"], structure["cfg_strength"]) == (defaults.structure_steps, defaults.image_guidance)

@@ -144,7 +144,7 @@ def test_a_name_does_not_decide_the_format(tmp_path):
 @pytest.mark.parametrize(
     "data, message",
     [
-        (png_header(50_000, 50_000), "at most 16384 pixels a side and 64 megapixels"),
+        (png_header(50_000, 50_000), "too large (2,500 megapixels); at most 16384 pixels a side and 64 megapixels"),
         (png_header(10_000, 10_000), "10000 x 10000 pixels"),
         (png_header(20_000, 20), "20000 x 20 pixels"),
         (webp_header(16_000, 16_000), "at most 16384 pixels a side and 64 megapixels"),

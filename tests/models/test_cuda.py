@@ -57,10 +57,11 @@ def test_gradients_equal_those_on_the_cpu(name):
         net, x = tiny(name).to(device), inputs(name, (40, 20)).to(device)
         call(net, x).square().mean().backward()
         grads[device] = {key: p.grad.cpu() for key, p in net.named_parameters()}
+    # A bias before a norm that takes it away again has no gradient: both devices find rounding errors only.
+    largest = max(g.abs().max().item() for g in grads["cpu"].values())
     for key, expected in grads["cpu"].items():
-        torch.testing.assert_close(
-            grads["cuda"][key], expected, rtol=0, atol=1e-4 * expected.abs().max().item(), msg=key
-        )
+        scale = max(expected.abs().max().item(), 1e-3 * largest)
+        torch.testing.assert_close(grads["cuda"][key], expected, rtol=0, atol=1e-4 * scale, msg=f"{key}: {{}}".format)
 
 
 @pytest.mark.parametrize("name", ["SparseStructureFlowModel", "SLatFlowModel"])

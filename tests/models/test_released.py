@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-import torch
-from torch import nn
 
 from cast3d.models import save
 from cast3d.models.checkpoints import build, load
+from cast3d.models.file_size import file_bytes
 from cast3d.models.released import RELEASED
 from tests.golden_data import golden
 
@@ -32,19 +31,6 @@ SIZES = {
     "slat_dec_rf_swin8_B_64l8r16_fp16": (85_369_024, 171_450_488),
     "slat_dec_mesh_swin8_B_64l8m256c_fp16": (90_926_693, 181_903_412),
 }
-
-
-def file_bytes(net: nn.Module) -> int:
-    """Size of the safetensors file `save` writes; works on the meta device."""
-    order = ("F32", "BF16", "F16")  # wider types first, then by name, as the format's writer lays tensors out
-    names = {torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16"}
-    header, offset = {}, 0
-    for key, tensor in sorted(net.state_dict().items(), key=lambda item: (order.index(names[item[1].dtype]), item[0])):
-        stop = offset + tensor.numel() * tensor.element_size()
-        header[key] = {"dtype": names[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [offset, stop]}
-        offset = stop
-    length = len(json.dumps(header, separators=(",", ":")))
-    return 8 + -(-length // 8) * 8 + offset
 
 
 def test_every_released_network_is_listed():

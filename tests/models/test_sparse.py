@@ -90,7 +90,9 @@ def test_group_norm(io, x):
 @pytest.mark.parametrize("layer, name", [(SubmanifoldConvolution(6, 4), "conv3"), (PointConvolution(6, 4), "conv1")])
 def test_convolutions(io, x, layer, name):
     layer.load_state_dict({"conv.weight": io[f"{name}.weight"], "conv.bias": io[f"{name}.bias"]})
-    torch.testing.assert_close(layer(x.replace(io["groupnorm.in"])).feats, io[f"{name}.out"], rtol=0, atol=2e-6)
+    expected = io[f"{name}.out"]
+    limit = 2e-5 * expected.abs().max().item()  # sums of products: processors differ by a few steps of float32
+    torch.testing.assert_close(layer(x.replace(io["groupnorm.in"])).feats, expected, rtol=0, atol=limit)
 
 
 def test_convolution_is_a_sampled_dense_one():

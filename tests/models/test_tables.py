@@ -18,7 +18,9 @@ def tables():
 
 
 def test_timestep_embedding(tables):
-    torch.testing.assert_close(timestep_embedding(tables["timestep.t"]), tables["timestep.emb256"], rtol=0, atol=1e-6)
+    t, expected = tables["timestep.t"], tables["timestep.emb256"]
+    # Angles are t times a float32 frequency, whose last step depends on the processor's exp: at t = 1000 that is 1e-4.
+    assert ((timestep_embedding(t) - expected).abs() <= 1e-6 + 2**-23 * t[:, None]).all()
 
 
 @pytest.mark.parametrize("channels", [64, 1024])

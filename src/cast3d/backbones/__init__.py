@@ -1,6 +1,8 @@
 """Backbones: pretrained networks with their conditioners, normalisation and method defaults."""
 
-from .backbone import Backbone, Condition
+from .backbone import Backbone
+from .conditions import Condition, Guided
 from .folder import load_backbone
+from .loading import Loading
 
-__all__ = ["Backbone", "Condition", "load_backbone"]
+__all__ = ["Backbone", "Condition", "Guided", "Loading", "load_backbone"]

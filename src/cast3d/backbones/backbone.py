@@ -11,24 +11,17 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .. import flow
+from ..errors import InputError
 from ..meshes.mesh import Mesh
 from ..models import SparseTensor
+from ..segmentation.detections import Detections, Thresholds, detect
 from ..settings import Settings
 from ..splats import Gaussians
+from .batching import guided_velocity, predict_dense, predict_sparse, sparse_batch
+from .conditions import Condition, Guided
+from .residency import Residency, Resident
 
-
-@dataclass(frozen=True)
-class Condition:
-    """What a flow is told: tokens of one or several pictures of a thing, or of a sentence, and their negative."""
-
-    kind: str  # "image" or "text"
-    tokens: tuple[Tensor, ...]  # each [1, L, C]
-    negative: Tensor  # [1, L, C]
-
-    @property
-    def unconditional(self) -> Condition:
-        """The negative condition itself: no picture, or the empty sentence."""
-        return Condition(self.kind, (self.negative,), self.negative)
+ADVICE = "composing takes a picture and a text model: --backbone IMAGE_FOLDER+TEXT_FOLDER"
 
 
 class Segmenter(Protocol):
@@ -75,6 +68,13 @@ class Backbone:
     structure_shape: tuple[int, ...] = (8, 16, 16, 16)
     slat_channels: int = 8
     orthographic: bool = False  # the pictures it was trained on
+    batch: int = 1  # most predictions in one forward pass; 1 = one at a time
+    residency: Residency = field(default_factory=Resident)
+
+    @property
+    def at_once(self) -> bool:
+        """Whether several items are better computed together than one after the other."""
+        return self.batch > 1
 
     def of_pictures(self, rgba: Sequence[Image.Image], frame: str = "in_place") -> Condition:
         """A thing as its cut-out pictures show it; `frame` "in_place" or "filled" (see the small backbone)."""
@@ -85,55 +85,72 @@ class Backbone:
         return Condition("text", (self.describer.text(text),), self.describer.text(""))
 
     def structure_velocity(self, condition: Condition, guidance: float) -> flow.Velocity:
-        """Guided velocity over structure latents."""
-        net = self.structure_flows[condition.kind]
+        """Guided velocity over one structure latent [1, C, r, r, r]."""
+        return self.structure_velocities([Guided(condition, guidance)])
 
-        def towards(tokens: Tensor) -> flow.Velocity:
-            return lambda x, t: net(x, self._time(t, x), tokens)
-
-        return self._guided(condition, guidance, towards)
+    def structure_velocities(self, guided: Sequence[Guided]) -> flow.Velocity:
+        """Guided velocity over structure latents [K, C, r, r, r], of which latent k follows `guided[k]`."""
+        net = self._flow(self.structure_flows, guided)
+        velocity = guided_velocity(predict_dense(net), guided, [1] * len(guided), self.batch)
+        return self._resident(velocity, net)
 
     def slat_velocity(self, condition: Condition, coords: Tensor, guidance: float) -> flow.Velocity:
         """Guided velocity over normalised features [N, C] of the voxels `coords` [N, 3]."""
-        net = self.slat_flows[condition.kind]
-        voxels = self.sparse(coords, torch.zeros(len(coords), self.slat_channels, device=self.device))
+        return self.slat_velocities([Guided(condition, guidance)], [coords])
 
-        def towards(tokens: Tensor) -> flow.Velocity:
-            return lambda x, t: net(voxels.replace(x), self._time(t, x), tokens).feats
+    def slat_velocities(self, guided: Sequence[Guided], coords: Sequence[Tensor]) -> flow.Velocity:
+        """Guided velocity over features [sum N_k, C] of several sets of voxels; set k follows `guided[k]`."""
+        net = self._flow(self.slat_flows, guided)
+        velocity = guided_velocity(predict_sparse(net, coords), guided, [len(one) for one in coords], self.batch)
+        return self._resident(velocity, net)
 
-        return self._guided(condition, guidance, towards)
+    def _flow(self, flows: dict[str, nn.Module], guided: Sequence[Guided]) -> nn.Module:
+        """The network for conditions of one kind."""
+        kinds = {one.condition.kind for one in guided}
+        if len(kinds) != 1:
+            raise InputError(f"one velocity follows conditions of one kind, not {' and '.join(sorted(kinds))}")
+        (kind,) = kinds
+        if kind not in flows:
+            raise InputError(f"the backbone {self.name} has no {kind} flow; {ADVICE}")
+        return flows[kind]
 
-    def _guided(self, condition: Condition, guidance: float, towards) -> flow.Velocity:
-        views = [towards(tokens) for tokens in condition.tokens]
-        positive = views[0] if len(views) == 1 else flow.mean_of(views)
-        return flow.guided(positive, towards(condition.negative), guidance)
+    def _resident(self, velocity: flow.Velocity, net: nn.Module) -> flow.Velocity:
+        def inside(x: Tensor, t: float) -> Tensor:
+            with self.residency(net):
+                return velocity(x, t)
 
-    def _time(self, t: float, x: Tensor) -> Tensor:
-        return torch.full((1,), 1000 * t, dtype=torch.float32, device=x.device)
+        return inside
 
     def sparse(self, coords: Tensor, feats: Tensor) -> SparseTensor:
         """One batch item."""
-        item = torch.zeros(len(coords), 1, dtype=torch.int32, device=coords.device)
-        return SparseTensor(feats, torch.cat([item, coords.int()], dim=1), 1)
+        return sparse_batch([coords], feats)
 
     def encode_structure(self, grid: Tensor) -> Tensor:
         """Occupancy [64, 64, 64] -> mean latent [1, C, r, r, r]."""
-        return self.structure_encoder(grid[None, None].float().to(self.device))[0].float()
+        with self.residency(self.structure_encoder):
+            return self.structure_encoder(grid[None, None].float().to(self.device))[0].float()
 
     def decode_structure(self, latent: Tensor) -> Tensor:
         """Latent -> occupancy [64, 64, 64] where the logit is positive."""
-        return self.structure_decoder(latent)[0, 0] > 0
+        with self.residency(self.structure_decoder):
+            return self.structure_decoder(latent)[0, 0] > 0
 
     def denormalised(self, coords: Tensor, feats: Tensor) -> SparseTensor:
         return self.sparse(coords, feats * self.slat_std + self.slat_mean)
 
+    def detect(self, image: Tensor, alpha: Tensor, term: str, thresholds: Thresholds) -> Detections:
+        """What the segmenter finds for a term in one view, see `segmentation.detect`."""
+        with self.residency(*getattr(self.segmenter, "networks", ())):
+            return detect(self.segmenter, image, alpha, term, thresholds)
+
     def gaussians(self, coords: Tensor, feats: Tensor) -> Gaussians:
         """Normalised latents -> Gaussians; `voxel` is the row of `coords`."""
-        return self.gaussian_decoder(self.denormalised(coords, feats))[0]
+        with self.residency(self.gaussian_decoder):
+            return self.gaussian_decoder(self.denormalised(coords, feats))[0]
 
     def meshes(self, coords: Tensor, feats: Tensor, owner: Tensor, count: int) -> list[Mesh | None]:
         """One mesh per part (`owner` [N] in 0 .. count - 1), None for a part without voxels; without colours."""
-        slat = self.denormalised(coords, feats)
-        distances = self.mesh_decoder.features(slat).feats
+        with self.residency(self.mesh_decoder):
+            features = self.mesh_decoder.features(self.denormalised(coords, feats))
         parts = (owner == part for part in range(count))
-        return [self.mesh_decoder.mesh(coords[mine], distances[mine]) if mine.any() else None for mine in parts]
+        return [self.mesh_decoder.mesh_of(coords, features, mine) if mine.any() else None for mine in parts]

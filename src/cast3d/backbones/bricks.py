@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from PIL import Image
@@ -13,11 +14,18 @@ from torch.nn import functional as F
 from ..conditioning.crops import preprocess_small
 from ..conditioning.encoders import FRAMES, PictureEncoder, WordEncoder
 from ..conditioning.words import Vocabulary
-from ..models import register
+from ..errors import CheckpointError
+from ..models import load, register
 from ..models.sdf_decoder import SLatSdfDecoder
 from ..models.slat_clean_flow import SLatCleanFlowModel
 from ..models.structure_patch import PatchStructureDecoder, PatchStructureEncoder
 from ..segmentation.prompted import PromptedSegmenter
+from ..settings import Settings
+from .backbone import Backbone
+from .hashes import compute
+from .sources import Source
+
+DEFAULT_ENCODER = "ckpts/ss_enc_conv3d_16l8_fp16"  # released folders hold it without listing it
 
 for _cls in (
     PatchStructureEncoder,
@@ -71,3 +79,49 @@ class BricksSegmenter:
         mask &= alpha > 0.5
         share = (self.size / image.shape[-1]) ** 2
         return mask if mask.sum() * share >= self.least else torch.zeros_like(mask)
+
+
+def load_bricks(source: Source, device: torch.device) -> Backbone:
+    """The small backbone of a folder whose `pipeline.json` has the key "cast3d"."""
+    folder, args, own = source.folder, source.args, source.pipeline["cast3d"]
+    names = {"sparse_structure_encoder": DEFAULT_ENCODER, **args["models"]}
+    torso = torch.bfloat16 if device.type == "cpu" and fast_bfloat16() else None
+
+    def network(key: str, dtype: torch.dtype | None = None):
+        if key not in names:
+            raise CheckpointError(f"{folder}/pipeline.json names no {key}")
+        return load(folder / names[key], device, dtype)
+
+    vocabulary = Vocabulary(own["words"])
+    structure_flow, slat_flow = network("sparse_structure_flow_model", torso), network("slat_flow_model", torso)
+    normalization = args["slat_normalization"]
+    return Backbone(
+        name="bricks",
+        device=device,
+        structure_encoder=network("sparse_structure_encoder"),
+        structure_decoder=network("sparse_structure_decoder"),
+        structure_flows={"image": structure_flow, "text": structure_flow},
+        slat_flows={"image": slat_flow, "text": slat_flow},
+        gaussian_decoder=network("slat_decoder_gs"),
+        mesh_decoder=network("slat_decoder_mesh"),
+        slat_mean=torch.tensor(normalization["mean"], device=device),
+        slat_std=torch.tensor(normalization["std"], device=device),
+        describer=BricksDescriber(
+            load(folder / args["image_cond_model"], device), load(folder / args["text_cond_model"], device), vocabulary
+        ),
+        segmenter=BricksSegmenter(load(folder / own["segmenter"], device), vocabulary),
+        defaults=Settings().changed(own["defaults"]),
+        hashes=weight_hashes(folder),
+        about=own.get("about", {}),
+        orthographic=True,
+    )
+
+
+def fast_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 natively; elsewhere float32 is faster and exact."""
+    return torch.cpu._is_avx512_bf16_supported() if hasattr(torch.cpu, "_is_avx512_bf16_supported") else False
+
+
+def weight_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of each weight file by its stem."""
+    return {path.stem: compute(path) for path in sorted(folder.glob("ckpts/*.safetensors"))}

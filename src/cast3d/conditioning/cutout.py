@@ -1,13 +1,14 @@
 """Cuts an object out of a plain background: a colour model of the border, a flood fill from it, a soft edge.
 
 No network and no download. It is meant for objects on a backdrop of one colour or of a smooth gradient; for anything
-else it says so. The colour model is a quadratic surface per Lab channel, fitted to the border without its outliers (an
-object may touch the border).
+else it says so, and `matting` has networks. The colour model is a quadratic surface per Lab channel, fitted to the
+border without its outliers (an object may touch the border).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -15,8 +16,9 @@ from scipy import ndimage
 from skimage.color import rgb2lab
 
 from ..errors import InputError
+from . import matting
 from .crops import OPAQUE
-from .pictures import Picture
+from .pictures import Picture, open_picture
 
 WORK_SIDE = 1024  # longest side of the result, as in TRELLIS's preprocessing
 NEAREST, FARTHEST = 5.0, 14.0  # bounds of the Lab distance at which background ends
@@ -27,7 +29,12 @@ SPECK = 0.01  # separate pieces smaller than this share of the largest are dropp
 SHADOW, SOFT = 45.0, 3.0  # darkening in L, and its slope per pixel, up to which a shadow is background
 SMALL_HOLE, LARGE_HOLE = 0.002, 0.02  # shares of the object
 WHITE = 96.0  # L from which a background counts as white
-ADVICE = "give a PNG with a transparent background, or a picture on a plain one"
+PLAIN = "plain"  # the method of this module; others are names of networks
+EMPTY, FULL = 0.001, 0.98  # shares of a picture that a network's object must have and must not exceed
+ADVICE = (
+    "give a PNG with a transparent background or a picture on a plain one, or set background to one of "
+    + ", ".join(matting.RELEASES)
+)
 
 
 @dataclass(frozen=True)
@@ -39,10 +46,20 @@ class _Border:
     plain: float  # share of the border that agrees with the model
 
 
-def cut_out(picture: Picture) -> Picture:
+def open_cut_out(source: str | Path | Image.Image, method: str = PLAIN, name: str = "the picture") -> Picture:
+    """`cut_out(open_picture(source), method)`; its errors name the file, or say `name` of a PIL image."""
+    picture = open_picture(source)
+    try:
+        return cut_out(picture, method)
+    except InputError as error:
+        raise InputError(f"{name if isinstance(source, Image.Image) else source}: {error}") from error
+
+
+def cut_out(picture: Picture, method: str = PLAIN) -> Picture:
     """The picture with its background transparent; one that has an alpha channel in use is returned as it is.
 
-    Raises InputError where the background is not plain; notes a cut-out that deserves a look.
+    `method` is "plain" or a network of `matting`. Raises InputError where the background is not plain, or the network
+    finds no object; notes a cut-out that deserves a look.
     """
     if picture.has_alpha:
         if picture.rgba.getextrema()[3][1] <= OPAQUE:
@@ -50,6 +67,8 @@ def cut_out(picture: Picture) -> Picture:
         return picture
     image = picture.rgba.convert("RGB")
     image.thumbnail((WORK_SIDE, WORK_SIDE), Image.Resampling.LANCZOS)
+    if method != PLAIN:
+        return _by_network(picture, image, method)
     rgb = np.asarray(image)
     lab = rgb2lab(rgb).astype(np.float32)
     border = _border_model(lab)
@@ -66,6 +85,17 @@ def cut_out(picture: Picture) -> Picture:
             confidence=confidence,
         )
     return picture.noted("the plain background was cut out", rgba=result, confidence=confidence)
+
+
+def _by_network(picture: Picture, image: Image.Image, method: str) -> Picture:
+    """Alpha from a network, colours as they are: an edge keeps a trace of the background, as in TRELLIS."""
+    alpha = matting.load_matting(method)(image)
+    share = (np.asarray(alpha) > OPAQUE).mean()
+    if not EMPTY < share < FULL:
+        what = "no object" if share <= EMPTY else "no background"
+        raise InputError(f"{method} found {what} in the picture; {matting.ADVICE}")
+    image.putalpha(alpha)
+    return picture.noted(f"the background was cut out by {method}", rgba=image)
 
 
 def _border_model(

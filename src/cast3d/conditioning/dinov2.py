@@ -65,6 +65,7 @@ def load_dinov2(
     source: str | Path = "dinov2_vitl14_reg",
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
+    revision: str | None = None,
 ) -> Dinov2:
     """The encoder named in a pipeline, or a transformers folder or hub id, or a stem of weights named as in torch.hub.
 
@@ -76,9 +77,14 @@ def load_dinov2(
     else:
         name = RELEASED.get(str(source), str(source))
         try:
-            vit = transformers.Dinov2WithRegistersModel.from_pretrained(name, use_safetensors=True)
-        except (OSError, ValueError) as error:
-            raise CheckpointError(f"picture encoder {str(source)!r} cannot be loaded from {name}: {error}") from error
+            vit, info = transformers.Dinov2WithRegistersModel.from_pretrained(
+                name, revision=revision, use_safetensors=True, dtype=dtype, output_loading_info=True
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise CheckpointError(f"picture encoder {str(source)!r} cannot be loaded from {name}: {reason}") from error
+        if missing := sorted(set(info["missing_keys"]) - {"embeddings.mask_token"}):  # for training only
+            raise CheckpointError(f"picture encoder {name} lacks {len(missing)} weights, such as {missing[0]}")
     return Dinov2(vit).to(device, dtype).eval().requires_grad_(False)
 
 

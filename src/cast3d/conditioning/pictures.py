@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import stat
 import warnings
 from dataclasses import dataclass, replace
@@ -66,7 +67,7 @@ def open_picture(source: str | Path | Image.Image) -> Picture:
         try:
             image = Image.open(io.BytesIO(data), formats=formats)
         except Image.DecompressionBombError as error:
-            raise InputError(f"{path}: the picture is too large; at most {_limit()}") from error
+            raise InputError(f"{path}: the picture is too large{_pixels(error)}; at most {_limit()}") from error
         except Exception as error:  # readers of hostile files raise nearly every kind of error
             raise InputError(
                 f"{path}: not a picture that can be read (PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF); save it as PNG"
@@ -137,6 +138,12 @@ def _check_size(image: Image.Image, name: str) -> None:
         raise InputError(f"{name}: the picture is {width} x {height} pixels; at most {_limit()}")
     if min(width, height) < MIN_SIDE:
         raise InputError(f"{name}: the picture is {width} x {height} pixels; at least {MIN_SIDE} a side are needed")
+
+
+def _pixels(error: Image.DecompressionBombError) -> str:
+    """How many pixels Pillow counted, which it tells in its message only."""
+    count = re.search(r"\d{6,}", str(error))
+    return f" ({int(count[0]) / 1e6:,.0f} megapixels)" if count else ""
 
 
 def _limit() -> str:

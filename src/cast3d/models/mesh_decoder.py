@@ -102,10 +102,20 @@ class SLatMeshDecoder(SLatTransformer):
 
     def forward(self, x: SparseTensor) -> list[Mesh]:
         """One mesh per batch item."""
-        from ..meshes.flexicubes import extract
-
         features = self.features(x)
-        resolution = self.config["resolution"] * UPSCALE
-        return [
-            extract(features.coords[rows, 1:], features.feats[rows].float(), resolution) for rows in features.layout
-        ]
+        return [self.mesh(features.coords[rows, 1:], features.feats[rows]) for rows in features.layout]
+
+    def mesh(
+        self,
+        fine: Tensor,  # [M, 3] voxels of a quarter of the size
+        feats: Tensor,  # [M, 101 or 53]
+    ) -> Mesh:
+        """The surface of some of the fine voxels; beyond them is outside, so that a part alone is closed."""
+        from ..meshes.flexicubes import extract  # not needed to load or run the network
+
+        return extract(fine, feats.float(), self.config["resolution"] * UPSCALE)
+
+    def mesh_of(self, coords: Tensor, features: SparseTensor, mine: Tensor) -> Mesh:
+        """The mesh of the voxels `mine` [N] bool among `coords` [N, 3], whose `features` are decoded together."""
+        rows = mine.repeat_interleave(UPSCALE**3)  # halving twice keeps the children of a voxel together
+        return self.mesh(features.coords[rows, 1:], features.feats[rows])

@@ -59,6 +59,10 @@ class SLatSdfDecoder(SLatTransformer):
 
         return from_sdf(self.field(coords, distances))
 
+    def mesh_of(self, coords: Tensor, features: SparseTensor, mine: Tensor) -> Mesh:
+        """The mesh of the voxels `mine` [N] bool among `coords` [N, 3], whose `features` are decoded together."""
+        return self.mesh(coords[mine], features.feats[mine])
+
     def field(self, coords: Tensor, distances: Tensor) -> Tensor:
         """[2R, 2R, 2R] signed distances."""
         side = FINE * self.config["resolution"]

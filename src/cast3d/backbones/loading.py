@@ -1,0 +1,49 @@
+"""How a backbone is loaded; nothing of it changes what comes out, beyond rounding and the segmenter's masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import torch
+
+from ..errors import InputError, nearest
+from .residency import MODES
+
+BATCH = 8  # predictions in one pass on a GPU
+
+
+@dataclass(frozen=True)
+class Loading:
+    """On the command line `--with NAME=VALUE`."""
+
+    memory: str = "auto"  # "resident": all networks stay on the device; "offload": those in use; "auto": what fits
+    batch: int = 0  # most predictions in one forward pass; 0: 1 on a CPU, 8 elsewhere
+    compiled: bool = False  # compile the blocks of the structure flow: a minute once, faster steps
+    segmenter: str = "grounded-sam2"  # of TRELLIS models, see `cast3d.segmentation`
+
+    def __post_init__(self) -> None:
+        if self.memory not in MODES:
+            raise InputError(f"memory is one of {', '.join(MODES)}, not {self.memory!r}{nearest(self.memory, MODES)}")
+        if self.batch < 0:
+            raise InputError(f"batch is at least 1 (or 0 for the device's own), not {self.batch}")
+
+    @classmethod
+    def read(cls, texts: Mapping[str, str]) -> Loading:
+        """From names and values as typed."""
+        known = {f.name: type(f.default) for f in fields(cls)}
+        values = {}
+        for name, text in texts.items():
+            if name not in known:
+                raise InputError(f"cannot load with {name!r}{nearest(name, known)}; known: {', '.join(known)}")
+            read = {"true": True, "false": False}.__getitem__ if known[name] is bool else known[name]
+            try:
+                values[name] = read(text)
+            except (ValueError, KeyError):
+                kind = "true or false" if known[name] is bool else "a whole number"
+                raise InputError(f"{name} is {kind}, not {text!r}") from None
+        return cls(**values)
+
+    def rows(self, device: torch.device) -> int:
+        """Predictions in one forward pass."""
+        return self.batch or (1 if device.type == "cpu" else BATCH)

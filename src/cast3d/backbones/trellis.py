@@ -1,0 +1,217 @@
+"""The released TRELLIS models: pictures by TRELLIS-image, sentences by TRELLIS-text, one shared latent space."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from ..conditioning.clip_text import ClipText, load_clip_text
+from ..conditioning.crops import preprocess_trellis
+from ..conditioning.dinov2 import RELEASED, Dinov2, load_dinov2
+from ..errors import CheckpointError, InputError
+from ..models import load
+from ..segmentation.detections import Detections, Thresholds
+from .backbone import ADVICE, Backbone
+from .hashes import hashes_of
+from .hub import split_revision
+from .loading import Loading
+from .residency import Offloaded, Residency, Resident, fits
+from .sources import Source
+
+ENCODER = "ss_enc_conv3d_16l8_fp16"  # released beside the decoder, listed in no pipeline.json
+SHARED = {
+    "structure_decoder": "sparse_structure_decoder",
+    "gaussian_decoder": "slat_decoder_gs",
+    "mesh_decoder": "slat_decoder_mesh",
+}
+FLOWS = ("sparse_structure_flow_model", "slat_flow_model")
+ENCODERS = 3_000_000_000  # bytes of DINOv2, CLIP and the segmenter, about
+KEPT = 64  # encoded pictures and sentences
+
+
+class TrellisDescriber:
+    """Pictures to DINOv2 tokens, sentences to CLIP tokens; each is encoded once."""
+
+    def __init__(self, device: torch.device, residency: Residency, pictures: Dinov2 | None, text: ClipText | None):
+        self.device, self.residency = device, residency
+        self.picture_encoder, self.text_encoder = pictures, text
+        self.known: OrderedDict[str, Tensor] = OrderedDict()
+
+    def pictures(self, rgba: Sequence[Image.Image], frame: str) -> tuple[Tensor, ...]:
+        """Tokens [1, 1374, C] of each picture. TRELLIS always crops to the object: there is no other `frame`."""
+        if self.picture_encoder is None:
+            raise InputError(f"the backbone has no picture model; {ADVICE}")
+        return tuple(self._once(_digest(image), lambda image=image: self._picture(image)) for image in rgba)
+
+    def text(self, text: str) -> Tensor:
+        """Tokens [1, 77, C]."""
+        if self.text_encoder is None:
+            raise InputError(f"the backbone has no text model; {ADVICE}")
+        return self._once(f"text {text}", lambda: self._text(text))
+
+    def unknown_words(self, text: str) -> dict[str, str | None]:
+        """CLIP's vocabulary spells any word."""
+        return {}
+
+    def _picture(self, image: Image.Image) -> Tensor:
+        pixels = np.asarray(preprocess_trellis(image), dtype=np.float32) / 255
+        with self.residency(self.picture_encoder):
+            return self.picture_encoder.encode(torch.from_numpy(pixels).permute(2, 0, 1)[None].to(self.device))
+
+    def _text(self, text: str) -> Tensor:
+        with self.residency(self.text_encoder):
+            return self.text_encoder.encode(text)
+
+    def _once(self, key: str, encode: Callable[[], Tensor]) -> Tensor:
+        if key not in self.known:
+            self.known[key] = encode()
+            if len(self.known) > KEPT:
+                self.known.popitem(last=False)
+        return self.known[key]
+
+
+class LateSegmenter:
+    """A segmenter that is loaded at the first question: `lift` and `imagine` ask none."""
+
+    def __init__(self, load: Callable[[], Any]):
+        self.load = load
+
+    @cached_property
+    def loaded(self) -> Any:
+        return self.load()
+
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        return self.loaded.networks
+
+    def __call__(self, image: Tensor, alpha: Tensor, term: str) -> Tensor:
+        return self.loaded(image, alpha, term)
+
+    def detect(self, image: Tensor, alpha: Tensor, term: str, thresholds: Thresholds) -> Detections:
+        return self.loaded.detect(image, alpha, term, thresholds)
+
+
+def load_trellis(sources: Sequence[Source], device: torch.device, loading: Loading) -> Backbone:
+    """A picture repository, a text repository, or both as one backbone; decoders come from the picture's if given.
+
+    On a CPU torsos run in float32, elsewhere as their configs say (float16).
+    """
+    by_kind = by_kind_of(sources)
+    mean, std = normalization(by_kind)
+    stems = stems_of(by_kind, sources)
+    size = sum(Path(f"{stem}.safetensors").stat().st_size for stem in stems.values()) + ENCODERS
+    offload = loading.memory == "offload" or (loading.memory == "auto" and not fits(size, device))
+    residency = Offloaded(device) if offload else Resident()
+    at = torch.device("cpu") if offload else device
+    networks = {name: load(stem, at, torch.float32 if device.type == "cpu" else None) for name, stem in stems.items()}
+
+    def flows(key: str) -> dict[str, nn.Module]:
+        return {kind: networks[f"{kind} {key}"] for kind in by_kind}
+
+    return Backbone(
+        name="trellis",
+        device=device,
+        **{name: networks[name] for name in ("structure_encoder", *SHARED)},
+        structure_flows=flows(FLOWS[0]),
+        slat_flows=flows(FLOWS[1]),
+        slat_mean=torch.tensor(mean, device=device),
+        slat_std=torch.tensor(std, device=device),
+        describer=TrellisDescriber(
+            device,
+            residency,
+            picture_encoder(by_kind["image"], at) if "image" in by_kind else None,
+            text_encoder(by_kind["text"], at) if "text" in by_kind else None,
+        ),
+        segmenter=LateSegmenter(lambda: _segmenter(loading.segmenter, at)),
+        hashes=hashes_of(Path(f"{stem}.safetensors") for stem in stems.values()) | {"segmenter": loading.segmenter},
+        about={"licence": "TRELLIS: MIT; DINOv2: Apache-2.0; CLIP: MIT"},
+        residency=residency,
+    )
+
+
+def stems_of(by_kind: dict[str, Source], sources: Sequence[Source]) -> dict[str, Path]:
+    """Every network's files, without suffix: shared ones by their name here, flows as "image ..." and "text ..."."""
+    first = by_kind.get("image") or by_kind["text"]
+    stems = {name: first.stem(key, sources) for name, key in SHARED.items()}
+    stems["structure_encoder"] = encoder_stem(first, sources)
+    for kind, source in by_kind.items():
+        stems |= {f"{kind} {key}": source.stem(key, sources) for key in FLOWS}
+    return stems
+
+
+def by_kind_of(sources: Sequence[Source]) -> dict[str, Source]:
+    by_kind: dict[str, Source] = {}
+    for source in sources:
+        if source.kind in by_kind:
+            raise CheckpointError(
+                f"{by_kind[source.kind].place} and {source.place} are both {source.kind} models; "
+                "a backbone is one picture model and one text model"
+            )
+        by_kind[source.kind] = source
+    return by_kind
+
+
+def normalization(by_kind: dict[str, Source]) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of the structured latents, which all repositories must share."""
+    found = {}
+    for source in by_kind.values():
+        values = source.args.get("slat_normalization")
+        if not isinstance(values, dict) or not {"mean", "std"} <= values.keys():
+            raise CheckpointError(f"{source.place}/pipeline.json has no slat_normalization with mean and std")
+        found[source.place] = (values["mean"], values["std"])
+    first, *rest = found.values()
+    if any(values != first for values in rest):
+        raise CheckpointError(f"{' and '.join(found)} have different slat_normalization: their latents do not fit")
+    return first
+
+
+def encoder_stem(source: Source, others: Sequence[Source]) -> Path:
+    """The structure encoder: named by the pipeline, or beside the structure decoder."""
+    key = "sparse_structure_encoder"
+    if key in source.args["models"]:
+        return source.stem(key, others)
+    decoder = source.args["models"].get(SHARED["structure_decoder"], "ckpts/")
+    return source.locate(f"{str(decoder).rpartition('/')[0]}/{ENCODER}", key, others)
+
+
+def picture_encoder(source: Source, device: torch.device) -> Dinov2:
+    name = source.args["image_cond_model"]
+    inside = conditioner(source, name)
+    repository, revision = split_revision(RELEASED.get(name, name))
+    return load_dinov2(inside or repository, device, revision=None if inside else revision)
+
+
+def text_encoder(source: Source, device: torch.device) -> ClipText:
+    name = source.args["text_cond_model"]
+    inside = conditioner(source, name)
+    repository, revision = split_revision(name)
+    return load_clip_text(inside or repository, device, None if inside else revision)
+
+
+def conditioner(source: Source, name: str) -> Path | None:
+    """A copy of the encoder kept in the backbone's folder, by its name or the last part of it; else None."""
+    if source.folder is None:
+        return None
+    for path in (source.folder / name, source.folder / name.rpartition("/")[2]):
+        if (path / "config.json").is_file() or Path(f"{path}.safetensors").is_file():
+            return path
+    return None
+
+
+def _segmenter(name: str, device: torch.device) -> Any:
+    from ..segmentation.open_vocabulary import load_segmenter
+
+    return load_segmenter(name, device)
+
+
+def _digest(image: Image.Image) -> str:
+    return hashlib.sha256(f"{image.mode} {image.size}".encode() + image.tobytes()).hexdigest()
