@@ -23,7 +23,7 @@ from cast3d.meshes.texture import Textured, bake, texels
 from .shapes import ball, tetrahedron
 
 
-def rainbow(positions: Tensor) -> Tensor:
+def rainbow(positions: Tensor, normals: Tensor | None = None) -> Tensor:
     """A colour that differs everywhere on a ball around the origin."""
     return (positions + 0.5).clamp(0, 1)
 

@@ -14,6 +14,7 @@ from cast3d.splats.cameras import extrinsics_from_yaw_pitch, intrinsics_from_fov
 from cast3d.splats.rotations import matrix_to_quaternion, quaternion_to_matrix
 from tests.golden_data import golden
 
+STEP = 2**-22  # of float32 at 2, the cameras' distance: processors differ by one in the last place
 CAMERAS = [dict(fov=40.0), dict(fov=None, width=1.2)]
 
 
@@ -25,7 +26,7 @@ def test_extrinsics_and_projections_are_the_released_ones():
     case = load_file(golden("trellis/cameras") / "io.safetensors")
     poses = zip(case["yaw"].tolist(), case["pitch"].tolist())
     extrinsics = torch.stack([extrinsics_from_yaw_pitch(yaw, pitch, 2) for yaw, pitch in poses])
-    assert_near(extrinsics, case["extrinsics"], 2e-7)
+    assert_near(extrinsics, case["extrinsics"], STEP)
     intrinsics = intrinsics_from_fov(40)
     assert torch.equal(intrinsics, case["intrinsics"][0])
     assert torch.equal(projection(intrinsics, 0.8, 1.6), case["projection_gs_0.8_1.6"])
@@ -36,7 +37,7 @@ def test_extrinsics_and_projections_are_the_released_ones():
 @pytest.mark.parametrize(("name", "cameras"), [("multiview30", views.multiview()), ("video20", views.video(20))])
 def test_view_sets_are_the_released_ones(name, cameras):
     expected = load_file(golden("trellis/cameras") / "io.safetensors")[f"{name}.extrinsics"]
-    assert_near(torch.stack([camera.extrinsics for camera in cameras]), expected, 2e-7)
+    assert_near(torch.stack([camera.extrinsics for camera in cameras]), expected, STEP)
 
 
 def test_point_sequences_are_the_released_ones():

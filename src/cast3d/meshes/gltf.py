@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..version import __version__
 from .conventions import from_gltf_axes, to_gltf_axes, to_linear, to_srgb
 from .mesh import Mesh
-from .surface import vertex_normals
+from .surface import unit_normals
 from .texture import Textured
 
 MAGIC, JSON_CHUNK, BIN_CHUNK = 0x46546C67, 0x4E4F534A, 0x004E4942
@@ -106,13 +106,6 @@ class Document:
             + struct.pack("<II", len(self.binary), BIN_CHUNK)
             + bytes(self.binary)
         )
-
-
-def unit_normals(mesh: Mesh) -> Tensor:  # [V, 3]
-    """The mesh's own normals where they can shade it, else those of its faces."""
-    if mesh.normals is not None and bool(((mesh.normals.norm(dim=1) - 1).abs() < 1e-3).all()):
-        return mesh.normals
-    return vertex_normals(mesh.vertices, mesh.faces)
 
 
 def decode(path: Path) -> tuple[dict[str, Any], bytes]:

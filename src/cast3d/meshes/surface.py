@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import fast_simplification
 import numpy as np
 import torch
 from scipy.sparse import coo_array, csr_array
@@ -87,6 +86,8 @@ def simplify(mesh: Mesh, faces: int) -> Mesh:
         raise InputError(f"a closed mesh has at least 4 faces; simplify was asked for {faces}")
     if len(mesh.faces) <= faces:
         return mesh
+    import fast_simplification  # only here: extraction and colours do without it
+
     old = mesh.vertices.double().cpu().numpy()
     vertices, triangles = fast_simplification.simplify(old, mesh.faces.cpu().numpy(), target_count=faces)
     simplified = _mesh(vertices, triangles, device=mesh.vertices.device)
@@ -146,6 +147,13 @@ def vertex_normals(
     length = total.norm(dim=1, keepdim=True)
     up = total.new_tensor([0.0, 0.0, 1.0])
     return torch.where(length > 0, total / length.clamp_min(1e-300), up).to(vertices.dtype)
+
+
+def unit_normals(mesh: Mesh) -> Tensor:  # [V, 3]
+    """The mesh's own normals where they can shade it, else those of its faces."""
+    if mesh.normals is not None and bool(((mesh.normals.norm(dim=1) - 1).abs() < 1e-3).all()):
+        return mesh.normals
+    return vertex_normals(mesh.vertices, mesh.faces)
 
 
 def is_closed(mesh: Mesh) -> bool:

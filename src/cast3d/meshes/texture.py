@@ -1,4 +1,4 @@
-"""Texture pictures: unwrapping a mesh and baking a colour that is known everywhere in space."""
+"""Texture pictures: unwrapping a mesh and baking a colour that is known everywhere on its surface."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import xatlas
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from ..errors import InputError
 from .mesh import Mesh
-from .surface import vertex_normals
+from .surface import unit_normals
 
 PADDING = 4  # texels between charts, so that bilinear reads and the first mip levels stay inside
 
@@ -29,7 +29,7 @@ class Textured:
 
 def bake(
     mesh: Mesh,
-    color: Callable[[Tensor], Tensor],  # world positions [K, 3] -> sRGB in (0, 1) [K, 3]
+    color: Callable[[Tensor, Tensor], Tensor],  # world positions and unit normals [K, 3] -> sRGB in (0, 1) [K, 3]
     size: int = 1024,
 ) -> Textured:
     """Asks for the colour at the point of the surface under each texel; texels beyond charts repeat the nearest one.
@@ -38,10 +38,12 @@ def bake(
     """
     unwrapped, uv, shape = unwrap(mesh, size)
     face, weights, row, column = texels(uv[unwrapped.faces].double().cpu().numpy(), shape)
-    corners = unwrapped.vertices[unwrapped.faces[torch.from_numpy(face).to(unwrapped.faces.device)]]  # [K, 3, 3]
-    positions = (corners * torch.from_numpy(weights).to(corners)[..., None]).sum(dim=1)
+    corners = unwrapped.faces[torch.from_numpy(face).to(unwrapped.faces.device)]  # [K, 3]
+    share = torch.from_numpy(weights).to(unwrapped.vertices)[..., None]
+    positions = (unwrapped.vertices[corners] * share).sum(dim=1)
+    normals = normalize((unwrapped.normals[corners] * share).sum(dim=1), dim=1)
     image = np.zeros((*shape, 3), dtype=np.uint8)
-    image[row, column] = (color(positions).clamp(0, 1) * 255).round().byte().cpu().numpy()
+    image[row, column] = (color(positions, normals).clamp(0, 1) * 255).round().byte().cpu().numpy()
     covered = np.zeros(shape, dtype=bool)
     covered[row, column] = True
     source = distance_transform_edt(~covered, return_distances=False, return_indices=True)
@@ -52,7 +54,9 @@ def unwrap(mesh: Mesh, size: int) -> tuple[Mesh, Tensor, tuple[int, int]]:
     """Charts by xatlas: the mesh with its seams cut, uv [V, 2] and the picture's height and width."""
     if not len(mesh.faces):
         raise InputError("an empty mesh cannot be unwrapped")
-    normals = mesh.normals if mesh.normals is not None else vertex_normals(mesh.vertices, mesh.faces)
+    import xatlas  # only here: meshes without a texture do without it
+
+    normals = unit_normals(mesh)
     atlas = xatlas.Atlas()
     atlas.add_mesh(mesh.vertices.cpu().numpy(), mesh.faces.cpu().numpy().astype(np.uint32), normals.cpu().numpy())
     packing = xatlas.PackOptions()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..splats import Camera, Gaussians, Rasterizer, rasterizer
+from ..splats import Camera, Gaussians, Rasterizer, accumulate
 from ..voxels import drop_small, to_grid
 
 
@@ -43,19 +43,20 @@ def vote(
     skip_share: float = 0.25,
     by: Rasterizer | None = None,
 ) -> Votes:
-    """Back-projects the masks of all terms onto the Gaussians (Eq. 12), one rasteriser pass per view (default: fast).
+    """Back-projects the masks of all terms onto the Gaussians (Eq. 12), one rasteriser pass per view.
 
-    Each mask votes by itself, so a Gaussian can belong to several terms or to none.
+    Each mask votes by itself, so a Gaussian can belong to several terms or to none. Without `by` the best rasteriser
+    for the Gaussians' device is taken.
     """
     if len(masks) != len(cameras):
         raise InputError(f"{len(masks)} pictures have masks, but there are {len(cameras)} cameras; they go together")
-    by = by or rasterizer("fast")
+    sums_of = by.accumulate if by else accumulate
     detected = masks.new_ones(masks.shape[:2]) if detected is None else detected
     counted = counted_views(detected, skip_share)
     scores = gaussians.opacities.new_zeros(len(gaussians), masks.shape[1])
     seen = torch.zeros_like(gaussians.opacities)
     for camera, found, counts, mask in zip(cameras, detected, counted, masks):
-        sums = by.accumulate(gaussians, camera, mask & found[:, None, None])
+        sums = sums_of(gaussians, camera, mask & found[:, None, None])
         inside, total = sums[:, :-1], sums[:, -1:]
         scores += (2 * inside - total) * counts.to(scores)
         seen += total.squeeze(1)

@@ -6,6 +6,7 @@ from .ply import read_ply, write_ply
 from .preview import contact_sheet, turntable
 from .rasterize import Rasterizer, accumulate, rasterizer, render
 from .rendering import Rendering
+from .spz import read_spz, write_spz
 from .views import rings
 
 __all__ = [
@@ -18,8 +19,10 @@ __all__ = [
     "orbit",
     "rasterizer",
     "read_ply",
+    "read_spz",
     "render",
     "rings",
     "turntable",
     "write_ply",
+    "write_spz",
 ]

@@ -1,4 +1,9 @@
-"""The rasteriser protocol, and the choice of one."""
+"""The rasteriser protocol, and the choice of one.
+
+On a CUDA device gsplat draws where it is installed. Without it the compiled CPU rasteriser does, which takes the
+Gaussians over and gives the picture back; the torch one works there too, but visits every Gaussian at every pixel of
+the rows that it touches.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, nearest
-from . import fast, reference
+from . import cuda, fast, reference
 from .cameras import Camera
 from .gaussians import Gaussians
 from .project import SCREEN_FILTER
@@ -17,7 +22,7 @@ from .rendering import Rendering
 
 
 class Rasterizer(Protocol):
-    """Draws Gaussians, and tells how much each one contributes to masks. `fast` and `reference` are two of them."""
+    """Draws Gaussians, and tells how much each one contributes to masks: `fast`, `reference`, `cuda`."""
 
     def render(
         self,
@@ -44,11 +49,11 @@ class Rasterizer(Protocol):
         ...
 
 
-_RASTERIZERS: dict[str, Rasterizer] = {"fast": fast, "reference": reference}
+_RASTERIZERS: dict[str, Rasterizer] = {"fast": fast, "reference": reference, "gsplat": cuda}
 
 
 def rasterizer(name: str) -> Rasterizer:
-    """The rasteriser called "fast" (compiled, CPU, forward only) or "reference" (torch, differentiable)."""
+    """By name: "fast" (compiled, CPU, forward only), "reference" (torch, differentiable), "gsplat" (CUDA, both)."""
     if name not in _RASTERIZERS:
         raise InputError(f"no rasteriser {name!r}; known are {', '.join(_RASTERIZERS)}{nearest(name, _RASTERIZERS)}")
     return _RASTERIZERS[name]
@@ -61,14 +66,20 @@ def render(
     background: Tensor | float = 0.0,
     screen_filter: float = SCREEN_FILTER,
 ) -> Rendering:
-    """`Rasterizer.render` by the fast rasteriser, or by the differentiable one where a gradient is asked for."""
-    chosen = reference if _wants_gradient(gaussians) else fast
-    return chosen.render(gaussians, camera, size, background, screen_filter)
+    """`Rasterizer.render` by the best rasteriser for the Gaussians' device, and for a gradient if one is asked for."""
+    return best(gaussians).render(gaussians, camera, size, background, screen_filter)
 
 
 def accumulate(gaussians: Gaussians, camera: Camera, masks: Tensor, screen_filter: float = SCREEN_FILTER) -> Tensor:
-    """`Rasterizer.accumulate` by the fast rasteriser."""
-    return fast.accumulate(gaussians, camera, masks, screen_filter)
+    """`Rasterizer.accumulate` by the best rasteriser for the Gaussians' device."""
+    return best(gaussians, forward_only=True).accumulate(gaussians, camera, masks, screen_filter)
+
+
+def best(gaussians: Gaussians, forward_only: bool = False) -> Rasterizer:
+    """gsplat for Gaussians on a card that it is installed for, `reference` where a gradient is wanted, else `fast`."""
+    if gaussians.positions.is_cuda and cuda.available():
+        return cuda
+    return reference if _wants_gradient(gaussians) and not forward_only else fast
 
 
 def _wants_gradient(gaussians: Gaussians) -> bool:

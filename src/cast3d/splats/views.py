@@ -51,6 +51,12 @@ def multiview(count: int = 30, radius: float = 2.0, fov: float = 40.0) -> list[C
     return [_trellis(*sphere_hammersley(i, count), radius, fov) for i in range(count)]
 
 
+def all_around(count: int, width: float) -> list[Camera]:
+    """Orthographic views from everywhere, `width` world units across: what fits into a ball of that diameter."""
+    angles = (sphere_hammersley(i, count) for i in range(count))
+    return [orbit(math.degrees(yaw), math.degrees(pitch), fov=None, width=width) for yaw, pitch in angles]
+
+
 def video(frames: int = 300, radius: float = 2.0, fov: float = 40.0) -> list[Camera]:
     """The released `render_video` cameras: one turn, swaying up and down; the first sees the back."""
     yaws = torch.linspace(0, 2 * 3.1415, frames)  # 3.1415, as released

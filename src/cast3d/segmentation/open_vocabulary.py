@@ -1,0 +1,83 @@
+"""Segmenters for arbitrary things, loaded by name through `transformers`.
+
+| name | networks | licence of the weights | parameters |
+|---|---|---|---|
+| grounded-sam2 | IDEA-Research/grounding-dino-base + facebook/sam2.1-hiera-small | Apache-2.0, both | 233M + 46M |
+| sam3 | facebook/sam3 | SAM License (Meta's own terms, commercial use allowed; gated: accept them first) | 0.84B |
+
+The first is the paper's LangSAM. Weights are downloaded at the first use into the cache of `huggingface_hub`, unless
+folders are given. Code comes from `transformers` alone, weights from safetensors alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..errors import CheckpointError, InputError, nearest
+from .detections import Thresholds
+
+if TYPE_CHECKING:
+    from .concepts import Sam3
+    from .grounded import GroundedSam2
+
+RELEASED = {
+    "grounded-sam2": "IDEA-Research/grounding-dino-base+facebook/sam2.1-hiera-small",
+    "sam3": "facebook/sam3",
+}
+INSTALL = 'python3 -m pip install "transformers>=5,<6"'
+
+
+def load_segmenter(
+    name: str = "grounded-sam2", device: str | torch.device = "cpu", thresholds: Thresholds | None = None
+) -> GroundedSam2 | Sam3:
+    """The segmenter `name`: "grounded-sam2" or "sam3", or one of these with a place: "sam3:PLACE".
+
+    A place is a folder or a hub id, with an optional "@REVISION"; "grounded-sam2:DETECTOR+MASKS" takes two.
+    `thresholds` replace the segmenter's own: 0.3 for GroundingDINO's boxes, 0.5 for SAM 3's instances.
+    """
+    kind, _, given = name.partition(":")
+    if kind not in RELEASED:
+        raise InputError(f"no segmenter {kind!r}{nearest(kind, RELEASED)}; known are {', '.join(RELEASED)}")
+    places = (given or RELEASED[kind]).split("+")
+    if len(places) != len(RELEASED[kind].split("+")):
+        raise InputError(f"the segmenter {kind} is {kind}:{RELEASED[kind]} or the like, not {name!r}")
+    try:
+        import transformers
+    except ImportError as error:
+        raise InputError(f"the segmenter {kind} needs transformers; install it with: {INSTALL}") from error
+    thresholds = thresholds or Thresholds()
+
+    def network(cls: str, place: str) -> Any:
+        load = getattr(transformers, cls).from_pretrained
+        options = dict(use_safetensors=True, dtype=torch.float32, output_loading_info=True)
+        net, info = _from(load, place, **options)
+        if missing := sorted(info["missing_keys"]):  # transformers would draw them at random
+            raise CheckpointError(f"{place} lacks {len(missing)} weights of {cls}, such as {missing[0]}")
+        return net.to(device).eval().requires_grad_(False)
+
+    tokenizer = _from(transformers.AutoTokenizer.from_pretrained, places[0])
+    if kind == "sam3":
+        from .concepts import Sam3
+
+        return Sam3(network("Sam3Model", places[0]), tokenizer, thresholds)
+    from .grounded import GroundedSam2
+
+    detector = network("GroundingDinoForObjectDetection", places[0])
+    return GroundedSam2(detector, tokenizer, network("Sam2Model", places[1]), thresholds)
+
+
+def _from(load: Callable[..., Any], place: str, **options: Any) -> Any:
+    """`load(place)`, with failures in words that a user can act on."""
+    path, _, revision = (place, "", "") if Path(place).exists() else place.partition("@")
+    try:
+        return load(path, trust_remote_code=False, **({"revision": revision} if revision else {}), **options)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"the segmenter's weights {path!r} cannot be loaded: {str(error).strip().splitlines()[0]}. Give a folder "
+            "with config.json, model.safetensors and the tokenizer's files, or a hub id that this machine can reach "
+            "(gated ones after accepting their terms and `hf auth login`)"
+        ) from error
