@@ -1,0 +1,164 @@
+"""`cast3d evaluate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import InputError
+from . import inputs
+from .judging import Wish, opinions
+from .options import Device, Json, Set
+from .output import messages, plain_errors
+
+if TYPE_CHECKING:
+    from ..evaluation.cells import Cell
+    from ..evaluation.runner import Plan
+
+
+def evaluate(
+    suite: Annotated[Path | None, typer.Argument(help="Folder with suite.json, such as suites/bricks-dev.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="What is there is kept.")] = None,
+    methods: Annotated[
+        str,
+        typer.Option("--method", "-m", metavar="A,B,...", help="Others are compared with the first."),
+    ] = "cast3d",
+    seeds: Annotated[str, typer.Option(metavar="0,1,2", help="Each case is run with each.")] = "0",
+    cases: Annotated[str, typer.Option(metavar="A,B,...", help="Cases by id.", show_default="all")] = "",
+    workers: Annotated[int, typer.Option(min=1, help="Processes; each takes one core and 1.5 GB.")] = 1,
+    backbone: Annotated[str, typer.Option("--backbone", "-b", help="Shipped weights or a backbone folder.")] = "bricks",
+    device: Device = "cpu",
+    settings: Set = None,
+    listing: Annotated[bool, typer.Option("--list", help="Print the methods.")] = False,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            metavar="openai:MODEL|gemini:MODEL", help="Have a model score the results in FOLDER; runs nothing."
+        ),
+    ] = None,
+    judge_url: Annotated[str | None, typer.Option(metavar="URL", help="Another address, as http://host/v1.")] = None,
+    judge_key: Annotated[
+        str | None, typer.Option(metavar="VARIABLE", help="The environment variable with the key of that address.")
+    ] = None,
+    judge_extra: Annotated[str, typer.Option(metavar="JSON", help="Added to every request.")] = "",
+    samples: Annotated[int, typer.Option(min=1, help="How often each question is put to the judge.")] = 1,
+    price: Annotated[str | None, typer.Option(metavar="IN,OUT", help="Per million tokens; estimates the cost.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --judge: say what it would take, send nothing.")
+    ] = False,
+    study: Annotated[bool, typer.Option("--study", help="Write a page on which people rate the results.")] = False,
+    ratings: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Answers saved from that page; repeatable.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run methods over a suite whose parts are known, and measure them.
+
+    Writes results.json and index.html. Finished runs in FOLDER are kept: after a crash, give the same command again.
+    """
+    with plain_errors():
+        if listing:
+            _list()
+            return
+        wish = Wish(
+            judge, judge_url, judge_key, judge_extra, price, samples, dry_run, study, tuple(ratings or ()), workers
+        )
+        if wish.any:
+            opinions(wish, suite, out, as_json)
+            return
+        if suite is None or out is None:
+            raise InputError("evaluate takes a suite and a folder: cast3d evaluate suites/bricks-dev -o out")
+        from ..evaluation.runner import Plan
+
+        inputs.check_device(device)
+        changes = inputs.read_settings(settings or ())
+        inputs.check_settings(backbone, changes)
+        plan = Plan(
+            suite, _names(methods, "--method"), out, _seeds(seeds), _names(cases, "--cases") if cases else (),
+            backbone, device, changes,
+        )  # fmt: skip
+        broken = _run(plan, workers, as_json)
+    if broken:
+        for text in broken:
+            typer.echo(text, err=True)
+        typer.echo(f"error: {len(broken)} runs broke and are not in the results; the rest is kept", err=True)
+        raise typer.Exit(1)
+
+
+def _list() -> None:
+    from ..evaluation.methods import METHODS
+
+    for method in METHODS.values():
+        typer.echo(f"{method.name:20} {method.about}")
+    typer.echo(f"{'folder:PATH':20} results of another system: PATH/<case>.glb or PATH/<case>/<seed>.glb")
+
+
+def _names(text: str, option: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise InputError(f"{option} takes names, separated by commas")
+    return names
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    if not all(part.strip().isdecimal() for part in text.split(",")):
+        raise InputError(f"--seeds takes whole numbers, such as 0,1,2, not {text!r}")
+    return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+
+
+def _run(plan: Plan, workers: int, as_json: bool) -> list[str]:
+    """Runs the plan, writes and prints the results; returns what broke."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from ..evaluation import results
+    from ..evaluation.methods import find
+    from ..evaluation.page import write_page
+    from ..evaluation.runner import evaluate as run
+    from ..evaluation.suite import load_suite
+    from ..evaluation.table import TABLES, document, rich_table
+    from ..files import atomic_write
+
+    console = messages()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bars:
+        bar = bars.add_task("evaluating", total=len(plan.tasks()) * len(plan.methods))
+
+        def note(item: Cell | str) -> None:
+            bars.advance(bar)
+            if not console.is_terminal:
+                console.print(_line(item), markup=False, soft_wrap=True)
+
+        cells, broken = run(plan, workers, note)
+    if not cells:
+        return broken
+    cases = load_suite(plan.suite, plan.cases)
+    facts = {"seeds": list(plan.seeds), "backbone": plan.backbone, "settings": dict(plan.settings)}
+    content = results.write(plan.out, plan.suite.name, [find(name) for name in plan.methods], cases, cells, facts)
+    atomic_write(plan.out / "tables.md", document(content))
+    page = write_page(plan.out, content, cases)
+    if as_json:
+        typer.echo(json.dumps(content, ensure_ascii=False))
+        return broken
+    from rich.console import Console
+
+    for title, wanted in TABLES.items():
+        Console(highlight=False, width=max(console.width, 160)).print(rich_table(content, title, wanted))
+    typer.echo(f"mean ± half of the 95% interval over cases; * told apart from {plan.methods[0]} at 95%; see {page}")
+    return broken
+
+
+def _line(item: Cell | str) -> str:
+    if isinstance(item, str):
+        return item.splitlines()[0]
+    score = item.object["average"]
+    return f"{item.case} {item.seed} {item.method}: {item.failure or f'average {score:.2f}'}, {item.seconds:.1f} s"

@@ -1,0 +1,97 @@
+"""Robustness to hints (paper Fig. 8): the second stage on hints that are given, good or bad, instead of found.
+
+All start from the true parts and are therefore no methods but measurements; their names begin with "hints-".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ...composer import Composition
+from ...plain_data import digest
+from ...stages.hints import Hints
+from ...stages.layout import MainGeometry
+from ...voxels import blur, dilate, shift
+from ..bench import Bench
+from ..outcome import Outcome
+from ..suite import Case
+
+OFFSET = 2  # voxels, along every axis
+BLUR, LEVEL = 1.5, 0.1  # standard deviation in voxels, and where the blur counts as occupied
+
+Perturb = Callable[[Bench, dict[str, Tensor]], dict[str, Tensor]]  # true visible parts by term -> hints
+
+
+@dataclass
+class GivenHints(Composition):
+    """The pipeline from the hints on."""
+
+    given: dict[str, Tensor] = field(default_factory=dict)
+
+    def layout_hints(self, main: MainGeometry) -> Hints:
+        others = torch.stack(list(self.given.values())).any(0)
+        grids = torch.stack([self.given.get(term, main.grid.cpu() & ~others) for term in self.scene.terms])
+        nothing = torch.zeros(0, len(grids), 1, 1, dtype=torch.bool)
+        made = Hints(grids.to(self.backbone.device), torch.zeros(0, 1, 1, 3, dtype=torch.uint8), nothing)
+        return self.staging.stage("hints", 4, Hints, lambda _: made, {"given": digest(grids.numpy().tobytes())})
+
+
+def hinted(bench: Bench, perturb: Perturb) -> Outcome:
+    """The second stage on the true parts as `perturb` changes them."""
+    true = {term: bench.case.truth[term].visible for term in bench.case.accessories}
+    return bench.composed(bench.composition(GivenHints, given=perturb(bench, true)))
+
+
+def true(bench: Bench, parts: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Perfect hints: what is left to the second stage."""
+    return parts
+
+
+def shifted(bench: Bench, parts: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Each part two voxels off along every axis, to a side that its term decides."""
+    return {term: shift(grid, _side(bench, term)) for term, grid in parts.items()}
+
+
+def _side(bench: Bench, term: str) -> tuple[int, int, int]:
+    bits = int(digest(f"{bench.case.id} {term} {bench.seed}")[:8], 16)
+    return tuple(OFFSET if bits >> axis & 1 else -OFFSET for axis in range(3))
+
+
+def blurred(bench: Bench, parts: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Each part swollen and without detail."""
+    return {term: blur(grid, BLUR) > LEVEL for term, grid in parts.items()}
+
+
+def swapped(bench: Bench, parts: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Terms in the wrong place: each takes the next one's hint. With one accessory, that of its mirror image."""
+    terms = list(parts)
+    if len(terms) == 1:
+        return {terms[0]: parts[terms[0]].flip(0)}
+    return {term: parts[other] for term, other in zip(terms, terms[1:] + terms[:1])}
+
+
+def existing(bench: Bench, parts: dict[str, Tensor]) -> dict[str, Tensor]:
+    """From existing models: the part of another object of the suite that lies most nearly in the same place.
+
+    Only parts that share at least a fifth of their surroundings are taken; without one the true part stays.
+    """
+    return {term: _neighbour(bench.case, bench.others, term, grid) for term, grid in parts.items()}
+
+
+def _neighbour(case: Case, others: tuple[Case, ...], term: str, grid: Tensor) -> Tensor:
+    around = dilate(grid, 2)
+    best, share = grid, 0.2
+    for other in others:
+        for name in other.accessories if other.main == case.main else ():
+            candidate = other.truth[name].visible
+            if other.images[name].name == case.images[term].name:
+                continue  # the very same thing
+            near = dilate(candidate, 2)
+            overlap = float((near & around).sum()) / float((near | around).sum())
+            if overlap > share:
+                best, share = candidate, overlap
+    return best

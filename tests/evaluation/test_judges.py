@@ -1,0 +1,296 @@
+"""The vision-language judge, against a stub: a server of this test on 127.0.0.1 that knows no model."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from cast3d.cli import app
+from cast3d.errors import InputError
+from cast3d.evaluation import endpoints, judges, questions
+from cast3d.evaluation.endpoints import Endpoint, endpoint, wait_before
+from cast3d.evaluation.questions import SYSTEM, read_scores
+from cast3d.evaluation.results import read
+from cast3d.meshes.glb import write_glb
+from tests.evaluation.finished import CASES, METHODS, write_results, write_suite
+from tests.evaluation.scenes import cuboid
+from tests.tiny_backbone import PROMPT
+
+GOOD = 'It stands.\n{"faithfulness": 8, "aesthetic": 6.5, "rationality": 9}'
+
+
+class StubServer(ThreadingHTTPServer):
+    """Answers what `plan` holds, one (status, headers, text) per request; the last one again and again."""
+
+    def __init__(self, form: str):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.form, self.plan, self.requests = form, [(200, {}, GOOD)], []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.requests.append((self.path, dict(self.headers), body))
+        status, headers, text = self.server.plan.pop(0) if len(self.server.plan) > 1 else self.server.plan[0]
+        answer = {
+            "openai": {
+                "choices": [{"message": {"content": text}}],
+                "usage": {"prompt_tokens": 1000, "completion_tokens": 50},
+            },
+            "gemini": {
+                "candidates": [{"content": {"parts": [{"text": "hm", "thought": True}, {"text": text}]}}],
+                "usageMetadata": {"promptTokenCount": 1000, "candidatesTokenCount": 30, "thoughtsTokenCount": 20},
+            },
+        }[self.server.form]
+        data = json.dumps(answer).encode() if status == 200 else text.encode()
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(data))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+both = pytest.mark.parametrize("server", ["openai", "gemini"], indirect=True)
+
+
+@pytest.fixture
+def server(request):
+    with StubServer(getattr(request, "param", "openai")) as stub:
+        thread = threading.Thread(target=stub.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield stub
+        stub.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def at(server) -> Endpoint:
+    return Endpoint(server.form, "judge-1", server.url, "secret", {"seed": 7})
+
+
+@pytest.fixture
+def finished(tmp_path, monkeypatch):
+    """(folder of results, their content, cases); views are drawn small, which is faster."""
+    monkeypatch.setattr(questions, "SIDE", 96)
+    cases = write_suite(tmp_path / "suite")
+    return tmp_path / "out", write_results(tmp_path / "out"), cases
+
+
+def texts_and_pictures(form: str, body: dict) -> tuple[str, list[Image.Image]]:
+    """What a request says, and the pictures in it."""
+    if form == "openai":
+        system, user = body["messages"]
+        texts = [system["content"], *(part["text"] for part in user["content"] if part["type"] == "text")]
+        data = [part["image_url"]["url"] for part in user["content"] if part["type"] == "image_url"]
+        assert all(one.startswith("data:image/png;base64,") for one in data)
+        data = [one.partition(",")[2] for one in data]
+    else:
+        parts = body["contents"][0]["parts"]
+        texts = [body["systemInstruction"]["parts"][0]["text"], *(part["text"] for part in parts if "text" in part)]
+        data = [part["inlineData"]["data"] for part in parts if "inlineData" in part]
+    return "\n".join(texts), [Image.open(io.BytesIO(base64.b64decode(one))) for one in data]
+
+
+# --- asking ---------------------------------------------------------------------------------------------------------
+
+
+@both
+def test_a_request_shows_everything_but_the_method(server, at, finished):
+    out, content, cases = finished
+    judges.judge(out, content, judges.questions(out, content, cases)[:1], at)
+    ((path, headers, body),) = server.requests
+    text, shown = texts_and_pictures(server.form, body)
+    assert SYSTEM in text and PROMPT in text and "backpack:" in text
+    assert not any(name in text for name in (*METHODS, *CASES))
+    assert [picture.format for picture in shown] == ["PNG"] * 4
+    assert shown[-1].size == (192, 192) and shown[-1].convert("RGB").getpixel((48, 48))[0] > 60  # a red box
+    assert body["seed"] == 7
+    if server.form == "openai":
+        assert path == "/v1/chat/completions" and headers["Authorization"] == "Bearer secret"
+        assert body["model"] == "judge-1"
+    else:
+        assert path == "/v1/models/judge-1:generateContent" and headers["X-Goog-Api-Key"] == "secret"
+
+
+@both
+def test_replies_come_with_their_tokens(at):
+    assert at.ask("s", ["hello"]) == endpoints.Reply(GOOD, 1000, 50)
+
+
+def test_what_may_pass_by_itself_is_tried_again(server, at):
+    server.plan = [(429, {"Retry-After": "3"}, "slow down"), (503, {}, ""), (200, {}, GOOD)]
+    waits: list[float] = []
+    assert at.ask("s", ["hello"], sleep=waits.append).text == GOOD
+    assert waits[0] == 3 and 1.5 <= waits[1] <= 2.5 and len(server.requests) == 3
+    server.plan = [(500, {}, "broken")]
+    with pytest.raises(InputError, match="failed 3 times, the last time with: 500"):
+        at.ask("s", ["hello"], tries=3, sleep=waits.append)
+
+
+@pytest.mark.parametrize(
+    "status, headers, says",
+    [(401, {}, r"refused \(401"), (400, {}, "no such model"), (302, {"Location": "http://127.0.0.1:1/"}, "302")],
+)
+def test_refusals_are_final_and_keep_the_key_to_themselves(server, at, status, headers, says):
+    server.plan = [(status, headers, "no such model")]
+    with pytest.raises(InputError, match=says) as error:
+        at.ask("s", ["hello"], sleep=lambda _: pytest.fail("waited"))
+    assert "secret" not in str(error.value) + repr(at) and len(server.requests) == 1
+
+
+def test_nobody_at_the_address():
+    with pytest.raises(InputError, match="failed 2 times"):
+        Endpoint("openai", "m", "http://127.0.0.1:1/v1").ask("s", ["hello"], tries=2, sleep=lambda _: None)
+
+
+def test_waits_double_up_to_a_minute():
+    assert [round(wait_before(i, None) / 2**i) for i in range(4)] == [1, 1, 1, 1]
+    assert wait_before(40, None) <= 75 and wait_before(0, "900") == 60
+
+
+def test_endpoints_by_name(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("GEMINI_API_KEY", "g")
+    monkeypatch.setenv("MINE", "m")
+    assert endpoint("gemini:pro").key == "g" and endpoint("gemini:pro").name == "gemini:pro"
+    local = endpoint("openai:qwen/vl:7b", "http://127.0.0.1:8000/v1/", extra='{"temperature": 0}')
+    assert (local.model, local.url, local.key) == ("qwen/vl:7b", "http://127.0.0.1:8000/v1", "")
+    assert local.extra == {"temperature": 0}
+    assert endpoint("gemini:pro", "http://127.0.0.1:1").key == ""  # the provider's key goes nowhere else
+    assert endpoint("openai:x", "http://127.0.0.1:1", "MINE").key == "m"
+    for wrong, says in (
+        (("claude",), "openai:MODEL or gemini:MODEL"),
+        (("openai:x",), "OPENAI_API_KEY"),
+        (("openai:x", "ftp://host"), "http://"),
+        (("openai:x", None, "NOWHERE"), "NOWHERE is not set"),
+        (("openai:x", "http://h", None, "{"), "JSON"),
+        (("openai:x", "http://h", None, "[]"), "JSON object"),
+    ):
+        with pytest.raises(InputError, match=says):
+            endpoint(*wrong)
+
+
+# --- answers --------------------------------------------------------------------------------------------------------
+
+
+def test_scores_are_read_from_the_last_object_that_has_them():
+    assert read_scores(GOOD) == {"faithfulness": 8, "aesthetic": 6.5, "rationality": 9}
+    chatty = 'e.g. {"a": {"b": 1}} or {broken ' + GOOD.replace("8", "2") + f"\n```json\n{GOOD}\n```"
+    assert read_scores(chatty)["faithfulness"] == 8
+    for bad in ("", "8/10", GOOD.replace("8", "11"), GOOD.replace("8", "0"), GOOD.replace("8", "true"), GOOD[:-20]):
+        with pytest.raises(InputError, match="without three scores"):
+            read_scores(bad)
+
+
+def test_answers_are_kept_and_asked_for_once(server, at, finished):
+    out, content, cases = finished
+    asked = judges.questions(out, content, cases)
+    assert {(one.method, one.case.id) for one in asked} == {(m, c) for m in METHODS[:2] for c in CASES}
+    before = judges.estimate(out, at.name, asked)
+    assert (before.asked, before.known, before.tokens_out) == (4, 0, 800)
+    assert 4 * 1000 < before.tokens_in < 4 * 2000 and before.cost(1, 10) == (before.tokens_in + 8000) / 1e6
+    rows, unread = judges.judge(out, content, asked, at)
+    assert len(server.requests) == 4 and not unread
+    assert judges.estimate(out, at.name, judges.questions(out, content, cases)) == judges.Estimate(0, 4, 0, 0)
+    again, _ = judges.judge(out, content, judges.questions(out, content, cases), at)
+    assert again == rows and len(server.requests) == 4
+    assert judges.estimate(out, "openai:other", asked).asked == 4  # another judge is asked anew
+    assert judges.estimate(out, at.name, judges.questions(out, content, cases, samples=2)).asked == 4
+    kept = "".join(file.read_text() for file in out.rglob("*.json"))
+    assert "secret" not in kept and "It stands." in kept
+    found = read(out)["judges"]
+    assert found["someone"] == [] and found[at.name] == rows
+    nothing = [row for row in rows if row["method"] == "lazy"]
+    assert [row["faithfulness"] for row in nothing] == [1, 1]  # it made nothing
+
+
+def test_a_changed_object_is_asked_about_again(at, finished):
+    out, content, cases = finished
+    judges.judge(out, content, judges.questions(out, content, cases), at)
+    model = out / "cells" / "utc" / "alpha" / "0" / "model.glb"
+    write_glb(model, {"figure": cuboid((-0.2,) * 3, (0.2,) * 3, (0, 1, 0))}, {})
+    assert judges.estimate(out, at.name, judges.questions(out, content, cases)).asked == 1
+    model.unlink()
+    rows, _ = judges.judge(out, content, judges.questions(out, content, cases), at)
+    assert [row["faithfulness"] for row in rows if (row["method"], row["case"]) == ("utc", "alpha")] == [1]
+
+
+def test_an_answer_that_cannot_be_read_is_asked_for_again_and_then_left_out(server, at, finished):
+    out, content, cases = finished
+    asked = judges.questions(out, content, cases)
+    server.plan = [(200, {}, "no idea"), (200, {}, GOOD)]
+    rows, unread = judges.judge(out, content, asked, at, workers=1)
+    assert len(server.requests) == 5 and not unread and len(rows) == 6
+    server.plan, server.requests[:] = [(200, {}, "no idea")], []
+    other = Endpoint(server.form, "judge-2", server.url)
+    rows, unread = judges.judge(out, content, asked, other)
+    assert len(server.requests) == 4 * judges.ATTEMPTS and len(unread) == 4 and len(rows) == 2
+    assert "alpha 0 cast3d: an answer without three scores" in unread[0]
+    assert judges.estimate(out, other.name, asked).asked == 4  # nothing of it was kept
+
+
+def test_after_a_failure_the_same_call_goes_on(server, at, finished):
+    out, content, cases = finished
+    asked = judges.questions(out, content, cases)
+    server.plan = [(200, {}, GOOD), (200, {}, GOOD), (403, {}, "no money left")]
+    with pytest.raises(InputError, match="no money left"):
+        judges.judge(out, content, asked, at, workers=1)
+    assert judges.estimate(out, at.name, asked).known == 2 and at.name not in read(out)["judges"]
+    server.plan = [(200, {}, GOOD)]
+    rows, _ = judges.judge(out, content, asked, at, workers=1)
+    assert len(rows) == 6
+
+
+def test_results_of_another_suite_are_refused(finished):
+    out, content, cases = finished
+    with pytest.raises(InputError, match="no case 'beta'"):
+        judges.questions(out, content, cases[:1])
+
+
+# --- on the command line --------------------------------------------------------------------------------------------
+
+
+@both
+def test_the_command_line_estimates_and_judges(server, finished, monkeypatch):
+    out, _, _ = finished
+    monkeypatch.setenv("MINE", "secret")
+
+    def call(*arguments, code=0):
+        done = CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
+        assert done.exit_code == code, done.output
+        return done
+
+    judge = f"--judge={server.form}:judge-1"
+    given = (out.parent / "suite", "-o", out, judge)
+    dry = call(*given, "--dry-run", "--price=2,10")
+    assert "4 questions, 0 more are answered already" in dry.stderr and "0.02 in the currency" in dry.stderr
+    assert "[picture, " in dry.stderr and not server.requests
+    shown = call(*given, f"--judge-url={server.url}", "--judge-key=MINE").stdout
+    assert len(server.requests) == 4
+    for words in ("faithfulness", "8.00", "6.50", "7.83", "lazy", "1.00"):
+        assert words in shown
+    facts = json.loads(call(*given, f"--judge-url={server.url}", "--json").stdout)
+    assert facts["judge"] == f"{server.form}:judge-1" and len(facts["rows"]) == 6 and len(server.requests) == 4
+    for wrong, says in (
+        (("--dry-run", "-o", out), "goes with --judge"),
+        ((judge, "-o", out), "suite of the results is missing"),
+        ((judge,), "-o FOLDER"),
+        ((*given, "--price=cheap"), "takes two numbers"),
+        ((out.parent / "suite", "-o", out, "--judge=me", "--dry-run"), "gemini:MODEL"),
+        ((out.parent / "suite", "-o", out.parent, judge), "holds no results"),
+    ):
+        assert says in call(*wrong, code=2).stderr

@@ -1,0 +1,95 @@
+"""All metrics together, the scores, and what a failed run counts as."""
+
+import pytest
+import torch
+
+from cast3d import voxels
+from cast3d.evaluation.measure import failed, measure
+from cast3d.evaluation.scores import NAMES, apart, scores, smooth
+from cast3d.evaluation.suite import load_suite
+from tests.evaluation.scenes import perfect, truths, write_suite
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    return load_suite(write_suite(tmp_path_factory.mktemp("suite")))[0]
+
+
+def seeing(image, alpha, term):
+    return alpha > 0.5
+
+
+def test_the_truth_is_perfect_in_everything_but_its_looks(case):
+    figure = truths()["figure"].voxels
+    whole = measure(perfect(main_geometry=figure, hints={"cap": truths()["cap"].visible}), case, seeing)["object"]
+    for name in ("part_present", "part_f1_1", "part_iou", "part_shape", "base_f1_2", "part_contact_iou", "drift_iou"):
+        assert whole[name] == 1, name
+    for name in ("part_offset", "part_chamfer", "part_contact_error", "fragments", "interpenetration_excess"):
+        assert whole[name] == 0, name
+    assert whole["part_hint_f1_1"] == 1 and whole["roughness"] == whole["roughness_truth"]
+    assert whole["seen_f1_1"] == whole["unseen_f1_1"] == 1
+    assert whole["rationality"] == 10 and whole["faithfulness"] == pytest.approx(
+        5 + 5 * (2 * whole["part_likeness"] + whole["base_likeness"]) / 3
+    )
+
+
+def test_turning_and_moving_the_whole_changes_nothing_but_looks(case):
+    def turned(grid):
+        return voxels.shift(grid.rot90(1, (0, 1)), (2, -3, 5))
+
+    plain = measure(perfect(), case)["object"]
+    outcome = perfect(grids={term: turned(truth.voxels) for term, truth in truths().items()})
+    moved = measure(outcome, case)["object"]
+    for name in ("part_f1_1", "base_f1_1", "part_contact_iou"):
+        assert moved[name] == pytest.approx(plain[name], abs=0.02), name
+
+
+def test_a_misplaced_part_is_not_aligned_by_itself(case):
+    grids = {term: truth.voxels for term, truth in truths().items()}
+    grids["cap"] = voxels.shift(grids["cap"], (10, 0, 4))
+    found = measure(perfect(grids=grids), case)
+    assert found["parts"]["cap"]["f1_2"] < 0.5 and found["parts"]["cap"]["shape"] == 1
+    assert found["parts"]["backpack"]["f1_1"] == 1 and found["object"]["unseen_f1_2"] < found["object"]["seen_f1_2"]
+    assert found["object"]["rationality"] < 9
+
+
+def test_a_missing_part_leaves_its_offset_out_and_its_score_at_nothing(case):
+    grids = {term: truth.voxels for term, truth in truths().items()}
+    grids["cap"] = torch.zeros_like(grids["cap"])
+    meshes = {term: mesh for term, mesh in perfect().meshes.items() if term != "cap"}
+    found = measure(perfect(grids=grids, meshes=meshes), case)
+    assert found["parts"]["cap"]["present"] == 0 and "offset" not in found["parts"]["cap"]
+    assert found["object"]["part_present"] == 0.5 and found["object"]["part_offset"] == 0
+
+
+def test_an_object_without_parts_is_lent_labels(case):
+    whole = perfect().whole
+    outcome = perfect(grids={"figure": whole}, meshes={}, labelled=False)
+    found = measure(outcome, case)["object"]
+    assert found["part_f1_1"] == found["base_f1_1"] == 1 and found["part_present"] == 1
+    bare = perfect(grids={"figure": truths()["figure"].voxels}, meshes={}, labelled=False)
+    assert measure(bare, case)["object"]["part_present"] == 0
+    assert found["interpenetration_excess"] == pytest.approx(0, abs=0.01)
+
+
+def test_a_failed_run_scores_nothing(case):
+    found = failed(case)["object"]
+    assert all(found[name] == 0 for name in (*NAMES, "average", "part_present", "part_f1_2", "base_f1_2"))
+
+
+def test_scores_are_what_the_page_says():
+    parts = [
+        {"present": 1, "likeness": 0.8, "shape": 0.6, "palette": 1.0, "f1_2": 0.9},
+        {"present": 0, "likeness": 0.9, "shape": 0.9, "palette": 0.5, "f1_2": 0.1, "contact_iou": 0.4},
+    ]
+    whole = {"fragments": 1, "roughness": 0.4, "roughness_truth": 0.1, "text": 0.6, "interpenetration_excess": 0.1}
+    found = scores(whole, parts)
+    assert found["faithfulness"] == pytest.approx(10 * (0.7 + 0) / 2)
+    assert found["aesthetic"] == pytest.approx(10 * (0.5 + 0.25 + 0.75 + 0.6) / 4)
+    assert found["rationality"] == pytest.approx(10 * (0.5 + 0.5 + 0.4) / 3)
+    assert found["average"] == pytest.approx(sum(found[name] for name in NAMES) / 3)
+
+
+def test_less_overlap_or_roughness_than_the_truth_earns_nothing_extra():
+    assert apart({"interpenetration_excess": -0.3}) == 1 and apart({"interpenetration_excess": 0.5}) == 0
+    assert smooth({"roughness": 0.01, "roughness_truth": 0.2}) == 1
