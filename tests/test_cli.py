@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 import cast3d
 from cast3d import composer as composer_module
-from cast3d.cli import app
-from cast3d.cli.compose import read_reseeds
+from cast3d.cli import app, main
 from cast3d.cli.inputs import read_scene, read_settings
 from cast3d.cli.progress import StageBars, labels_of
+from cast3d.cli.resume import read_reseeds
 from cast3d.cli.settings_table import settings_page
 from cast3d.composer import Composer
 from cast3d.errors import InputError
@@ -58,12 +58,12 @@ def typed(tmp_path) -> list[str]:
 @pytest.fixture
 def no_networks(monkeypatch):
     """Loading networks is a failure: whatever is wrong must be found before."""
-    monkeypatch.setattr(composer_module, "load", lambda *_: pytest.fail("the networks were loaded"))
+    monkeypatch.setattr(composer_module, "load", lambda *_, **__: pytest.fail("the networks were loaded"))
 
 
 @pytest.fixture
 def tiny(monkeypatch):
-    monkeypatch.setattr(composer_module, "load", lambda *_: Composer(tiny_backbone()))
+    monkeypatch.setattr(composer_module, "load", lambda *_, **__: Composer(tiny_backbone()))
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def composed(tmp_path_factory):
     """A finished run on the tiny backbone, which tests leave as it is: its folder, and what was printed."""
     folder = tmp_path_factory.mktemp("composed")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(composer_module, "load", lambda *_: Composer(tiny_backbone()))
+        patch.setattr(composer_module, "load", lambda *_, **__: Composer(tiny_backbone()))
         done = command_line("compose", *arguments(folder), "--json", "--set=free_fraction=0.4", "-o", folder / "out")
     return folder / "out", done
 
@@ -144,20 +144,25 @@ def test_picture_on_a_busy_background_is_named(call, typed, no_networks, tmp_pat
     assert "noise.png: the background" in done.stderr
 
 
+def test_nothing_to_imagine(call, no_networks, tmp_path):
+    assert "the text is empty" in call("imagine", "", "-o", tmp_path / "out", code=2).stderr
+    assert "names nothing" in call("imagine", "!?", "-o", tmp_path / "out", code=2).stderr
+
+
 def test_networks_that_fail_to_load_leave_no_folder(call, typed, tmp_path):
-    """A released folder is refused by the loader itself, after the output folder was opened."""
+    """A folder without its weights is refused by the loader itself, after the output folder was opened."""
     weights = tmp_path / "released"
     weights.mkdir()
-    (weights / "pipeline.json").write_text('{"args": {"models": {}}}')
+    (weights / "pipeline.json").write_text('{"args": {"models": {}, "image_cond_model": "dinov2_vitl14_reg"}}')
     done = call("compose", *typed, "--backbone", weights, "-o", tmp_path / "out", code=2)
-    assert "released TRELLIS folder" in done.stderr
+    assert "pipeline.json has no slat_normalization" in done.stderr
     assert not (tmp_path / "out").exists()
 
 
 def test_another_prompt_needs_another_folder(call, no_networks, finished, typed):
     before = files(finished)
     done = call("compose", typed[0].replace("wearing", "with"), *typed[1:], "-o", finished, code=2)
-    assert "another prompt ('a figure wearing a cap and a backpack')" in done.stderr
+    assert "another prompt (cast3d compose 'a figure wearing a cap and a backpack')" in done.stderr
     assert {name for name, data in files(finished).items() if data != before[name]} <= {"run.json"}
 
 
@@ -165,7 +170,7 @@ def test_another_prompt_needs_another_folder(call, no_networks, finished, typed)
 def test_single_objects_do_not_go_into_a_composition(call, no_networks, finished, typed, command):
     before = files(finished)
     given = typed[1].split("=")[-1] if command == "lift" else "a cap"
-    assert "holds a composition" in call(command, given, "-o", finished, code=2).stderr
+    assert "another prompt (cast3d compose 'a figure" in call(command, given, "-o", finished, code=2).stderr
     assert {name for name, data in files(finished).items() if data != before[name]} <= {"run.json"}
 
 
@@ -192,9 +197,9 @@ def test_a_term_may_have_several_pictures():
 
 
 def test_paper_restores_every_setting(call):
-    from cast3d.backbones.folder import read_pipeline, shipped
+    from cast3d.backbones.folder import backbone_defaults
 
-    brought = Settings().changed(read_pipeline(shipped())["cast3d"]["defaults"])
+    brought = backbone_defaults("bricks")
     assert brought != Settings() == brought.changed(read_settings((), paper=True))
     assert brought.changed(read_settings(["slat_steps=7"], paper=True)) == Settings(slat_steps=7)
 
@@ -246,6 +251,17 @@ def test_resume_keeps_all_that_has_not_changed(call, tiny, finished):
     assert {name for name, data in files(finished).items() if before[name] != data} == {"run.json", "report.html"}
 
 
+def test_resume_takes_settings(call, tiny, finished):
+    before = files(finished)
+    done = call("resume", finished, "--set=spz=true")
+    assert len([line for line in done.stderr.splitlines() if line.endswith("kept from before")]) == 11  # all
+    changed = {name for name, data in files(finished).items() if before.get(name) != data}
+    assert changed == {"run.json", "report.html", "scene.spz"}
+    run = json.loads((finished / "run.json").read_text())
+    assert run["settings"]["spz"] is True and run["settings"]["free_fraction"] == 0.4
+    assert "did you mean 'spz'" in call("resume", finished, "--set=spzz=true", code=2).stderr
+
+
 def test_reseeding_changes_one_part(call, tiny, finished):
     before = files(finished)
     call("resume", finished, "--reseed", "cap")
@@ -268,33 +284,55 @@ def test_resume_refuses_unknown_names(call, tiny, finished, option, says):
     assert {name for name, data in files(finished).items() if data != before[name]} <= {"run.json"}
 
 
-def test_resume_needs_a_composition(call, tiny, no_networks, tmp_path):
+def test_resume_needs_a_run(call, tiny, no_networks, tmp_path):
     (tmp_path / "run").mkdir()
     assert "is not the folder of a run; did you mean" not in call("resume", tmp_path / "run", code=2).stderr
-    with RunFolder(tmp_path / "lifted"):
+    with RunFolder(tmp_path / "bare"):
         pass
-    assert "holds no composition" in call("resume", tmp_path / "lifted", code=2).stderr
+    assert "holds nothing to go on with" in call("resume", tmp_path / "bare", code=2).stderr
 
 
-def test_lift_and_imagine(call, typed, tiny, tmp_path):
-    lifted = call("lift", typed[1].split("=")[-1], "--term=figure", "-o", tmp_path / "lifted", "--json")
-    assert [part["term"] for part in json.loads(lifted.stdout)["parts"]] == ["figure"]
-    imagined = call("imagine", "a red sombrero", "--seed=2", "-o", tmp_path / "imagined", "--json")
-    facts = json.loads(imagined.stdout)
+def test_lift_can_be_made_again_from_its_folder(call, typed, tiny, tmp_path):
+    picture, out = Path(typed[1].split("=")[-1]), tmp_path / "lifted"
+    given = ["--term=figure", "--frame=in_place", "--seed=3", "--set=slat_steps=2", "--json"]
+    done = call("lift", picture, *given, "-o", out)
+    assert [part["term"] for part in json.loads(done.stdout)["parts"]] == ["figure"]
+    run = json.loads((out / "run.json").read_text())
+    assert (run["task"], run["prompt"], run["frame"], run["seeds"]) == ("lift", "figure", "in_place", {"scene": 3})
+    assert run["settings"]["slat_steps"] == 2 and run["backbone"] == "tiny" and run["models"] == {"all": "0"}
+    assert (out / "inputs" / "figure.png").read_bytes() == picture.read_bytes()
+    picture.unlink()
+    before = files(out)
+    assert "geometry: kept from before" in call("resume", out).stderr
+    call("resume", out, "--from", "main")
+    changed = {name for name, data in files(out).items() if before[name] != data}
+    assert {"run.json"} <= changed <= {"run.json", "report.html"}  # the report shows rounded seconds
+    assert "--reseed is for parts" in call("resume", out, "--reseed", "figure", code=2).stderr
+
+
+def test_imagine_can_be_made_again_from_its_folder(call, tiny, tmp_path):
+    out = tmp_path / "imagined"
+    facts = json.loads(call("imagine", "a red sombrero", "--seed=2", "-o", out, "--json").stdout)
     assert any("'sombrero'" in warning for warning in facts["warnings"])
-    run = json.loads((tmp_path / "imagined" / "run.json").read_text())
-    assert (run["prompt"], run["seeds"], run["backbone"]) == ("a red sombrero", {"scene": 2}, "tiny")
+    run = json.loads((out / "run.json").read_text())
+    assert (run["task"], run["prompt"], run["seeds"], run["terms"]) == (
+        "imagine", "a red sombrero", {"scene": 2}, ["a red sombrero"],
+    )  # fmt: skip
+    before = files(out)
+    call("resume", out, "--from", "main")
+    assert {name for name, data in files(out).items() if before[name] != data} == {"run.json", "report.html"}
+    assert "another prompt (cast3d imagine 'a red sombrero')" in call("imagine", "a cap", "-o", out, code=2).stderr
 
 
 def test_interrupted_runs_say_how_to_go_on(call, typed, tmp_path, monkeypatch):
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(composer_module, "load", interrupt)
     done = call("compose", *typed, "-o", tmp_path / "early", code=130)
     assert "nothing was kept" in done.stderr and not (tmp_path / "early").exists()
 
-    monkeypatch.setattr(composer_module, "load", lambda *_: Composer(tiny_backbone()))
+    monkeypatch.setattr(composer_module, "load", lambda *_, **__: Composer(tiny_backbone()))
     monkeypatch.setattr(composer_module, "propose_layout", interrupt)
     done = call("compose", *typed, "-o", tmp_path / "my run", code=130)
     assert f"cast3d resume '{tmp_path / 'my run'}'" in done.stderr
@@ -321,6 +359,23 @@ def test_progress_lines():
     assert retry == "not every term was found; layout 2 of 2 is tried"
 
 
+def test_bars_on_a_terminal_show_the_time_left(monkeypatch):
+    """Terms are text, never markup: one that looks like a closing tag is shown as it is."""
+    clock = iter(range(1000))
+    console = Console(record=True, width=100, force_terminal=True, get_time=lambda: float(next(clock)))
+    with StageBars(console, {"main": "geometry of [/cap]"}) as bars:
+        bars("main", 0, 1)
+        for done in range(1, 4):
+            bars("main", done, 6)
+        bars.bars.refresh()
+        (row,) = bars.bars.tasks
+        assert row.time_remaining and (row.completed, row.total) == (3, 6)
+        shown = console.export_text(clear=False)
+        bars("main", 1, 1)
+    assert "[ 1/1] geometry of [/cap]" in shown and "3/6" in shown
+    assert "[ 1/1] geometry of [/cap]: " in console.export_text()
+
+
 def test_doctor_tries_the_shipped_networks(call):
     found = {one["name"]: one for one in json.loads(call("doctor", "--json").stdout)}
     assert found["compose"]["ok"] and found["backbone"]["ok"] and found["torch"]["ok"]
@@ -341,6 +396,14 @@ def test_the_program_starts_light():
         "print(*{'torch', 'numpy', 'scipy', 'PIL', 'numba'} & set(sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+
+
+def test_waiting_threads_sleep_unless_told_otherwise(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["cast3d", "--version"])
+    monkeypatch.setattr(os, "environ", {"GOMP_SPINCOUNT": "7"})
+    with pytest.raises(SystemExit):
+        main()
+    assert os.environ == {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "7"}
 
 
 def test_the_program_runs_as_a_module():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from cast3d.composer import Composer
 from cast3d.errors import InputError, TermNotFound
@@ -109,6 +110,18 @@ def test_the_folder_changes_nothing(finished):
         assert torch.equal(part.gaussians.positions, plain.parts[term].gaussians.positions)
 
 
+def test_a_result_saved_later_remembers_what_it_was_made_of(finished, tmp_path):
+    shown = {term: picture for term, picture in pictures().items() if term in CAP_ONLY}
+    result = Composer(tiny_backbone()).compose(CAP_ONLY, shown, seed=3, settings={"part_start": 2})
+    result.save(tmp_path / "saved")
+    with RunFolder(tmp_path / "saved", must_exist=True) as run:
+        assert run.info["seeds"] == {"scene": 3, "terms": {"figure": 3, "cap": 3}}
+        assert (run.info["task"], run.info["settings"]["part_start"]) == ("compose", 2)
+        again = Composer(tiny_backbone()).compose(run.scene(), settings=run.info["settings"])
+    assert torch.equal(again.parts["cap"].voxels, result.parts["cap"].voxels)
+    assert [one.term for one in report_of_run(tmp_path / "saved").inputs] == ["figure", "cap"]
+
+
 def test_a_finished_run_is_only_read(finished, copy):
     _, watch = compose(copy)
     assert watch.computed == []
@@ -116,9 +129,8 @@ def test_a_finished_run_is_only_read(finished, copy):
     assert (finished[0] / "scene.glb").read_bytes() == (copy / "scene.glb").read_bytes()
 
 
-@pytest.mark.parametrize("last", ["main", "part-cap"])
-def test_a_killed_run_resumes(finished, copy, last):
-    later = list(STAGES[STAGES.index(last) + 1 :])
+def test_a_run_goes_on_where_stages_are_missing(finished, copy):
+    later = list(STAGES[STAGES.index("part-cap") + 1 :])
     for folder in (copy / "stages").iterdir():
         if folder.name[3:] in later:
             shutil.rmtree(folder)
@@ -182,6 +194,8 @@ def test_a_term_that_never_shows_is_named(tmp_path):
     picture = tmp_path / "run" / "not-found.png"
     assert picture.is_file() and str(picture) in str(error.value)
     assert not (tmp_path / "run" / "scene.glb").exists()
+    compose(tmp_path / "run")
+    assert not picture.exists()
 
 
 # --- what users get wrong -------------------------------------------------------------------------------------------
@@ -229,6 +243,14 @@ def test_lift_takes_several_views():
     composer, shown = Composer(tiny_backbone()), pictures()
     one, both = (composer.lift(views, "cap").parts["cap"] for views in (shown["cap"], [shown["cap"], shown["figure"]]))
     assert both.voxels.any() and not torch.equal(one.voxels, both.voxels)
+
+
+def test_pictures_that_cannot_be_cut_out_are_named(tmp_path):
+    noise = Image.effect_noise((64, 64), 200).convert("RGB")
+    noise.save(tmp_path / "noise.png")
+    for source, name in ((noise, "the picture of 'cap'"), (tmp_path / "noise.png", r".*noise\.png")):
+        with pytest.raises(InputError, match=f"{name}: the background could not be told"):
+            Composer(tiny_backbone()).compose(CAP_ONLY, {"figure": pictures()["figure"], "cap": source})
 
 
 def test_lift_names_its_frames():

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -48,7 +49,8 @@ def full_report(tmp_path: Path) -> Report:
         inputs=tuple(InputPicture(term, picture, ("cut out",), "ab12") for term in TERMS),
         stages=(
             StageShots("layout", {"front": picture, "back": picture}, 3.25, 1 << 30),
-            StageShots("parts", {"baseball-cap": picture}, 1.5, 2 << 30),
+            StageShots("part-baseball-cap", {"part": picture}, 1.5, 2 << 30),
+            StageShots("export", {}, 0.25, 1 << 30),
             StageShots("something_new", {"x": picture}),
         ),
         settings={"layout": {"start": 21, "diffusion": 0.6}, "name": "x"},
@@ -98,13 +100,27 @@ def test_the_page_holds_everything(tmp_path):
         assert f"Only {term}" in [button.get("aria-label") for button in parsed.all("button")]
     for words in ("the picture is dim", "Layout", "(Eq. 13)", "Something new", "layout.start 21", "backbone bricks"):
         assert words in parsed.words
-    for words in ("3.2 s", "1.00 GB", "Together 4.8 s 2.00 GB"):
+    for words in ("3.2 s", "1.00 GB", "Together 5.0 s 2.00 GB"):
         assert words in parsed.words
     images = [image["src"] for image in parsed.all("img")]
     assert len(images) == 3 + 2 + 1 + 1
     for source in images:
         assert Image.open(io.BytesIO(base64.b64decode(source.removeprefix("data:image/webp;base64,")))).size == (40, 30)
     assert [link["href"] for link in parsed.all("a")] == ["./scene.glb", "./my%20run.json"]
+
+
+def test_stages_have_the_words_of_what_was_made(tmp_path):
+    picture = Image.new("RGB", (20, 20))
+    alone = (StageShots("main", {"geometry": picture}, 1.0), StageShots("export", {}, 1.0))
+    whole = (*alone, StageShots("slat-cap", {"part": picture}, 1.0))
+    single, composed = (
+        Page(render(replace(full_report(tmp_path), stages=stages))).words.partition("Made from")[2]
+        for stages in (alone, whole)
+    )
+    assert "Geometry" in single and "noise" in single and "Eq. 10" not in single
+    assert "Main geometry" in composed and "Painted part: cap" in composed and "Eq. 10" in composed
+    for words in (single, composed):
+        assert words.count("Export") == 1  # in the table of times, and no empty card
 
 
 def test_the_model_is_embedded_unchanged(tmp_path):
@@ -216,6 +232,7 @@ setTimeout(() => {
   };
   const press = (key) => canvas.dispatchEvent(new KeyboardEvent("keydown", {key}));
   log.names = [point(0.5, 0.6), point(0.01, 0.01)];
+  log.pictures = [...document.images].map((image) => [image.complete, image.naturalWidth > 0, image.alt]);
   press("2"); log.hidden = seen();
   press("2"); find("[data-part='2'] button").click(); log.alone = seen();
   find("[data-part='2'] button").click(); log.all = seen();
@@ -230,10 +247,10 @@ setTimeout(() => {
 """
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed (apt-get install chromium)")
 def test_the_viewer_works_in_a_browser(tmp_path, monkeypatch):
-    asset = page._asset
-    monkeypatch.setattr(page, "_asset", lambda name: asset(name) + (ACT if name == "controls.js" else ""))
+    asset = page.asset
+    monkeypatch.setattr(page, "asset", lambda name: asset(name) + (ACT if name == "controls.js" else ""))
     write_report(tmp_path / "report.html", full_report(tmp_path))
     options = ["--headless", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
     options += ["--ignore-gpu-blocklist", "--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}"]
@@ -244,6 +261,9 @@ def test_the_viewer_works_in_a_browser(tmp_path, monkeypatch):
     assert root["data-viewer"] == "ready 3"
     log = json.loads(root["data-log"])
     assert log["names"] == ["figure", ""]
+    assert all(loaded and drawn for loaded, drawn, _ in log["pictures"])
+    told = [alt for *_, alt in log["pictures"]]
+    assert told == [*TERMS, "Layout: front", "Layout: back", "Part: baseball cap: part", "Something new: x"]
     assert log["hidden"] == [True, False, True]
     assert log["alone"] == [False, False, True] and log["all"] == [True, True, True]
     red, green, blue, alpha = log["pixel"]

@@ -6,51 +6,59 @@ result = composer.compose("a figure wearing a cap", {"figure": "figure.png", "ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from . import flow, previews
-from .backbones import Backbone, Condition, load_backbone
-from .conditioning.cutout import cut_out
+from .backbones import Backbone, Condition, Loading, load_backbone
+from .conditioning.cutout import open_cut_out
 from .conditioning.encoders import FRAMES
-from .conditioning.pictures import Picture, open_picture
+from .conditioning.pictures import Picture
 from .errors import InputError, TermNotFound, nearest
+from .recipe import COMPOSE, IMAGINE, LIFT, NOT_FOUND, Recipe
 from .result import Result
 from .runs import RunFolder, stage_fingerprint
-from .scene import Asset, Pictures, Scene
+from .scene import Asset, Pictures, Scene, imagined
 from .settings import Settings
-from .stages.appearance import Appearance, compose_appearance
-from .stages.geometry import Geometry, compose_geometry, refine_geometry
+from .single import Single
+from .stages.appearance import Appearance, Slat, compose_appearance
+from .stages.geometry import Geometry, compose_geometry, refine_geometry, without_crumbs
 from .stages.hints import Hints, extract_hints
-from .stages.layout import Layout, MainGeometry, generate_slat, generate_structure, propose_layout
-from .stages.parts import PartGeometry, chosen_frame, generate_part
-from .staging import Progress, Staging
+from .stages.layout import (
+    SAMPLING,
+    Layout,
+    MainGeometry,
+    generate_slat,
+    generate_slats,
+    generate_structure,
+    propose_layout,
+)
+from .stages.parts import PartGeometry, PartPlan, chosen_frame, generate_parts
+from .staging import Job, Progress, Staging
 from .voxels import to_coords
 
-
-@dataclass(frozen=True)
-class Slat:
-    """Normalised structured latents on voxels."""
-
-    coords: Tensor  # [N, 3]
-    feats: Tensor  # [N, C]
+T = TypeVar("T")
 
 
-def load(backbone: str = "bricks", device: str | None = None) -> Composer:
-    """A composer on the shipped backbone "bricks" or on a backbone folder; `device` "cpu" (default) or "cuda"."""
-    return Composer(load_backbone(backbone, device or "cpu"))
+def load(backbone: str = "bricks", device: str | None = None, **loading: Any) -> Composer:
+    """A composer on "bricks", "trellis", a folder or hub id, or two as IMAGE+TEXT; `device` "cpu" (default) or "cuda".
+
+    `loading` as in `backbones.Loading`: memory="offload", batch=4, compiled=True, segmenter="sam3".
+    """
+    return Composer(load_backbone(backbone, device or "cpu", Loading(**loading)), backbone)
 
 
 class Composer:
     """Composes scenes with one backbone."""
 
-    def __init__(self, backbone: Backbone):
+    def __init__(self, backbone: Backbone, source: str | None = None):
         self.backbone = backbone
+        self.source = source  # what it was loaded from, which a run folder remembers
 
     def compose(
         self,
@@ -72,24 +80,16 @@ class Composer:
         """
         scene = prompt if isinstance(prompt, Scene) else Scene.make(prompt, assets or {}, main=main, seed=seed)
         require_terms(scene, reseed or {})
-        pictures = {asset.term: tuple(cut_out(open_picture(i)) for i in asset.images) for asset in scene.assets}
         chosen = self.backbone.defaults.changed({**scene.settings, **(settings or {})})
-        if isinstance(out, str | Path):
-            with RunFolder(out) as run:
-                return self.compose(scene, settings=settings, out=run, reseed=reseed, progress=progress)
-        staging = Staging(out, progress, self.backbone.device)
-        composition = _Composition(self.backbone, scene, chosen, pictures, dict(reseed or {}), staging)
-        if out:
-            out.keep_inputs(scene, pictures)
-            out.record(settings=chosen.plain(), backbone=self.backbone.name, models=self.backbone.hashes)
-            out.record(seeds={"scene": scene.seed, "terms": {term: composition.seed(term) for term in scene.terms}})
-            out.record(warnings=[])  # of an earlier run in this folder
-        result = composition.run()
-        if out:
-            composition.staging.tell("export", 0, 1)
-            result.save(out)
-            composition.staging.tell("export", 1, 1)
-        return result
+        pictures = {asset.term: _cut_out(asset, chosen.background) for asset in scene.assets}
+        terms = {term: (reseed or {}).get(term, scene.seed) for term in scene.terms}
+        recipe = self._recipe(
+            COMPOSE, scene.prompt, chosen, {"scene": scene.seed, "terms": terms}, scene=scene, pictures=pictures
+        )
+        return self._made(
+            lambda staging: Composition(self.backbone, scene, chosen, pictures, terms, staging).run(),
+            recipe, out, progress,
+        )  # fmt: skip
 
     def lift(
         self,
@@ -99,48 +99,64 @@ class Composer:
         *,
         frame: str = "filled",
         settings: Mapping[str, Any] | None = None,
+        out: RunFolder | str | Path | None = None,
         progress: Progress | None = None,
     ) -> Result:
         """One picture or several views -> one 3D object; `frame` "filled" for a single part, "in_place" for a base."""
         if frame not in FRAMES:
             raise InputError(f"the frame {frame!r} is not known{nearest(frame, FRAMES)}; choose {' or '.join(FRAMES)}")
-        opened = [cut_out(open_picture(image)) for image in Asset(term, picture).images]
         chosen = self.backbone.defaults.changed(settings or {})
-        condition = self.backbone.of_pictures([view.rgba for view in opened], frame)
-        result = self._single(
-            term, condition, chosen, chosen.image_guidance, chosen.slat_image_guidance, seed, progress
+        scene = Scene.make(term, {term: picture}, seed=seed)
+        term = scene.main
+        views = _cut_out(scene[term], chosen.background)
+        condition = self.backbone.of_pictures([view.rgba for view in views], frame)
+        given = {"pictures": [view.sha256 for view in views], "background": chosen.background, "frame": frame}
+        single = Single(self.backbone, term, condition, "image", chosen, seed, given)
+        recipe = self._recipe(
+            LIFT, term, chosen, {"scene": seed}, scene=scene, pictures={term: views}, more={"frame": frame}
         )
-        result.warnings += [note for view in opened for note in view.notes]
-        return result
+        return self._made(single.run, recipe, out, progress)
 
     def imagine(
-        self, text: str, seed: int = 0, *, settings: Mapping[str, Any] | None = None, progress: Progress | None = None
+        self,
+        text: str,
+        seed: int = 0,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        out: RunFolder | str | Path | None = None,
+        progress: Progress | None = None,
     ) -> Result:
         """A sentence -> one 3D object."""
+        text = imagined(text)
         chosen = self.backbone.defaults.changed(settings or {})
-        condition = self.backbone.of_text(text)
-        result = self._single(text, condition, chosen, chosen.text_guidance, chosen.slat_text_guidance, seed, progress)
-        result.prompt = text
-        result.warnings += _unknown(self.backbone, text)
-        return result
+        single = Single(self.backbone, text, self.backbone.of_text(text), "text", chosen, seed, {"text": text})
+        recipe = self._recipe(IMAGINE, text, chosen, {"scene": seed}, more={"terms": [text]})
+        return self._made(single.run, recipe, out, progress)
 
-    def _single(self, term, condition, settings, guidance, slat_guidance, seed, progress) -> Result:
-        b, staging = self.backbone, Staging(None, progress)
-        noise = flow.noise((1, *b.structure_shape), seed, ("main", term))
-        main = staging.stage(
-            "main", 1, MainGeometry, lambda on: generate_structure(b, condition, guidance, settings, noise, on), {}
-        )
-        if not main.grid.any():
-            raise TermNotFound(f"nothing came out for {term!r}; try another seed or picture")
-        coords = to_coords(main.grid)
-        noise = flow.noise((len(coords), b.slat_channels), seed, ("slat", term))
-        slat = staging.stage(
-            "appearance", 7, Slat,
-            lambda on: Slat(coords, generate_slat(b, coords, condition, slat_guidance, settings, noise, on)), {},
-        )  # fmt: skip
-        owner = torch.zeros(len(coords), dtype=torch.long)
-        result = Result.decode(b, [term], 0, Appearance(coords, slat.feats, owner))
-        result.seed = seed
+    def _recipe(self, task: str, prompt: str, settings: Settings, seeds: Mapping[str, Any], **more: Any) -> Recipe:
+        return Recipe(task, prompt, settings, self.backbone, seeds, self.source, **more)
+
+    def _made(
+        self,
+        make: Callable[[Staging], Result],
+        recipe: Recipe,
+        out: RunFolder | str | Path | None,
+        progress: Progress | None,
+    ) -> Result:
+        """The result of `make`, kept in the run folder `out` if there is one."""
+        if isinstance(out, str | Path):
+            with RunFolder(out) as run:
+                return self._made(make, recipe, run, progress)
+        staging = Staging(out, progress, self.backbone.device)
+        if out:
+            recipe.keep(out)
+        result = make(staging)
+        result.recipe = recipe
+        result.warnings = [*recipe.notes, *result.warnings]
+        if out:
+            staging.tell("export", 0, 1)
+            result.save(out)
+            staging.tell("export", 1, 1)
         return result
 
 
@@ -148,18 +164,21 @@ class Composer:
 _LAYOUT = (
     "text_guidance", "source_guidance", "target_negative", "target_negative_weight", "layout_generator", "diffusion",
 )  # fmt: skip
-_HINTS = ("view_yaws", "view_pitches", "view_size", "mask_threshold", "minimum_hint")
+_HINTS = (
+    "view_yaws", "view_pitches", "view_size", "detection_threshold", "mask_score_threshold", "mask_threshold",
+    "minimum_hint",
+)  # fmt: skip
 
 
 @dataclass
-class _Composition:
+class Composition:
     """One scene on its way through the stages."""
 
     backbone: Backbone
     scene: Scene
     settings: Settings
     pictures: dict[str, tuple[Picture, ...]]
-    reseed: dict[str, int]
+    seeds: Mapping[str, int]  # of the second stage, by term
     staging: Staging
 
     def run(self) -> Result:
@@ -168,16 +187,17 @@ class _Composition:
         main = self.main_geometry()
         hints = self.layout_hints(main)
         # Compositional generation
-        parts = {term: self.part(term, hints.grids[i]) for i, term in enumerate(scene.terms) if i != self.base}
+        parts = self.parts(hints)
         geometry = self.geometry(main, hints, parts)
-        slats = {term: self.part_appearance(term, main, parts) for term in scene.terms}
+        slats = self.part_appearances(main, parts)
         appearance = self.appearance(geometry, slats)
 
         self.staging.tell("meshes", 0, 1)
         result = Result.decode(self.backbone, list(scene.terms), self.base, appearance)
         self.staging.tell("meshes", 1, 1)
         result.prompt, result.seed = scene.prompt, scene.seed
-        result.warnings = self.warnings(geometry)
+        # Pruned crumbs are everyday; they stay in the stage's own report.
+        result.warnings = [line for line in geometry.report if line.startswith("refinement dropped")]
         return result
 
     # --- 3D layout hinting --------------------------------------------------------------------------------------
@@ -281,9 +301,9 @@ class _Composition:
         seen = ""
         if hints is not None and self.staging.run:
             best = hints.best_view()
-            path = self.staging.run.path / "not-found.png"
-            previews.of_masks(hints.views[best : best + 1], hints.masks[best : best + 1], self.base).save(path)
-            seen = f"; the clearest view of the layout is {path}"
+            with self.staging.run.file(NOT_FOUND) as path:
+                previews.of_masks(hints.views[best : best + 1], hints.masks[best : best + 1], self.base).save(path)
+            seen = f"; the clearest view of the layout is {self.staging.run.path / NOT_FOUND}"
         return TermNotFound(
             f"the layout shows no {' and no '.join(map(repr, lost))} (found: {', '.join(map(repr, found))}){seen}. "
             "Try another seed, plainer words for the term, or further levels in layout_starts"
@@ -291,22 +311,29 @@ class _Composition:
 
     # --- Compositional generation -------------------------------------------------------------------------------
 
-    def part(self, term: str, hint: Tensor) -> PartGeometry:
-        """p_i (Eq. 13)."""
-        frame = chosen_frame(hint, self.settings)
-        return self.staging.stage(
-            f"part-{self.scene.slugs[term]}", 5, PartGeometry,
-            lambda on: generate_part(
-                self.backbone, hint, self.picture(term, "filled" if frame == "canonical" else "in_place"), frame,
-                self.settings, self.structure_noise("parts", term), on,
-            ),
-            self.depends(
-                "image_guidance", "part_start", "part_frame", "canonical_below", "diffusion", "minimum_hint",
-                pictures=[term], term=term, seed=self.seed(term),
-            ),
-            after=("hints",),
-            previews=lambda p: {"part": previews.of_voxels(torch.stack([hint & ~p.grid, p.grid]))},
-        )  # fmt: skip
+    def parts(self, hints: Hints) -> dict[str, PartGeometry]:
+        """p_i (Eq. 13) of every term but the base."""
+        wanted = {term: hints.grids[i] for i, term in enumerate(self.scene.terms) if i != self.base}
+        frames = {term: chosen_frame(hint, self.settings) for term, hint in wanted.items()}
+
+        def plan(term: str) -> PartPlan:
+            picture = self.picture(term, "filled" if frames[term] == "canonical" else "in_place")
+            return PartPlan(wanted[term], picture, frames[term], self.structure_noise("parts", term))
+
+        def job(term: str) -> Job[PartGeometry]:
+            return Job(
+                f"part-{self.scene.slugs[term]}", 5, PartGeometry,
+                self.depends(
+                    "image_guidance", "part_start", "part_frame", "canonical_below", "diffusion", "minimum_hint",
+                    pictures=[term], term=term, seed=self.seeds[term],
+                ),
+                after=("hints",),
+                previews=lambda p: {"part": previews.of_voxels(torch.stack([wanted[term] & ~p.grid, p.grid]))},
+            )  # fmt: skip
+
+        return self.each(
+            list(wanted), job, lambda terms, on: generate_parts(self.backbone, [*map(plan, terms)], self.settings, on)
+        )
 
     def geometry(self, main: MainGeometry, hints: Hints, parts: Mapping[str, PartGeometry]) -> Geometry:
         """p̂_B, p̂_GC and p_GC (Eq. 14 and the refinement)."""
@@ -314,39 +341,46 @@ class _Composition:
         def compute(on: flow.OnStep) -> Geometry:
             grids = [parts[term].grid for term in self.scene.terms if term in parts]
             stack = torch.stack(grids) if grids else main.grid.new_zeros(0, *main.grid.shape)
-            coarse = compose_geometry(main.grid, hints.grids, stack, self.base, self.settings)
-            if not self.settings.refine:
-                return coarse
-            noise = self.structure_noise("refine", "")
-            target = self.backbone.of_text(self.scene.prompt)
-            return refine_geometry(self.backbone, coarse, target, self.settings, noise, on)
+            geometry = compose_geometry(main.grid, hints.grids, stack, self.base, self.settings)
+            if self.settings.refine:
+                noise = self.structure_noise("refine", "")
+                target = self.backbone.of_text(self.scene.prompt)
+                geometry = refine_geometry(self.backbone, geometry, target, self.settings, noise, on)
+            return without_crumbs(geometry, stack, self.settings)
 
         return self.staging.stage(
             "geometry", 6, Geometry, compute,
             self.depends(
                 "expand_sigma", "expand_threshold", "keep_hidden", "prune_absolute", "prune_relative",
-                "prune_unchanged", "prune_connectivity", "refine", "refine_start", "refine_guard", "text_guidance",
-                "diffusion",
+                "prune_unchanged", "prune_connectivity", "crumbs", "refine", "refine_start", "refine_guard",
+                "text_guidance", "diffusion",
                 prompt=self.scene.prompt, seed=self.scene.seed,
             ),
             after=("main", "hints", *(f"part-{self.scene.slugs[term]}" for term in parts)),
             previews=lambda g: {"coarse": previews.of_voxels(g.coarse), "geometry": previews.of_voxels(g.grid)},
         )  # fmt: skip
 
-    def part_appearance(self, term: str, main: MainGeometry, parts: Mapping[str, PartGeometry]) -> Slat:
-        """z_i, from the part's own picture."""
-        name = f"slat-{self.scene.slugs[term]}"
-        coords = to_coords(parts[term].grid if term in parts else main.grid)
-        return self.staging.stage(
-            name, 7, Slat,
-            lambda on: Slat(coords, generate_slat(
-                self.backbone, coords, self.picture(term), self.settings.slat_image_guidance, self.settings,
-                self.slat_noise(coords, "slat", term), on,
-            )),
-            self.depends("slat_image_guidance", "slat_steps", pictures=[term], term=term, seed=self.seed(term)),
-            after=(f"part-{self.scene.slugs[term]}" if term in parts else "main",),
-            previews=lambda s: {"part": previews.of_gaussians(self.backbone.gaussians(s.coords, s.feats))},
-        )  # fmt: skip
+    def part_appearances(self, main: MainGeometry, parts: Mapping[str, PartGeometry]) -> dict[str, Slat]:
+        """z_i, from each part's own picture."""
+        coords = {term: to_coords(parts.get(term, main).grid) for term in self.scene.terms}
+
+        def job(term: str) -> Job[Slat]:
+            return Job(
+                f"slat-{self.scene.slugs[term]}", 7, Slat,
+                self.depends("slat_image_guidance", "slat_steps", pictures=[term], term=term, seed=self.seeds[term]),
+                after=(f"part-{self.scene.slugs[term]}" if term in parts else "main",),
+                previews=lambda s: {"part": previews.of_gaussians(self.backbone.gaussians(s.coords, s.feats))},
+            )  # fmt: skip
+
+        def compute(terms: list[str], on: flow.OnStep) -> list[Slat]:
+            places = [coords[term] for term in terms]
+            feats = generate_slats(
+                self.backbone, places, [self.picture(term) for term in terms], self.settings.slat_image_guidance,
+                self.settings, [self.slat_noise(coords[term], "slat", term) for term in terms], on,
+            )  # fmt: skip
+            return [Slat(*pair) for pair in zip(places, feats)]
+
+        return self.each(list(self.scene.terms), job, compute)
 
     def appearance(self, geometry: Geometry, slats: Mapping[str, Slat]) -> Appearance:
         """z_o (Eq. 15)."""
@@ -375,16 +409,26 @@ class _Composition:
     def picture(self, term: str, frame: str = "in_place") -> Condition:
         return self.backbone.of_pictures([picture.rgba for picture in self.pictures[term]], frame)
 
-    def seed(self, term: str) -> int:
-        """The seed of a term in the second stage."""
-        return self.reseed.get(term, self.scene.seed)
+    def each(
+        self,
+        terms: list[str],
+        job: Callable[[str], Job[T]],
+        compute: Callable[[list[str], flow.OnStep], list[T]],
+    ) -> dict[str, T]:
+        """A stage per term: one after the other, or side by side where the backbone has the room."""
+        results = self.staging.stages(
+            [job(term) for term in terms],
+            lambda which, on: compute([terms[i] for i in which], on),
+            self.backbone.at_once,
+        )
+        return dict(zip(terms, results))
 
     def structure_noise(self, stage: str, term: str) -> flow.Draws:
-        seed = self.seed(term) if stage == "parts" else self.scene.seed
+        seed = self.seeds[term] if stage == "parts" else self.scene.seed
         return flow.noise((1, *self.backbone.structure_shape), seed, (stage, term))
 
     def slat_noise(self, coords: Tensor, stage: str, term: str) -> flow.Draws:
-        seed = self.seed(term) if stage == "slat" else self.scene.seed
+        seed = self.seeds[term] if stage == "slat" else self.scene.seed
         return flow.noise((len(coords), self.backbone.slat_channels), seed, (stage, term))
 
     def depends(self, *settings: str, pictures: list[str] = (), **more: Any) -> dict[str, Any]:
@@ -392,27 +436,18 @@ class _Composition:
         plain = self.settings.plain()
         hashes = {term: [picture.sha256 for picture in self.pictures[term]] for term in pictures}
         return {
-            **{name: plain[name] for name in ("structure_steps", "rescale", *settings)},
+            **{name: plain[name] for name in (*SAMPLING, *settings)},
             **more,
             "pictures": hashes,
+            **({"background": plain["background"]} if pictures else {}),
             "models": self.backbone.hashes,
             "device": self.backbone.device.type,
         }
 
-    def warnings(self, geometry: Geometry) -> list[str]:
-        notes = [note for pictures in self.pictures.values() for picture in pictures for note in picture.notes]
-        # Pruned crumbs are everyday; they stay in the stage's own report.
-        failed = [line for line in geometry.report if line.startswith("refinement dropped")]
-        return [*notes, *_unknown(self.backbone, self.scene.prompt), *failed]
 
-
-def _unknown(backbone: Backbone, text: str) -> list[str]:
-    """A warning per word that the backbone does not know."""
-    notes = []
-    for word, near in backbone.describer.unknown_words(text).items():
-        hint = f"; the nearest known word is {near!r}" if near else ""
-        notes.append(f"the backbone {backbone.name} does not know the word {word!r} and ignores it{hint}")
-    return notes
+def _cut_out(asset: Asset, background: str) -> tuple[Picture, ...]:
+    """The views of a thing without their backgrounds."""
+    return tuple(open_cut_out(image, background, f"the picture of {asset.term!r}") for image in asset.images)
 
 
 def require_terms(scene: Scene, reseed: Mapping[str, int]) -> None:

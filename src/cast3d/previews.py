@@ -13,18 +13,21 @@ from .splats import Gaussians, contact_sheet, orbit, render
 from .voxels import blur, to_coords, to_world
 
 # Told apart by people with any colour vision (Okabe and Ito 2008), the base in grey.
-PALETTE = torch.tensor(
-    [
-        [175, 175, 175],
-        [230, 159, 0],
-        [86, 180, 233],
-        [0, 158, 115],
-        [240, 228, 66],
-        [0, 114, 178],
-        [213, 94, 0],
-        [204, 121, 167],
-    ]
-) / 255
+PALETTE = (
+    torch.tensor(
+        [
+            [175, 175, 175],
+            [230, 159, 0],
+            [86, 180, 233],
+            [0, 158, 115],
+            [240, 228, 66],
+            [0, 114, 178],
+            [213, 94, 0],
+            [204, 121, 167],
+        ]
+    )
+    / 255
+)
 YAWS, PITCH, SIZE = (25.0, 155.0), 15.0, 256
 
 

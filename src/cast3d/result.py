@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .backbones import Backbone
 from .meshes.mesh import Mesh
+from .recipe import Recipe
 from .runs import RunFolder
-from .scene import slug
+from .settings import Settings
 from .splats import Gaussians
 from .stages.appearance import Appearance
-from .version import __version__
 from .voxels import to_grid
 
 
@@ -37,6 +39,7 @@ class Result:
     prompt: str = ""
     seed: int = 0
     warnings: list[str] = field(default_factory=list)
+    recipe: Recipe | None = field(default=None, repr=False)  # what it was made of
 
     @classmethod
     def decode(cls, backbone: Backbone, terms: list[str], base: int, appearance: Appearance) -> Result:
@@ -59,30 +62,27 @@ class Result:
             parts[term] = Part(term, mesh, mine, to_grid(appearance.coords[appearance.owner == i]))
         return cls(parts, splat)
 
-    def save(self, out: RunFolder | str | Path) -> None:
-        """Writes scene.glb, scene.ply, parts/*.glb, turntable.webp and report.html; each whole or not at all."""
+    def save(self, out: RunFolder | str | Path, settings: Mapping[str, Any] | None = None) -> None:
+        """Writes scene.glb, parts/*.glb, scene.ply, turntable.webp and report.html; each whole or not at all.
+
+        `settings` change how: `texture_size`, `mesh_faces` and `spz` (adds scene.spz).
+        """
         if not isinstance(out, RunFolder):
             with RunFolder(out) as run:
                 run.record(prompt=self.prompt, terms=list(self.parts), seeds={"scene": self.seed})
-                return self.save(run)
-        from .meshes.glb import write_glb
+                if self.recipe:
+                    self.recipe.keep(run)
+                return self.save(run, settings)
+        from .export import write_files
         from .report import report_of_run, write_report
-        from .splats import preview, turntable, write_ply
 
+        chosen = (self.recipe.settings if self.recipe else Settings()).changed(settings or {})
+        if settings:
+            out.record(settings=chosen.plain())
         for warning in self.warnings:
             out.warn(warning)
         with out.timed("export"):
-            meshes = {term: part.mesh for term, part in self.parts.items() if part.mesh is not None}
-            images = out.info.get("images", {})
-            hashes = {term: [image["sha256"] for image in images.get(term, [])] for term in self.parts}
-            extras = {"prompt": self.prompt, "seed": self.seed, "images": hashes, "version": __version__}
-            write_glb(out.path / "scene.glb", meshes, extras)
-            (out.path / "parts").mkdir(exist_ok=True)
-            for term, mesh in meshes.items():
-                write_glb(out.path / "parts" / f"{slug(term)}.glb", {term: mesh}, extras)
-            write_ply(out.path / "scene.ply", self.gaussians, self.gaussians.part)
-            frames = turntable(self.gaussians, 256, 24, fov=None, width=1.0)
-            preview.save_webp(out.path / "turntable.webp", frames)
+            write_files(self, out, chosen)
         write_report(out.path / "report.html", report_of_run(out.path))
 
 

@@ -27,7 +27,7 @@ from .files import atomic_file, atomic_folder, atomic_write, remove_temporaries,
 from .locks import FolderLock
 from .plain_data import canonical, merge, pretty
 from .scene import Scene
-from .scene_file import write_scene
+from .scene_file import scene_text
 from .stage_store import StageData, StageStore, stage_fingerprint
 from .usage import measured
 from .version import __version__
@@ -88,7 +88,7 @@ class RunFolder:
                 for name, one in zip(names[term], views):
                     (folder / name).write_bytes(one.data)
                     images[term].append({"file": f"inputs/{name}", "sha256": one.sha256, "notes": list(one.notes)})
-            write_scene(folder / "scene.yaml", scene, names)
+            (folder / "scene.yaml").write_text(scene_text(scene, names), encoding="utf-8")
         self.record(prompt=scene.prompt, main=scene.main, terms=list(scene.terms), images=images)
 
     def scene(self) -> Scene:
@@ -132,16 +132,24 @@ class RunFolder:
             self.record(warnings=[*warnings, text])
 
     @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Records seconds and peak memory of a stage when the block ends well."""
+    def timed(self, *stages: str) -> Iterator[None]:
+        """Records seconds and peak memory of a stage when the block ends well; several stages share the seconds."""
         with measured() as usage:
             yield
         costs = {
-            "seconds": round(usage.seconds, 3),
+            "seconds": round(usage.seconds / len(stages), 3),
             "peak_bytes": usage.peak_bytes,
             "peak_cuda_bytes": usage.peak_cuda_bytes,
         }
-        self.record(stages={stage: {key: value for key, value in costs.items() if value is not None}})
+        known = {key: value for key, value in costs.items() if value is not None}
+        self.record(stages={stage: known for stage in stages})
+
+    def drop(self, name: str) -> None:
+        """Deletes a result, if it is there."""
+        try:
+            (self.path / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise write_error(error, self.path / name) from error
 
     @contextmanager
     def file(self, name: str) -> Iterator[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ class Asset:
     images: tuple[Path | Image.Image, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "term", _text(self.term, "a term", MAX_TERM))
+        object.__setattr__(self, "term", plain_text(self.term, "a term", MAX_TERM))
         if {"/", "\\"} & set(self.term):
             raise InputError(
                 f"the term {self.term!r} holds a slash; terms are words of the prompt, such as 'baseball cap'"
@@ -63,7 +63,7 @@ class Scene:
         def put(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
 
-        put("prompt", _text(self.prompt, "the prompt", MAX_PROMPT))
+        put("prompt", plain_text(self.prompt, "the prompt", MAX_PROMPT))
         put("assets", tuple(self.assets))
         if not 1 <= len(self.assets) <= MAX_ASSETS:
             raise InputError(f"a scene has 1 to {MAX_ASSETS} assets, this one has {len(self.assets)}")
@@ -103,14 +103,7 @@ class Scene:
     @property
     def slugs(self) -> dict[str, str]:
         """A name for files per term: ASCII, unique in this scene."""
-        slugs: dict[str, str] = {}
-        for term in self.terms:
-            base = unique = slug(term)
-            number = 2
-            while unique in slugs.values():
-                unique, number = f"{base}-{number}", number + 1
-            slugs[term] = unique
-        return slugs
+        return unique_slugs(self.terms)
 
     def __getitem__(self, term: str) -> Asset:
         """The asset of a term, written in any way that the prompt search would accept."""
@@ -125,6 +118,23 @@ class Scene:
         )
 
 
+def unique_slugs(terms: Iterable[str]) -> dict[str, str]:
+    """A file name per term: its slug, numbered where an earlier term has the same."""
+    slugs: dict[str, str] = {}
+    for term in terms:
+        base = unique = slug(term)
+        number = 2
+        while unique in slugs.values():
+            unique, number = f"{base}-{number}", number + 1
+        slugs[term] = unique
+    return slugs
+
+
+def imagined(text: str) -> str:
+    """What `imagine` is asked for, with the bounds of a term: it becomes the name of the object."""
+    return Asset(plain_text(text, "the text", MAX_TERM), (Path(),)).term  # a picture that nobody reads
+
+
 def slug(term: str) -> str:
     """A file name for a term: lower-case ASCII letters, digits and hyphens; never empty, never a device name."""
     plain = unicodedata.normalize("NFKD", term).encode("ascii", "ignore").decode().lower()
@@ -133,8 +143,8 @@ def slug(term: str) -> str:
     return f"part-{name}" if reserved else name or "part"
 
 
-def _text(value: Any, what: str, longest: int) -> str:
-    """One line of printable text, spaces collapsed."""
+def plain_text(value: Any, what: str, longest: int) -> str:
+    """One line of printable text, spaces collapsed; `what` is its name in errors."""
     if not isinstance(value, str):
         raise InputError(f"{what} is text, not {value!r}; in YAML put it in quotes")
     text = " ".join(unicodedata.normalize("NFC", value).split())

@@ -22,7 +22,6 @@ from typing import Any
 import yaml
 
 from .errors import InputError, nearest
-from .files import atomic_write
 from .scene import Asset, Scene
 
 _KEYS = ("prompt", "main", "assets", "seed", "backbone", "settings")
@@ -37,8 +36,8 @@ def read_scene(path: Path) -> Scene:
         raise InputError(f"{path}: {error}") from error
 
 
-def write_scene(path: Path, scene: Scene, images: Mapping[str, list[str]]) -> None:
-    """Writes a scene whose pictures lie at `images[term]`, relative to the file's folder."""
+def scene_text(scene: Scene, images: Mapping[str, list[str]]) -> str:
+    """A scene as such a file, its pictures at `images[term]`, relative to the file's folder."""
     content = {
         "prompt": scene.prompt,
         "main": scene.main,
@@ -48,10 +47,9 @@ def write_scene(path: Path, scene: Scene, images: Mapping[str, list[str]]) -> No
         "settings": dict(scene.settings),
     }
     try:
-        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+        return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
     except yaml.YAMLError as error:
         raise InputError(f"settings hold a value that is not plain data: {error}") from error
-    atomic_write(path, text)
 
 
 class _Loader(yaml.SafeLoader):

@@ -18,13 +18,26 @@ def _of(default: Any, help: str, symbol: str = "", choices: tuple[str, ...] = ()
 class Settings:
     """What can be set by name, on the command line with `--set name=value`. Levels count from 0 (clean) to `steps`."""
 
-    structure_steps: int = _of(25, "sampling steps of the structure flow")
-    slat_steps: int = _of(25, "sampling steps of the structured-latent flow")
+    background: str = _of(
+        "plain",
+        "how pictures without transparency are cut out: from one plain colour, or by a network (see docs/pictures.md)",
+        "",
+        ("plain", "u2net", "isnet", "birefnet"),
+    )
+    structure_steps: int = _of(25, "sampling steps of the structure flow", "N")
+    slat_steps: int = _of(25, "sampling steps of the structured-latent flow", "N")
     rescale: float = _of(3.0, "rescaling ratio of the time grid", "r")
-    image_guidance: float = _of(5.0, "guidance scale of picture conditions, (1+w) c - w n")
-    text_guidance: float = _of(7.5, "guidance scale of text conditions")
-    slat_image_guidance: float = _of(5.0, "guidance scale of picture conditions in the second flow")
-    slat_text_guidance: float = _of(7.5, "guidance scale of text conditions in the second flow")
+    image_guidance: float = _of(5.0, "guidance scale of picture conditions, (1+w) c - w n", "CFG")
+    text_guidance: float = _of(7.5, "guidance scale of text conditions", "CFG")
+    slat_image_guidance: float = _of(5.0, "guidance scale of picture conditions in the second flow", "CFG")
+    slat_text_guidance: float = _of(7.5, "guidance scale of text conditions in the second flow", "CFG")
+    guidance_interval: tuple[float, ...] = _of((0.0, 1.0), "times of guidance, from clean 0 to noise 1; elsewhere none")
+    multi_image: str = _of(
+        "multidiffusion",
+        "several pictures of one thing: their mean at every step, or one at a step in turn",
+        "",
+        ("multidiffusion", "stochastic"),
+    )
     diffusion: float = _of(0.6, "stochasticity of STM; 0 is FlowEdit", "lambda_diff")
 
     layout_generator: str = _of("trajectory", "source path of the layout's STM", "G", ("trajectory", "static"))
@@ -33,9 +46,13 @@ class Settings:
     target_negative: str = _of("null", "what the layout's target is guided away from", "", ("null", "source", "mix"))
     target_negative_weight: float = _of(0.5, "share of the source text where target_negative is mix")
 
-    view_yaws: int = _of(8, "views around the layout per ring")
-    view_pitches: tuple[float, ...] = _of((-20.0, 10.0, 40.0), "heights of the view rings, degrees")
+    view_yaws: int = _of(8, "views around the layout per ring", "V")
+    view_pitches: tuple[float, ...] = _of((-20.0, 10.0, 40.0), "heights of the view rings, degrees", "V")
     view_size: int = _of(512, "side of the views, pixels")
+    detection_threshold: float = _of(
+        -1.0, "least score of a detected box or instance (open-vocabulary segmenters); below 0: the segmenter's own"
+    )
+    mask_score_threshold: float = _of(-1.0, "least score of a box's mask, likewise")
     mask_threshold: float = _of(0.9, "share of a voxel's Gaussians that must be masked", "tau_mask")
     minimum_hint: int = _of(20, "voxels of the smallest hint, and of its smallest piece")
 
@@ -43,8 +60,8 @@ class Settings:
     part_frame: str = _of("composite", "frame in which parts are generated", "", ("composite", "canonical", "auto"))
     canonical_below: int = _of(20, "with part_frame auto: hints with a shorter longest side use the canonical frame")
 
-    expand_sigma: float = _of(1.5, "blur of Expand(.), voxels")
-    expand_threshold: float = _of(0.05, "where the blur counts as near")
+    expand_sigma: float = _of(1.5, "blur, voxels", "Expand")
+    expand_threshold: float = _of(0.05, "where the blur counts as near", "Expand")
     keep_hidden: bool = _of(
         False,
         "near parts, keep the base's voxels in or beside the layout's solid: no holes behind thin parts",
@@ -53,12 +70,17 @@ class Settings:
     prune_relative: float = _of(0.005, "or its share of the largest region")
     prune_unchanged: float = _of(0.95, "share of an originally separate piece that must be left for it to be kept")
     prune_connectivity: int = _of(6, "which neighbours connect regions: 6 (faces) or 26 (corners too)")
+    crumbs: float = _of(0.0, "floating pieces with a smaller share of the whole are dropped; 0 keeps all")
     refine: bool = _of(True, "refine the coarse geometry with STM")
     refine_start: int = _of(9, "start level of the refinement's STM", "n_max")
     refine_guard: float = _of(0.6, "least IoU with the coarse geometry; below it the coarse geometry is kept")
 
     boundary_sigma: float = _of(1.0, "blur of the soft boundaries between parts, voxels")
     free_fraction: float = _of(0.15, "last share of the steps without override", "tau_fine")
+
+    mesh_faces: int = _of(1_000_000, "most triangles of a part in the GLB; a mesh with more is simplified")
+    texture_size: int = _of(0, "longer side of each part's baked texture in the GLB, texels; 0: colours at vertices")
+    spz: bool = _of(False, "write scene.spz too: the Gaussians for web viewers, a sixth of scene.ply")
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -68,6 +90,9 @@ class Settings:
             for value in values if isinstance(values, tuple) else (values,):
                 if not low <= value <= high:
                     raise InputError(f"setting {name} is {value}; it must lie between {low:g} and {high:g}")
+        low_high = self.guidance_interval
+        if len(low_high) != 2 or low_high[0] > low_high[1]:
+            raise InputError(f"setting guidance_interval is {low_high}; give two times, the lower one first")
         for name in ("layout_starts", "part_start", "refine_start"):
             levels = getattr(self, name)
             for level in levels if isinstance(levels, tuple) else (levels,):
@@ -94,6 +119,9 @@ _RANGES = (
     ("slat_steps", 1, 1000),
     ("rescale", 1, 100),
     ("diffusion", 0, 9),
+    ("guidance_interval", 0, 1),
+    ("detection_threshold", -1, 1),
+    ("mask_score_threshold", -1, 1),
     ("mask_threshold", 0, 1),
     ("target_negative_weight", 0, 1),
     ("view_yaws", 1, 360),
@@ -103,6 +131,9 @@ _RANGES = (
     ("boundary_sigma", 0.1, 16),
     ("refine_guard", 0, 1),
     ("free_fraction", 0, 1),
+    ("crumbs", 0, 0.5),
+    ("mesh_faces", 4, 100_000_000),
+    ("texture_size", 0, 8192),
     ("view_pitches", -89, 89),
 )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 import torch
 from PIL import Image
@@ -16,6 +17,19 @@ from .runs import RunFolder, StageData, stage_fingerprint
 
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
+OnStep = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Job(Generic[T]):
+    """A stage without its computation; see `Staging.stage`."""
+
+    name: str
+    index: int
+    result: type[T]
+    depends: Mapping[str, Any]
+    after: tuple[str, ...] = ()
+    previews: Callable[[T], Mapping[str, Image.Image]] = lambda _: {}
 
 
 @dataclass
@@ -25,6 +39,7 @@ class Staging:
     run: RunFolder | None = None
     progress: Progress | None = None
     device: torch.device | str = "cpu"  # where saved results are wanted
+    previews: bool = True  # whether pictures of the stages are kept too
     contents: dict[str, str] = field(default_factory=dict)  # stage -> hash of its tensors
     reused: list[str] = field(default_factory=list)
 
@@ -33,7 +48,7 @@ class Staging:
         name: str,
         index: int,
         result: type[T],
-        compute: Callable[[Callable[[int, int], None]], T],
+        compute: Callable[[OnStep], T],
         depends: Mapping[str, Any],
         after: tuple[str, ...] = (),
         previews: Callable[[T], Mapping[str, Image.Image]] = lambda _: {},
@@ -42,26 +57,61 @@ class Staging:
 
         `depends` is plain data (settings, seeds, hashes); `after` names earlier stages whose results it used.
         """
-        inputs = {earlier: self.contents[earlier] for earlier in after}
-        fingerprint = stage_fingerprint(name, depends, inputs)
-        if self.run and (saved := self.run.load_stage(name, fingerprint)):
-            self.reused.append(name)
-            self._note(name, saved)
-            self.tell(name, 1, 1)
-            tensors = {key: tensor.to(self.device) for key, tensor in saved.tensors.items()}
-            return unpack(result, tensors, saved.meta)
-        self.tell(name, 0, 1)
-        with self.run.timed(name) if self.run else nullcontext(), torch.no_grad():
-            value = compute(lambda done, total: self.tell(name, done, total))
+        job = Job(name, index, result, depends, after, previews)
+        return self.stages([job], lambda _, on_step: [compute(on_step)])[0]
+
+    def stages(
+        self, jobs: Sequence[Job[T]], compute: Callable[[list[int], OnStep], list[T]], at_once: bool = False
+    ) -> list[T]:
+        """The results of stages that do not need each other.
+
+        `compute(which, on_step)` makes those of the jobs `which`: one by one, or all that are not saved `at_once`.
+        """
+        values = [self._saved(job) for job in jobs]
+        todo = [i for i, value in enumerate(values) if value is None]
+        for group in [todo] if at_once and todo else [[i] for i in todo]:
+            for i, value in zip(group, self._computed([jobs[i] for i in group], partial(compute, group))):
+                values[i] = value
+        return values
+
+    def _saved(self, job: Job[T]) -> T | None:
+        if not self.run or not (saved := self.run.load_stage(job.name, self._fingerprint(job))):
+            return None
+        self.reused.append(job.name)
+        self._note(job.name, saved)
+        self.tell(job.name, 1, 1)
+        tensors = {key: tensor.to(self.device) for key, tensor in saved.tensors.items()}
+        return unpack(job.result, tensors, saved.meta)
+
+    def _computed(self, jobs: list[Job[T]], compute: Callable[[OnStep], list[T]]) -> list[T]:
+        def tell(done: int, total: int) -> None:
+            for job in jobs:
+                self.tell(job.name, done, total)
+
+        tell(0, 1)
+        with self.run.timed(*(job.name for job in jobs)) if self.run else nullcontext(), torch.no_grad():
+            values = compute(tell)
+        for job, value in zip(jobs, values):
+            self._keep(job, value)
+        tell(1, 1)
+        return values
+
+    def _keep(self, job: Job[T], value: T) -> None:
+        if not self.run:
+            depends = {"inputs": self._inputs(job), "depends": job.depends}
+            self.contents[job.name] = digest(canonical(depends))
+            return
         tensors, meta = pack(value)
-        if self.run:
-            with torch.no_grad():
-                pictures = previews(value)
-            self._note(name, self.run.save_stage(name, index, tensors, meta, pictures, fingerprint))
-        else:
-            self.contents[name] = digest(canonical({"inputs": inputs, "depends": depends}))
-        self.tell(name, 1, 1)
-        return value
+        with torch.no_grad():
+            pictures = job.previews(value) if self.previews else {}
+        saved = self.run.save_stage(job.name, job.index, tensors, meta, pictures, self._fingerprint(job))
+        self._note(job.name, saved)
+
+    def _inputs(self, job: Job[T]) -> dict[str, str]:
+        return {earlier: self.contents[earlier] for earlier in job.after}
+
+    def _fingerprint(self, job: Job[T]) -> str:
+        return stage_fingerprint(job.name, job.depends, self._inputs(job))
 
     def _note(self, name: str, saved: StageData) -> None:
         self.contents[name] = saved.content

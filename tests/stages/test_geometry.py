@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from cast3d import flow
-from cast3d.stages.geometry import compose_geometry, refine_geometry
+from cast3d.stages.geometry import Geometry, compose_geometry, refine_geometry, without_crumbs
 from tests.tiny_backbone import tiny_backbone, with_bias
 
 BACKBONE = tiny_backbone()
@@ -70,3 +70,11 @@ def test_the_guard_keeps_the_coarse_geometry():
     coarse = compose_geometry(BODY, torch.stack([BODY, HAT_HINT]), HAT[None], 0, SETTINGS)
     refined = refine_geometry(BACKBONE, coarse, BACKBONE.of_text("red cap"), SETTINGS, NOISE)  # noise: IoU near 0
     assert torch.equal(refined.grid, coarse.coarse) and refined.report[-1].startswith("refinement dropped")
+
+
+def test_crumbs_are_dropped_and_reported():
+    grid = BODY.clone()
+    grid[60, 60, 60] = True
+    geometry = without_crumbs(Geometry(BODY, BODY, grid, ()), NOTHING, SETTINGS.changed({"crumbs": 0.01}))
+    assert torch.equal(geometry.grid, BODY) and geometry.report == ("dropped 1 floating pieces, 1 voxels",)
+    assert without_crumbs(Geometry(BODY, BODY, grid, ()), NOTHING, SETTINGS).grid[60, 60, 60]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cast3d import flow
-from cast3d.stages.parts import chosen_frame, generate_part
+from cast3d.stages.parts import PartPlan, chosen_frame, generate_part
 from cast3d.voxels import drop_small
 from tests.tiny_backbone import pictures, tiny_backbone, with_bias
 
@@ -26,7 +26,7 @@ HINT = cube(20, 36)
 
 
 def part(condition=CAP, backbone=BACKBONE, hint=HINT, frame="composite", **settings):
-    return generate_part(backbone, hint, condition, frame, SETTINGS.changed(settings), NOISE)
+    return generate_part(backbone, PartPlan(hint, condition, frame, NOISE), SETTINGS.changed(settings))
 
 
 def test_source_and_target_conditions():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cast3d.voxels import anchor, coarse_geometry, components, expand, prune, remove_halo
+from cast3d.voxels import anchor, coarse_geometry, components, drop_crumbs, expand, prune, remove_halo
 
 from .scenes import box, dressed, noise
 
@@ -109,3 +109,20 @@ def test_halo_is_what_only_a_hint_brought():
     removed = base & ~kept
     assert removed.any() and not (kept & ~base).any()
     assert torch.equal(removed, base & hints[0] & ~main & ~base_hint)
+
+
+def test_crumbs_go_and_whatever_holds_a_part_stays():
+    whole, crumb = box((10, 10, 10), (29, 29, 29)), box((40, 40, 40), (42, 42, 42))
+    far = box((50, 50, 50), (51, 51, 51))
+    grid = whole | crumb | far
+    part = box((40, 40, 40), (42, 42, 41))  # most of it lies in what would be a crumb
+    assert torch.equal(drop_crumbs(grid, part[None] & False, 0.01)[0], whole)
+    kept, dropped = drop_crumbs(grid, part[None], 0.01)
+    assert torch.equal(kept, whole | crumb) and dropped == 1
+    assert torch.equal(drop_crumbs(grid, part[None] & False, 0.0)[0], grid)
+    assert drop_crumbs(grid & False, part[None], 0.01)[1] == 0
+
+
+def test_pieces_that_touch_by_a_corner_are_one():
+    grid = box((10, 10, 10), (29, 29, 29)) | box((30, 30, 30), (30, 30, 30))
+    assert torch.equal(drop_crumbs(grid, grid[:0], 0.01)[0], grid)

@@ -4,31 +4,46 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from . import inputs
-from .options import Backbone, Json
+from .options import Backbone, Device, Json, With
 from .output import plain_errors
 
 MARKS = {True: "ok  ", False: "FAIL", None: "-   "}
 
 
-def doctor(backbone: Backbone = None, as_json: Json = False) -> None:
+def doctor(
+    backbone: Backbone = None,
+    device: Device = "cpu",
+    loading: With = None,
+    front: Annotated[
+        Path | None,
+        typer.Option(
+            "--front", metavar="PICTURE", help="Make an object of this picture of a front, and find its front."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Say what is installed, which device and backbone there are, what would run, and the fix for what would not.
 
-    Exit code 1 where the backbone would not run.
+    Of TRELLIS models every file, key, shape, precision and constant is compared with what this version expects, and
+    every network is run once. Exit code 1 where the backbone would not run.
     """
     from .findings import findings
 
     with plain_errors():
-        found = findings(inputs.backbone_path(backbone, Path()) or "bricks")
+        inputs.check_device(device)
+        name = inputs.backbone_path(backbone, Path()) or "bricks"
+        found = []
+        for one in findings(name, device, inputs.read_loading(loading or ()), front):
+            found.append(one)
+            if not as_json:
+                fix = f"\n{'':24}fix: {one.fix}" if one.fix else ""
+                typer.echo(f"{MARKS[one.ok]} {one.name:<18} {one.text}{fix}")
         if as_json:
             typer.echo(json.dumps([one.plain() for one in found], ensure_ascii=False))
-        else:
-            for one in found:
-                typer.echo(
-                    f"{MARKS[one.ok]} {one.name:<18} {one.text}" + (f"\n{'':24}fix: {one.fix}" if one.fix else "")
-                )
         if any(one.ok is False for one in found):
             raise typer.Exit(1)

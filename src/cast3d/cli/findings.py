@@ -5,43 +5,39 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
 from importlib import metadata, util
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Cast3dError
+from ..finding import Finding
 from ..version import __version__
+
+if TYPE_CHECKING:
+    from ..backbones import Backbone
 
 NEEDED = 2 << 30  # bytes of memory that a composition with bricks may take
 EXTRAS = {
     "transformers": ("encoders of the released TRELLIS weights", 'python3 -m pip install -e ".[trellis]"'),
     "huggingface-hub": ("downloads of released weights", 'python3 -m pip install -e ".[trellis]"'),
+    "onnxruntime": ("cutting objects out of any background", 'python3 -m pip install -e ".[matting]"'),
     "gsplat": ("fast splats on a CUDA card", 'python3 -m pip install -e ".[cuda]"'),
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """`ok` None is for information only."""
-
-    name: str
-    text: str
-    ok: bool | None = None
-    fix: str = ""
-
-    def plain(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def findings(backbone: str) -> list[Finding]:
-    """All of them, the verdict last."""
-    found = [Finding("cast3d", __version__, True), _python(), _torch()]
-    if found[-1].ok:
-        found += [_processor(), _cuda(), _memory(), *_weights(backbone), *_extras()]
-        found += list(_verdict(backbone))
-    return found
+def findings(
+    backbone: str, device: str = "cpu", loading: Mapping[str, Any] | None = None, front: Path | None = None
+) -> Iterator[Finding]:
+    """All of them as they are made, the verdict last."""
+    yield Finding("cast3d", __version__, True)
+    yield _python()
+    yield (torch := _torch())
+    if torch.ok:
+        yield from (_processor(), _cuda(), _memory())
+        yield from _extras()
+        yield from _weights(backbone)
+        yield from _verdict(backbone, device, loading or {}, front)
 
 
 def _python() -> Finding:
@@ -60,7 +56,7 @@ def _torch() -> Finding:
 def _processor() -> Finding:
     import torch
 
-    from ..backbones.folder import fast_bfloat16
+    from ..backbones.bricks import fast_bfloat16
 
     form = "bfloat16 at full speed" if fast_bfloat16() else "no fast bfloat16, the flows run in float32"
     return Finding("processor", f"{os.cpu_count()} cores, threads in use: {torch.get_num_threads()}, {form}")
@@ -94,15 +90,24 @@ def _free_memory() -> int | None:
 
 
 def _weights(backbone: str) -> Iterator[Finding]:
-    """Every network's file: there or not, size and the beginning of its hash."""
-    from ..backbones.folder import read_pipeline, shipped, weight_hashes
+    """Every network's files."""
+    from ..backbones.bricks import weight_hashes
+    from ..backbones.sources import sources_of
 
-    folder = shipped() if backbone == "bricks" else Path(backbone)
     try:
-        read_pipeline(folder)
+        sources = sources_of(backbone)
+        small = "cast3d" in sources[0].pipeline
+        names = " + ".join(source.place for source in sources)
+        if not small:
+            from ..backbones.verify import inspect
+
+            yield Finding("backbone", f"{names}, TRELLIS models", True)
+            yield from inspect(sources)
+            return
     except Cast3dError as error:
         yield Finding("backbone", str(error), False, "leave --backbone out for the shipped one, or name its folder")
         return
+    folder = sources[0].folder
     files = sorted(folder.glob("ckpts/*.safetensors"))
     size = sum(file.stat().st_size for file in files)
     yield Finding("backbone", f"{folder}, {len(files)} weight files, {size / 1e6:.1f} MB", bool(files))
@@ -118,18 +123,37 @@ def _extras() -> Iterator[Finding]:
             yield Finding(package, f"not installed; only for {use}", fix=fix)
 
 
-def _verdict(backbone: str) -> Iterator[Finding]:
+def _verdict(backbone: str, device: str, loading: Mapping[str, Any], front: Path | None) -> Iterator[Finding]:
     """Loads the networks: the one sure way to know."""
-    from ..backbones import load_backbone
+    from ..backbones import Loading, load_backbone
 
     try:
-        loaded = load_backbone(backbone)
+        loaded = load_backbone(backbone, device, Loading(**loading))
+        if loaded.name == "trellis":
+            yield from _tried(loaded, front)
     except Cast3dError as error:
         fix = "run with bricks, the shipped backbone" if backbone != "bricks" else "install cast3d again"
         yield Finding("compose", f"would not run: {error}", False, fix)
         return
-    yield Finding("compose", f"runs with {backbone} on the CPU; so do resume, lift and imagine", True)
+    lacking = {"image", "text"} - loaded.structure_flows.keys()
+    if lacking:
+        yield Finding("compose", f"needs a {lacking.pop()} model, too", False, "--backbone IMAGE_FOLDER+TEXT_FOLDER")
+    else:
+        yield Finding("compose", f"runs with {backbone} on {device}; so do resume, lift and imagine", True)
     if loaded.about.get("knows"):
         yield Finding("knows", loaded.about["knows"])
-    if backbone == "bricks":
-        yield Finding("trellis", "its networks are here; composing with its released weights is not wired up yet")
+
+
+def _tried(loaded: Backbone, front: Path | None) -> Iterator[Finding]:
+    """Networks run once each; with a picture, from which side an object resembles it."""
+    import torch
+
+    from ..backbones import verify
+
+    yield from verify.exercise(loaded)
+    if front:
+        from ..conditioning.cutout import open_cut_out
+
+        yield verify.front(loaded, open_cut_out(front).rgba)
+    if loaded.device.type == "cuda":
+        yield Finding("peak memory", f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB of tensors on the device")

@@ -54,10 +54,12 @@ def read_scene(
 
 
 def backbone_path(name: str | None, folder: Path | None) -> str | None:
-    """A backbone's name as it is, the path of a backbone folder made absolute."""
-    if name is None or folder is None or not (folder / name / "pipeline.json").is_file():
+    """A backbone's name as it is, paths of backbone folders (two are joined by "+") made absolute."""
+    if name is None or folder is None:
         return name
-    return str((folder / name).resolve())
+    places = [name] if (folder / name).exists() else name.split("+")
+    absolute = (str((folder / place).resolve()) for place in places)
+    return "+".join(path if Path(path, "pipeline.json").is_file() else place for path, place in zip(absolute, places))
 
 
 def read_settings(texts: Iterable[str], paper: bool = False) -> dict[str, Any]:
@@ -68,26 +70,26 @@ def read_settings(texts: Iterable[str], paper: bool = False) -> dict[str, Any]:
     return {**(asdict(Settings()) if paper else {}), **typed}
 
 
-def check_pictures(pictures: Iterable[Any]) -> None:
+def read_loading(texts: Iterable[str]) -> dict[str, Any]:
+    """How networks are loaded, from `--with`."""
+    from ..backbones import Loading
+
+    return asdict(Loading.read(dict(pair(text, "--with", "NAME=VALUE") for text in texts)))
+
+
+def check_pictures(pictures: Iterable[Any], settings: Mapping[str, Any]) -> None:
     """Every picture can be read and its object told from the background."""
-    from ..conditioning.cutout import cut_out
-    from ..conditioning.pictures import open_picture
+    from ..conditioning.cutout import PLAIN, open_cut_out
 
     for source in pictures:
-        picture = open_picture(source)
-        try:
-            cut_out(picture)
-        except InputError as error:
-            raise InputError(f"{source}: {error}") from error
+        open_cut_out(source, settings.get("background", PLAIN))
 
 
 def check_settings(backbone: str, settings: Mapping[str, Any]) -> None:
     """The backbone is there, and the settings fit it."""
-    from ..backbones.folder import read_pipeline, shipped
-    from ..settings import Settings
+    from ..backbones.folder import backbone_defaults
 
-    config = read_pipeline(shipped() if backbone == "bricks" else Path(backbone))
-    Settings().changed(config.get("cast3d", {}).get("defaults", {})).changed(settings)
+    backbone_defaults(backbone).changed(settings)
 
 
 def check_device(device: str) -> None:

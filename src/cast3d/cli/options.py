@@ -8,12 +8,18 @@ from typing import Annotated
 import typer
 
 Out = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Run folder; one that is a run goes on.")]
-NewOut = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for the results.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Another seed, another result.", show_default="0")]
 Backbone = Annotated[
-    str | None, typer.Option("--backbone", "-b", help="Shipped weights or a backbone folder.", show_default="bricks")
+    str | None,
+    typer.Option(
+        "--backbone", "-b", help="bricks, trellis, a folder or hub id, or two as IMAGE+TEXT.", show_default="bricks"
+    ),
 ]
 Device = Annotated[str, typer.Option("--device", metavar="cpu|cuda[:N]", help="Where the networks run.")]
+With = Annotated[
+    list[str] | None,
+    typer.Option("--with", metavar="NAME=VALUE", help="How networks load: memory, batch, compiled, segmenter."),
+]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting, see `cast3d settings`; repeatable.")
 ]

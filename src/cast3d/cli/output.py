@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..result import Result
     from ..runs import RunFolder
 
-FILES = ("scene.glb", "scene.ply", "turntable.webp", "report.html", "run.json")
+FILES = ("scene.glb", "scene.ply", "scene.spz", "turntable.webp", "report.html", "run.json")
 SHOWN = 5  # warnings; the rest is in run.json and in the report
 
 
@@ -32,14 +32,14 @@ def messages() -> Console:
 
 @contextmanager
 def plain_errors(out: Path | None = None) -> Iterator[None]:
-    """Expected errors and Ctrl-C as one line and an exit code."""
+    """Expected errors and Ctrl-C as one line and an exit code; `out` is the run folder, if there is one."""
     try:
         yield
     except Cast3dError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
-        kept = out is not None and (out / "inputs" / "scene.yaml").is_file()
+        kept = out is not None and (out / "run.json").is_file()
         advice = f"go on with: cast3d resume {shlex.quote(str(out))}" if kept else "nothing was kept"
         typer.echo(f"\ninterrupted; {advice}", err=True)
         raise typer.Exit(130) from None
@@ -47,14 +47,18 @@ def plain_errors(out: Path | None = None) -> Iterator[None]:
 
 def summary(result: Result, run: RunFolder, seconds: float) -> dict[str, Any]:
     """What came out, as plain data."""
-    from ..scene import slug
+    from ..report.content import glb_parts
+    from ..scene import unique_slugs
+
+    slugs = unique_slugs(result.parts)
+    written = {part.name: part.triangles for part in glb_parts((run.path / "scene.glb").read_bytes())}
 
     def part(term: str) -> dict[str, Any]:
-        one, glb = result.parts[term], run.path / "parts" / f"{slug(term)}.glb"
+        one, glb = result.parts[term], run.path / "parts" / f"{slugs[term]}.glb"
         return {
             "term": term,
             "voxels": int(one.voxels.sum()),
-            "triangles": len(one.mesh.faces) if one.mesh is not None else 0,
+            "triangles": written.get(term, 0),
             "gaussians": len(one.gaussians),
             "glb": str(glb) if one.mesh is not None else None,
         }

@@ -20,11 +20,13 @@ LABELS = {
     "meshes": "meshes",
     "export": "files",
 }
-SINGLE = {"main": "geometry", "appearance": "appearance", "export": "files"}  # of `lift` and `imagine`
+SINGLE = {"main": "geometry", "appearance": "appearance", "meshes": "meshes", "export": "files"}
 
 
-def labels_of(scene: Scene) -> dict[str, str]:
-    """The stages of a composition, in words."""
+def labels_of(scene: Scene | None) -> dict[str, str]:
+    """The stages in words: of a composition or, without parts, of `lift` and `imagine`."""
+    if scene is None:
+        return dict(SINGLE)
     labels = dict(LABELS)
     for term, slug in scene.slugs.items():
         labels[f"slat-{slug}"] = f"appearance of {term}"
@@ -42,9 +44,9 @@ class StageBars:
         self.started: dict[str, float] = {}  # stages under way
         self.rows: dict[str, int] = {}
         self.bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=console,

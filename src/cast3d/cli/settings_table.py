@@ -34,9 +34,9 @@ def settings(
 
 def settings_rows() -> list[tuple[str, str, str, str, str]]:
     """One row per setting, in the order of the method; columns as in `HEADER`."""
-    from ..backbones.folder import read_pipeline, shipped
+    from ..backbones.folder import backbone_defaults
 
-    brought = Settings().changed(read_pipeline(shipped())["cast3d"]["defaults"])
+    brought = backbone_defaults("bricks")
     rows = []
     for f in fields(Settings):
         paper, bricks = f.default, getattr(brought, f.name)
@@ -67,10 +67,12 @@ def _text(value: Any) -> str:
 
 def _print(rows: list[tuple[str, ...]]) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(*HEADER, box=None, pad_edge=False)
+    table = Table(Column(HEADER[0], no_wrap=True), *HEADER[1:], box=None, pad_edge=False)
     for row in rows:
         table.add_row(*row)
     console = Console(highlight=False, markup=False)
-    console.print(table, width=None if console.is_terminal else FILE_WIDTH)
+    if not console.is_terminal:
+        console.width = FILE_WIDTH
+    console.print(table)

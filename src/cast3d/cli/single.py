@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ..errors import InputError
 from . import inputs
-from .options import Backbone, Device, Json, NewOut, Paper, Seed, Set
-from .output import messages, plain_errors, show, summary
-
-if TYPE_CHECKING:
-    from ..composer import Composer
-    from ..result import Result
+from .options import Backbone, Device, Json, Out, Paper, Seed, Set, With
+from .output import plain_errors
+from .running import make, require_same
 
 
 class Frame(StrEnum):
@@ -29,7 +23,7 @@ class Frame(StrEnum):
 
 def lift(
     picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="One thing, cut out or on a plain background.")],
-    out: NewOut,
+    out: Out,
     term: Annotated[str, typer.Option("--term", help="The name of the thing in the results.")] = "object",
     frame: Annotated[
         Frame, typer.Option("--frame", help="filled: a single part; in_place: a whole figure, horse or vehicle.")
@@ -37,72 +31,58 @@ def lift(
     seed: Seed = None,
     backbone: Backbone = None,
     device: Device = "cpu",
+    loading: With = None,
     settings: Set = None,
     paper: Paper = False,
     as_json: Json = False,
 ) -> None:
     """One picture to one 3D object."""
     from ..scene import Asset
+    from .progress import labels_of
 
-    with plain_errors():
+    with plain_errors(out):
         asset = Asset(term, (picture,))
-        inputs.check_pictures(asset.images)
         changes = inputs.read_settings(settings or (), paper)
-        _run(
-            lambda loaded, bars: loaded.lift(
-                picture, asset.term, seed or 0, frame=frame.value, settings=changes, progress=bars
-            ),
-            out, backbone, device, changes, as_json,
-        )  # fmt: skip
+        name = inputs.backbone_path(backbone, Path()) or "bricks"
+        inputs.check_pictures(asset.images, changes)
+        inputs.check_settings(name, changes)
+        inputs.check_device(device)
+        loaded_with = inputs.read_loading(loading or ())
+        with inputs.run_folder(out) as run:
+            require_same(run, "lift", asset.term)
+            make(
+                lambda loaded, bars: loaded.lift(
+                    picture, asset.term, seed or 0, frame=frame.value, settings=changes, out=run, progress=bars
+                ),
+                run, labels_of(None), name, device, loaded_with, as_json,
+            )  # fmt: skip
 
 
 def imagine(
     text: Annotated[str, typer.Argument(metavar="TEXT", help='What it is, such as "a cowboy hat".')],
-    out: NewOut,
+    out: Out,
     seed: Seed = None,
     backbone: Backbone = None,
     device: Device = "cpu",
+    loading: With = None,
     settings: Set = None,
     paper: Paper = False,
     as_json: Json = False,
 ) -> None:
     """A few words to one 3D object."""
-    from ..scene import Asset
+    from ..scene import imagined
+    from .progress import labels_of
 
-    with plain_errors():
-        term = Asset(text, (Path(),)).term  # the same bounds as for terms; no picture is read
+    with plain_errors(out):
+        prompt = imagined(text)
         changes = inputs.read_settings(settings or (), paper)
-        _run(
-            lambda loaded, bars: loaded.imagine(term, seed or 0, settings=changes, progress=bars),
-            out, backbone, device, changes, as_json,
-        )  # fmt: skip
-
-
-def _run(
-    make: Callable[[Composer, Any], Result],
-    out: Path,
-    backbone: str | None,
-    device: str,
-    settings: dict[str, Any],
-    as_json: bool,
-) -> None:
-    """The checks that both commands make, the work, and what is printed."""
-    name = inputs.backbone_path(backbone, Path()) or "bricks"
-    inputs.check_settings(name, settings)
-    inputs.check_device(device)
-    with inputs.run_folder(out) as run:
-        if (out / "inputs").exists():
-            raise InputError(f"{out} holds a composition; choose an empty or a new folder")
-        from .. import composer
-        from .progress import SINGLE, StageBars
-
-        start = time.monotonic()
-        loaded = composer.load(name, device)
-        with StageBars(messages(), SINGLE) as bars:
-            result = make(loaded, bars)
-            bars("export", 0, 1)
-            run.record(prompt=result.prompt, terms=list(result.parts), seeds={"scene": result.seed})
-            run.record(backbone=loaded.backbone.name, models=loaded.backbone.hashes)
-            result.save(run)
-            bars("export", 1, 1)
-        show(summary(result, run, time.monotonic() - start), as_json)
+        name = inputs.backbone_path(backbone, Path()) or "bricks"
+        inputs.check_settings(name, changes)
+        inputs.check_device(device)
+        loaded_with = inputs.read_loading(loading or ())
+        with inputs.run_folder(out) as run:
+            require_same(run, "imagine", prompt)
+            make(
+                lambda loaded, bars: loaded.imagine(prompt, seed or 0, settings=changes, out=run, progress=bars),
+                run, labels_of(None), name, device, loaded_with, as_json,
+            )  # fmt: skip

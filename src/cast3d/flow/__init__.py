@@ -4,15 +4,15 @@ A velocity is any function v(x, t) with t a Python float in [0, 1]: 0 clean, 1 n
 at least float32, and results have the dtype of x. Levels are indices into a grid `t` whose level 0 is clean.
 """
 
-from .draws import Draws, noise
+from .draws import Draws, drawn, noise, side_by_side
 from .editors import flowalign, flowedit, invert, ode_inversion, rf_inversion, rf_invert, sdedit
-from .guidance import combine, cycled, guided, mean_of
+from .guidance import combine, cycled, guided, mean_of, turn
 from .levels import Grid, OnStep
 from .sampling import sample
 from .sde import clean_prediction, diffusion_coefficient, drift, noise_prediction, sample_sde, score
 from .stm import Mapper, Static, Step, Trajectory, TrajectoryGenerator, flowalign_mapper, flowedit_mapper, identity, stm
 from .times import noised, times
-from .velocities import Pair, Velocity
+from .velocities import Pair, Velocity, pair_of
 
 __all__ = [
     "Draws",
@@ -29,6 +29,7 @@ __all__ = [
     "combine",
     "cycled",
     "diffusion_coefficient",
+    "drawn",
     "drift",
     "flowalign",
     "flowalign_mapper",
@@ -42,12 +43,15 @@ __all__ = [
     "noise_prediction",
     "noised",
     "ode_inversion",
+    "pair_of",
     "rf_inversion",
     "rf_invert",
     "sample",
     "sample_sde",
     "score",
     "sdedit",
+    "side_by_side",
     "stm",
     "times",
+    "turn",
 ]

@@ -43,6 +43,19 @@ def draw(noise: Draws, level: int, like: Tensor, *lead: int) -> Tensor:
     return eps.to(like)
 
 
+def drawn(noise: Draws, levels: int, device: torch.device | str) -> Tensor:
+    """The noise of levels 0 ... `levels` as one tensor [levels + 1, ...] on `device`.
+
+    Drawn before a loop, so that nothing is copied from the host within it.
+    """
+    return torch.stack([noise(i) if callable(noise) else noise[i] for i in range(levels + 1)]).to(device)
+
+
+def side_by_side(noises: Sequence[Draws]) -> Draws:
+    """The noise of several items, each [1, ...] by level, as one batch [items, ...] by level."""
+    return lambda level: torch.cat([noise(level) if callable(noise) else noise[level] for noise in noises])
+
+
 def _digest(seed: int, key: Key, level: int) -> int:
     """64 bits of SHA-256 over the JSON of the address (JSON, so that ("a", "b") and "ab" differ)."""
     try:

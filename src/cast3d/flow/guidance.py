@@ -61,11 +61,15 @@ def cycled(velocities: Sequence[Velocity], t: Grid) -> Velocity:
     velocities, grid = _some(velocities), levels(t)
 
     def velocity(x: Tensor, time: float) -> Tensor:
-        level = min(range(len(grid)), key=lambda i: abs(grid[i] - time))
-        step = len(grid) - 1 - level
-        return evaluate(velocities[step % len(velocities)], x, time).to(x.dtype)
+        return evaluate(velocities[turn(len(velocities), grid, time)], x, time).to(x.dtype)
 
     return velocity
+
+
+def turn(views: int, t: Sequence[float], time: float) -> int:
+    """Which of `views` views it is at `time` on the grid `t`: the first one at the noisy end, then in turn."""
+    level = min(range(len(t)), key=lambda i: abs(t[i] - time))
+    return (len(t) - 1 - level) % views
 
 
 def _some(velocities: Sequence[Velocity]) -> list[Velocity]:

@@ -41,6 +41,11 @@ def paired(source: Velocity | None, target: Velocity | None, pair: Pair | None) 
     return lambda x_src, x_tgt, t: (evaluate(source, x_src, t), evaluate(target, x_tgt, t))
 
 
+def pair_of(both: Velocity) -> Pair:
+    """A pair from a velocity of both: it sees the source states and, after them along the first axis, the target's."""
+    return lambda x_src, x_tgt, t: both(torch.cat([x_src, x_tgt]), t).chunk(2)
+
+
 def _checked(v: Tensor, x: Tensor) -> Tensor:
     # A wrong shape would broadcast without a word and give a plausible, wrong result.
     if v.shape != x.shape:

@@ -1,6 +1,16 @@
 """report.html: one file that opens offline, with a viewer, the pictures that went in, and every stage as pictures."""
 
 from .content import InputPicture, Report, StageShots, report_of_run
-from .page import render, write_report
+from .page import asset, content_hash, page_head, render, write_report
 
-__all__ = ["InputPicture", "Report", "StageShots", "render", "report_of_run", "write_report"]
+__all__ = [
+    "InputPicture",
+    "Report",
+    "StageShots",
+    "asset",
+    "content_hash",
+    "page_head",
+    "render",
+    "report_of_run",
+    "write_report",
+]

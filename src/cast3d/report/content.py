@@ -77,7 +77,9 @@ def report_of_run(folder: str | Path) -> Report:
         facts=facts,
         warnings=tuple(info.get("warnings", ())),
         files=tuple(
-            name for name in ("scene.glb", "scene.ply", "turntable.webp", "run.json") if (folder / name).is_file()
+            name
+            for name in ("scene.glb", "scene.ply", "scene.spz", "turntable.webp", "run.json")
+            if (folder / name).is_file()
         ),
     )
 

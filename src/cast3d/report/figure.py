@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-HINTING, GENERATION = "3D layout hinting", "Compositional generation"
+HINTING, GENERATION, SINGLE = "3D layout hinting", "Compositional generation", "Stages"
 
 
 class Step(NamedTuple):
@@ -20,16 +20,26 @@ STEPS = {
         HINTING, "Layout appearance", "The layout painted, so that its views can be segmented (Eq. 11)."
     ),
     "hints": Step(HINTING, "Hints", "Masks of each term in every view, voted back onto the layout (Eq. 12)."),
-    "parts": Step(GENERATION, "Parts", "Each part's structure from its hint and its picture by STM (Eq. 13)."),
-    "geometry": Step(GENERATION, "Geometry", "Parts anchored, pruned, put together and refined (Eq. 14)."),
-    "appearance": Step(GENERATION, "Appearance", "Each part painted from its picture, the seams left free (Eq. 15)."),
+    "part": Step(
+        GENERATION, "Part", "Its structure, from its hint and its picture by STM (Eq. 13); grey: hint that it left."
+    ),
+    "geometry": Step(GENERATION, "Geometry", "Parts anchored, pruned, put together (coarse, Eq. 14) and refined."),
+    "slat": Step(GENERATION, "Painted part", "Its appearance, from its own picture."),
+    "appearance": Step(GENERATION, "Appearance", "The whole, held to the painted parts, the seams left free (Eq. 15)."),
+}
+ALONE = {  # of one object without parts
+    "main": Step(SINGLE, "Geometry", "Its structure, from noise."),
+    "appearance": Step(SINGLE, "Appearance", "Its surface and colours, from noise on that structure."),
 }
 
 
-def describe(stage: str) -> Step:
-    """Title and caption of a stage; one that the figure does not know keeps its name."""
+def describe(stage: str, alone: bool = False) -> Step:
+    """Title and caption of a stage, `alone` of `lift` or `imagine`; one that is not known keeps its name."""
+    if alone and stage in ALONE:
+        return ALONE[stage]
     plain = stage.replace("-", "_")
-    for prefix, whole, verb in (("part_", "parts", "Part"), ("slat_", "appearance", "Painted part")):
-        if plain.startswith(prefix):
-            return STEPS[whole]._replace(title=f"{verb}: {plain.removeprefix(prefix).replace('_', ' ')}")
+    for prefix in ("part", "slat"):
+        if plain.startswith(f"{prefix}_"):
+            step = STEPS[prefix]
+            return step._replace(title=f"{step.title}: {plain.removeprefix(f'{prefix}_').replace('_', ' ')}")
     return STEPS.get(plain, Step("More stages", plain.replace("_", " ").capitalize(), ""))

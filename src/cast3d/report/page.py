@@ -28,7 +28,8 @@ from .figure import describe
 
 SCRIPTS = ("math.js", "glb.js", "scene.js", "controls.js")
 PALETTE = 8  # colours in page.css
-PICTURE_SIDE = 448  # pictures are shown at 168 CSS pixels; enough for dense screens
+INPUT_SIDE = 448  # shown at 168 CSS pixels; enough for dense screens
+STAGE_SIDE = 1024  # shown 160 CSS pixels high, and as wide as that makes them
 
 
 def write_report(path: str | Path, report: Report) -> None:
@@ -36,21 +37,26 @@ def write_report(path: str | Path, report: Report) -> None:
     atomic_write(path, render(report))
 
 
-def render(report: Report) -> str:
-    """The page as text."""
-    style = _asset("page.css")
-    script = '"use strict";\n' + "\n".join(_asset(name) for name in SCRIPTS)
-    policy = f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}"
+def page_head(title: str, policy: str, style: str, more: str = "") -> str:
+    """The beginning of a page that opens offline, up to its body; `more` are further lines of its head."""
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="cast3d {escape(__version__)}">
-<title>{escape(report.prompt)}</title>
+{more}<title>{escape(title)}</title>
 <style>{style}</style>
-</head>
+</head>"""
+
+
+def render(report: Report) -> str:
+    """The page as text."""
+    style = asset("page.css")
+    script = '"use strict";\n' + "\n".join(asset(name) for name in SCRIPTS)
+    policy = f"default-src 'none'; img-src data:; style-src {content_hash(style)}; script-src {content_hash(script)}"
+    generator = f'<meta name="generator" content="cast3d {escape(__version__)}">\n'
+    return f"""{page_head(report.prompt, policy, style, generator)}
 <body>
 <header>
 <h1>{_marked_prompt(report)}</h1>
@@ -75,11 +81,11 @@ def render(report: Report) -> str:
 """
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
     return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
+def content_hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
@@ -154,28 +160,40 @@ def _input(report: Report, picture: InputPicture) -> str:
     notes = "".join(f"<br>{escape(note)}" for note in picture.notes)
     digest = f' title="sha256 {escape(picture.sha256)}"' if picture.sha256 else ""
     caption = f"<figcaption><b>{escape(picture.term)}</b>{notes}</figcaption>"
-    return f'<figure class="input {color}"{digest}>{_img(picture.image, picture.term)}{caption}</figure>'
+    return f'<figure class="input {color}"{digest}>{_img(picture.image, picture.term, INPUT_SIDE)}{caption}</figure>'
 
 
 def _stages(stages: tuple[StageShots, ...]) -> str:
     """The two halves of the paper's Fig. 3, stage by stage."""
     halves: dict[str, list[str]] = {}
     for stage in stages:
-        step = describe(stage.name)
-        shots = "".join(
-            f"<figure>{_img(image, f'{step.title}: {label}')}<figcaption>{escape(label)}</figcaption></figure>"
-            for label, image in stage.pictures.items()
-        )
+        if not stage.pictures:
+            continue
+        step = describe(stage.name, _alone(stages))
+        shots = "".join(_shot(step.title, label, image) for label, image in stage.pictures.items())
         halves.setdefault(step.half, []).append(
-            f'<div class="step"><h3>{escape(step.title)}</h3><p class="soft">{escape(step.caption)}</p>'
-            f'<div class="pictures">{shots}</div></div>'
+            f'<div class="step"><h3>{escape(step.title)}</h3><div class="pictures">{shots}</div>'
+            f'<p class="soft">{escape(step.caption)}</p></div>'
         )
-    return "\n".join(f"<section><h2>{escape(half)}</h2>{''.join(steps)}</section>" for half, steps in halves.items())
+    return "\n".join(
+        f'<section><h2>{escape(half)}</h2><div class="steps">{"".join(steps)}</div></section>'
+        for half, steps in halves.items()
+    )
 
 
-def _img(image: Image.Image, alt: str) -> str:
+def _shot(title: str, label: str, image: Image.Image) -> str:
+    caption = f"<figcaption>{escape(label)}</figcaption>"
+    return f"<figure>{_img(image, f'{title}: {label}', STAGE_SIDE)}{caption}</figure>"
+
+
+def _alone(stages: tuple[StageShots, ...]) -> bool:
+    """Whether they are those of one object without parts."""
+    return {stage.name for stage in stages} <= {"main", "appearance", "export"}
+
+
+def _img(image: Image.Image, alt: str, side: int) -> str:
     small = image.convert("RGBA")
-    small.thumbnail((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS)
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=88, method=4)
     data = base64.b64encode(buffer.getvalue()).decode()
@@ -188,7 +206,7 @@ def _costs(stages: tuple[StageShots, ...]) -> str:
         return ""
     total, longest = sum(stage.seconds for stage in timed), max(stage.seconds for stage in timed) or 1.0
     rows = "".join(
-        f'<tr><th scope="row">{escape(describe(stage.name).title)}</th>'
+        f'<tr><th scope="row">{escape(describe(stage.name, _alone(stages)).title)}</th>'
         f'<td class="bar"><svg viewBox="0 0 100 18" preserveAspectRatio="none" aria-hidden="true">'
         f'<rect y="4" height="10" rx="1" width="{100 * stage.seconds / longest:.2f}"/></svg></td>'
         f'<td class="number">{stage.seconds:.1f} s</td><td class="number">{_size(stage.peak_bytes)}</td></tr>'

@@ -13,6 +13,15 @@ from .. import flow
 from ..backbones import Backbone, Condition
 from ..settings import Settings
 from ..voxels import blur, to_grid
+from .guide import slat_guide
+
+
+@dataclass(frozen=True)
+class Slat:
+    """Normalised structured latents on voxels."""
+
+    coords: Tensor  # [N, 3]
+    feats: Tensor  # [N, C]
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,7 @@ def compose_appearance(
     t = flow.times(steps, settings.rescale)
     match = correspond(coords, parts, base, settings)
     free = int(steps * settings.free_fraction + 1e-9)  # step k = 0 ... is overridden while k / steps < 1 - tau_fine
-    velocity = backbone.slat_velocity(condition, coords, settings.slat_text_guidance)
+    velocity = backbone.slat_velocities([slat_guide(condition, settings.slat_text_guidance, settings)], [coords])
     guarded = held(velocity, match, float(t[free]) if free else -1.0)
     feats = flow.sample(guarded, noise(steps).to(backbone.device), t, on_step=on_step)[0]
     return Appearance(coords, feats, match.owner)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -10,7 +10,8 @@ from torch import Tensor
 from .. import flow
 from ..backbones import Backbone, Condition
 from ..settings import Settings
-from ..voxels import coarse_geometry, dilate, fill, iou
+from ..voxels import coarse_geometry, dilate, drop_crumbs, fill, iou
+from .guide import structure_guide
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,17 @@ def refine_geometry(
     on_step: flow.OnStep | None = None,
 ) -> Geometry:
     """D_ss^STM(G_stc(.; p̂_GC); c): smooths the joints. Kept only if it stays close to the coarse geometry."""
+    source = structure_guide(target.unconditional, 0.0, settings)
+    followed = structure_guide(target, settings.text_guidance, settings)
     latent = flow.stm(
         backbone.encode_structure(geometry.coarse),
-        backbone.structure_velocity(target.unconditional, 0.0),
-        backbone.structure_velocity(target, settings.text_guidance),
+        None,
+        None,
         flow.times(settings.structure_steps, settings.rescale),
         settings.refine_start,
-        flow.Static(noise),
+        flow.Static(flow.drawn(noise, settings.refine_start, backbone.device)),
         settings.diffusion,
+        pair=flow.pair_of(backbone.structure_velocities([source, followed])),
         on_step=on_step,
     )
     refined = backbone.decode_structure(latent)
@@ -76,3 +80,16 @@ def refine_geometry(
     line = f"refinement {'kept' if kept else 'dropped'}: IoU {agreement:.3f} with the coarse geometry"
     grid = refined if kept else geometry.coarse
     return Geometry(geometry.anchor, geometry.coarse, grid, (*geometry.report, line))
+
+
+def without_crumbs(
+    geometry: Geometry,
+    parts: Tensor,  # [N - 1, 64, 64, 64] bool, p_i
+    settings: Settings,
+) -> Geometry:
+    """p_GC without small floating pieces, which generation and refinement leave now and then (not in the paper)."""
+    if not settings.crumbs:
+        return geometry
+    grid, dropped = drop_crumbs(geometry.grid, parts, settings.crumbs)
+    lines = (f"dropped {dropped} floating pieces, {int((geometry.grid & ~grid).sum())} voxels",) if dropped else ()
+    return replace(geometry, grid=grid, report=(*geometry.report, *lines))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..backbones import Backbone
 from ..segmentation import voting
+from ..segmentation.detections import Thresholds
 from ..settings import Settings
 from ..splats import Camera, Gaussians, render, rings
 from ..voxels import to_grid
@@ -22,6 +23,7 @@ class Hints:
     grids: Tensor  # [N, 64, 64, 64] bool
     views: Tensor  # [V, H, W, 3] uint8, the layout on white
     masks: Tensor  # [V, N, H, W] bool
+    report: tuple[str, ...] = ()  # per view and term what was found, with which scores
 
     def missing(self, minimum: int, base: int) -> list[int]:
         """Terms with fewer than `minimum` voxels."""
@@ -50,17 +52,18 @@ def extract_hints(
 ) -> Hints:
     """Segments each term in every view and lets the masks vote for Gaussians, and Gaussians for voxels."""
     views = cameras(backbone, settings)
-    images, masks = [], []
+    thresholds = Thresholds(settings.detection_threshold, settings.mask_score_threshold)
+    images, masks, report = [], [], []
     for done, camera in enumerate(views, 1):
         picture = render(gaussians, camera, settings.view_size, background=1.0)
         image = picture.color.permute(2, 0, 1).clamp(0, 1)
-        masks.append(torch.stack([backbone.segmenter(image, picture.alpha, term) for term in terms]))
+        found = [backbone.detect(image, picture.alpha, term, thresholds) for term in terms]
+        masks.append(torch.stack([one.mask for one in found]))
+        report += [one.line(done, term) for one, term in zip(found, terms)]
         images.append((picture.color.clamp(0, 1) * 255).round().to(torch.uint8))
         if on_step:
             on_step(done, len(views))
     mask = torch.stack(masks)
     votes = voting.vote(gaussians, views, mask, detected=mask.flatten(2).any(2))
-    rows = voting.hints(
-        votes, gaussians.voxel, coords, base, settings.mask_threshold, minimum=settings.minimum_hint
-    )
-    return Hints(torch.stack([to_grid(coords[row]) for row in rows]), torch.stack(images), mask)
+    rows = voting.hints(votes, gaussians.voxel, coords, base, settings.mask_threshold, minimum=settings.minimum_hint)
+    return Hints(torch.stack([to_grid(coords[row]) for row in rows]), torch.stack(images), mask, tuple(report))

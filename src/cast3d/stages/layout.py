@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -9,6 +10,10 @@ from torch import Tensor
 from .. import flow
 from ..backbones import Backbone, Condition
 from ..settings import Settings
+from .guide import slat_guide, structure_guide
+
+# Settings that every sampling reads.
+SAMPLING = ("structure_steps", "rescale", "guidance_interval", "multi_image")
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ def generate_structure(
 ) -> MainGeometry:
     """D_ss(noise; condition): the structure flow from pure noise, its states kept (first line of Eq. 10)."""
     t = flow.times(settings.structure_steps, settings.rescale)
-    velocity = backbone.structure_velocity(condition, guidance)
+    velocity = backbone.structure_velocities([structure_guide(condition, guidance, settings)])
     states = flow.sample(velocity, noise(settings.structure_steps).to(backbone.device), t, on_step=on_step)
     return MainGeometry(states[0], states, backbone.decode_structure(states[0]))
 
@@ -56,15 +61,21 @@ def propose_layout(
     """D_ss^STM(G(.; p_B, {x_t^B}); c, o_B): second line of Eq. 10, on latents of the structure VAE."""
     w = settings.text_guidance
     w_source = settings.source_guidance if settings.source_guidance >= 0 else w
-    generator = flow.Trajectory(main.states) if settings.layout_generator == "trajectory" else flow.Static(noise)
+    if settings.layout_generator == "trajectory":
+        generator = flow.Trajectory(main.states)
+    else:
+        generator = flow.Static(flow.drawn(noise, start, backbone.device))
+    left = structure_guide(source, w_source, settings)
+    followed = structure_guide(_against(target, source, settings), w, settings)
     latent = flow.stm(
         main.latent,
-        backbone.structure_velocity(source, w_source),
-        backbone.structure_velocity(_against(target, source, settings), w),
+        None,
+        None,
         flow.times(settings.structure_steps, settings.rescale),
         start,
         generator,
         settings.diffusion,
+        pair=flow.pair_of(backbone.structure_velocities([left, followed])),
         on_step=on_step,
     )
     return Layout(latent, backbone.decode_structure(latent))
@@ -86,7 +97,23 @@ def generate_slat(
     noise: flow.Draws,
     on_step: flow.OnStep | None = None,
 ) -> Tensor:
-    """D_slat(noise; condition) on given voxels: normalised features [N, C] (Eq. 11, and the parts' appearance)."""
-    t = flow.times(settings.slat_steps, settings.rescale)
-    velocity = backbone.slat_velocity(condition, coords, guidance)
-    return flow.sample(velocity, noise(settings.slat_steps).to(backbone.device), t, on_step=on_step)[0]
+    """D_slat(noise; condition) on given voxels: normalised features [N, C] (Eq. 11)."""
+    return generate_slats(backbone, [coords], [condition], guidance, settings, [noise], on_step)[0]
+
+
+def generate_slats(
+    backbone: Backbone,
+    coords: Sequence[Tensor],  # each [N_k, 3]
+    conditions: Sequence[Condition],
+    guidance: float,
+    settings: Settings,
+    noises: Sequence[flow.Draws],
+    on_step: flow.OnStep | None = None,
+) -> list[Tensor]:
+    """`generate_slat` of several objects side by side (the parts' appearance)."""
+    steps = settings.slat_steps
+    guides = [slat_guide(condition, guidance, settings) for condition in conditions]
+    start = flow.side_by_side(noises)(steps).to(backbone.device)
+    t = flow.times(steps, settings.rescale)
+    feats = flow.sample(backbone.slat_velocities(guides, coords), start, t, on_step=on_step)[0]
+    return list(feats.split([len(one) for one in coords]))

@@ -8,7 +8,7 @@ from .anchor import Coarse, anchor, coarse_geometry, expand, remove_halo
 from .frames import Similarity, canonical, resample
 from .grid import dilate, shift, to_coords, to_grid, to_world
 from .metrics import f1, iou
-from .prune import Pruned, Region, prune
+from .prune import Pruned, Region, drop_crumbs, prune
 from .smoothing import blur
 from .topology import components, drop_small, fill, outer_shell, outside
 
@@ -23,6 +23,7 @@ __all__ = [
     "coarse_geometry",
     "components",
     "dilate",
+    "drop_crumbs",
     "drop_small",
     "expand",
     "f1",

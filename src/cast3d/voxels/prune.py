@@ -89,3 +89,24 @@ def _centers(labels: Tensor, sizes: Tensor) -> list[tuple[float, float, float]]:
     sums = torch.zeros(len(sizes) + 1, 3, dtype=torch.float64, device=labels.device)
     sums.index_add_(0, labels[tuple(coords.unbind(-1))], coords.double())
     return [tuple(center) for center in (sums[1:] / sizes[:, None]).tolist()]
+
+
+def drop_crumbs(
+    grid: Tensor,  # [X, Y, Z] bool
+    own: Tensor,  # [N, X, Y, Z] bool, the parts
+    share: float,
+) -> tuple[Tensor, int]:
+    """The grid without floating pieces (26-connected) of less than `share` of its voxels, and how many were dropped.
+
+    A piece stays, however small, if it holds most of the largest piece of one of `own`: no part vanishes altogether.
+    """
+    labels, sizes = components(grid, 26)
+    keep = sizes >= share * int(sizes.sum())
+    for part in own:
+        pieces, piece_sizes = components(part, 26)
+        if not len(piece_sizes):
+            continue
+        inside = torch.bincount(labels[pieces == 1], minlength=len(sizes) + 1)[1:]
+        keep |= 2 * inside > piece_sizes[0]
+    small = torch.cat([keep.new_ones(1), keep])
+    return grid & small[labels], int((~keep).sum())

@@ -1,0 +1,99 @@
+"""`cast3d resume`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import InputError
+from . import inputs
+from .options import Backbone, Device, Json, Set, With
+from .output import plain_errors
+from .running import make
+
+if TYPE_CHECKING:
+    from ..composer import Composer
+    from ..result import Result
+    from ..runs import RunFolder
+    from ..scene import Scene
+
+
+def resume(
+    out: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of a run.")],
+    stage: Annotated[
+        str | None, typer.Option("--from", metavar="STAGE", help="Compute this stage and all after it anew.")
+    ] = None,
+    reseed: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reseed", metavar="TERM[=SEED]", help="Another seed for one part; default the next one; repeatable."
+        ),
+    ] = None,
+    backbone: Backbone = None,
+    device: Device = "cpu",
+    loading: With = None,
+    settings: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Go on with a run that was interrupted, or do parts of it again.
+
+    A re-seeded part leaves the main geometry, the layout, the hints and every other part as they are. A changed setting
+    redoes the stages that read it; those of the export (texture_size, mesh_faces, spz) redo none.
+    """
+    from .progress import labels_of
+
+    with plain_errors(out), inputs.run_folder(out, must_exist=True) as run:
+        info = run.info
+        if "task" not in info:
+            raise InputError(f"{out} holds nothing to go on with; start with cast3d compose, lift or imagine")
+        scene = None if info["task"] == "imagine" else run.scene()
+        composition = scene if info["task"] == "compose" else None
+        if reseed and not composition:
+            raise InputError(f"--reseed is for parts of a composition; run cast3d {info['task']} with another --seed")
+        seeds = read_reseeds(composition, info["seeds"]["terms"], reseed or ()) if composition else {}
+        name = inputs.backbone_path(backbone, Path()) or info.get("source") or "bricks"
+        chosen = {**info["settings"], **inputs.read_settings(settings or ())}
+        if scene:
+            inputs.check_pictures((image for asset in scene.assets for image in asset.images), chosen)
+        inputs.check_settings(name, chosen)
+        inputs.check_device(device)
+        loaded_with = inputs.read_loading(loading or ())
+        if stage:
+            run.stages.drop_from(stage)
+        make(
+            lambda loaded, bars: again(loaded, run, scene, seeds, chosen, bars),
+            run, labels_of(composition), name, device, loaded_with, as_json,
+        )  # fmt: skip
+
+
+def again(
+    loaded: Composer,
+    run: RunFolder,
+    scene: Scene | None,
+    seeds: Mapping[str, int],
+    settings: Mapping[str, Any],
+    progress: Any,
+) -> Result:
+    """What the run was begun for, from what it kept."""
+    info = run.info
+    rest = {"settings": settings, "out": run, "progress": progress}
+    if scene is None:
+        return loaded.imagine(info["prompt"], info["seeds"]["scene"], **rest)
+    if info["task"] == "lift":
+        return loaded.lift(scene.assets[0].images, scene.main, scene.seed, frame=info["frame"], **rest)
+    return loaded.compose(scene, reseed=seeds, **rest)
+
+
+def read_reseeds(scene: Scene, recorded: Mapping[str, int], texts: list[str] | tuple[str, ...]) -> dict[str, int]:
+    """Seeds of single terms: those of the run so far, and `TERM[=SEED]`, by default the one after the term's last."""
+    seeds = {term: seed for term, seed in recorded.items() if seed != scene.seed}
+    for text in texts:
+        name, equals, number = text.partition("=")
+        term = scene[name.strip()].term
+        if equals and not number.strip().isdecimal():
+            raise InputError(f"--reseed takes TERM or TERM=SEED with a whole number, not {text!r}")
+        seeds[term] = int(number) if equals else seeds.get(term, scene.seed) + 1
+    return seeds

@@ -1,0 +1,44 @@
+"""What every command that makes something shares: the work with its progress, and the summary at the end."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from .output import messages, show, summary
+
+if TYPE_CHECKING:
+    from ..composer import Composer
+    from ..result import Result
+    from ..runs import RunFolder
+
+
+def require_same(run: RunFolder, task: str, prompt: str) -> None:
+    """A folder goes on with what it was begun with: raises InputError for another command or another prompt."""
+    info = run.info
+    if "prompt" in info and (info.get("task"), info["prompt"]) != (task, prompt):
+        began = f"cast3d {info.get('task', '...')} {shlex.quote(info['prompt'])}"
+        raise InputError(f"{run.path} holds the results of another prompt ({began}); choose another folder")
+
+
+def make(
+    work: Callable[[Composer, Any], Result],
+    run: RunFolder,
+    labels: Mapping[str, str],
+    backbone: str,
+    device: str,
+    loading: Mapping[str, Any],
+    as_json: bool,
+) -> None:
+    """Loads the networks, does `work(composer, progress)` and prints what came out."""
+    from .. import composer
+    from .progress import StageBars
+
+    start = time.monotonic()
+    loaded = composer.load(backbone, device, **loading)
+    with StageBars(messages(), labels) as bars:
+        result = work(loaded, bars)
+    show(summary(result, run, time.monotonic() - start), as_json)

@@ -1,0 +1,58 @@
+"""What a result was made of: enough to make it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .backbones import Backbone
+from .conditioning.pictures import Picture
+from .runs import RunFolder
+from .scene import Scene
+from .settings import Settings
+
+COMPOSE, LIFT, IMAGINE = "compose", "lift", "imagine"
+NOT_FOUND = "not-found.png"  # what a composition leaves that did not find a term
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A run folder keeps it as `inputs/` and as entries of `run.json`."""
+
+    task: str  # COMPOSE, LIFT or IMAGINE
+    prompt: str
+    settings: Settings
+    backbone: Backbone
+    seeds: Mapping[str, Any]  # "scene", and for compositions "terms"
+    source: str | None = None  # what the backbone was loaded from
+    scene: Scene | None = None  # None where there are no pictures
+    pictures: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)  # as opened, by term
+    more: Mapping[str, Any] = field(default_factory=dict)  # further entries
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said about the pictures, and about words that the backbone does not know."""
+        notes = [f"{term}: {note}" for term, views in self.pictures.items() for view in views for note in view.notes]
+        unknown = {} if self.task == LIFT else self.backbone.describer.unknown_words(self.prompt)
+        for word, near in unknown.items():
+            hint = f"; the nearest known word is {near!r}" if near else ""
+            notes.append(f"the backbone {self.backbone.name} does not know the word {word!r} and ignores it{hint}")
+        return notes
+
+    def keep(self, run: RunFolder) -> None:
+        """Writes it, in place of that of an earlier run in the folder, its warnings and its failure."""
+        run.drop(NOT_FOUND)
+        if self.scene:
+            run.keep_inputs(self.scene, self.pictures)
+        run.record(
+            task=self.task,
+            prompt=self.prompt,
+            settings=self.settings.plain(),
+            backbone=self.backbone.name,
+            source=self.source,
+            models=self.backbone.hashes,
+            seeds=self.seeds,
+            warnings=[],
+            **self.more,
+        )

@@ -1,0 +1,51 @@
+"""What the benchmarks report is counted right."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.flops import forward_flops
+from benchmarks.forced import outline, read_case
+from benchmarks.full_size import SUITE
+from cast3d.models import SparseTensor
+from cast3d.splats import orbit
+from tests.models.tiny import tiny
+
+
+def counted(net, *inputs) -> int:
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter, torch.no_grad():
+        net(*inputs)
+    return counter.get_total_flops()
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_work_of_the_structure_flow(batch):
+    net = tiny("SparseStructureFlowModel")
+    inputs = torch.randn(batch, 4, 4, 4, 4), torch.tensor([500.0] * batch), torch.randn(batch, 7, 10)
+    assert forward_flops(net, inputs) == counted(net, *inputs)
+
+
+@pytest.mark.parametrize("ends", [None, [12]])
+def test_work_of_the_latent_flow(ends):
+    net = tiny("SLatFlowModel", io_block_channels=ends, num_io_res_blocks=3)
+    coords = torch.cartesian_prod(torch.arange(2), *[torch.arange(4)] * 3).int()  # full cubes of 64 voxels
+    x = SparseTensor(torch.randn(len(coords), 4), coords)
+    work = counted(net, x, torch.tensor([500.0, 500.0]), torch.randn(2, 7, 10))
+    expected = forward_flops(net, (x, None, torch.randn(2, 7, 10)))
+    if ends is None:
+        assert expected == work
+    else:  # on a CPU only neighbours that exist are multiplied: (10 / 12)^3 of 27 in a cube of 4, half that in one of 2
+        assert 0.3 * expected < work < expected
+
+
+def test_a_case_has_its_outlines():
+    case = read_case(SUITE, "cap")
+    mask = outline(case.whole, orbit(30, 10), 128)
+    assert 0.05 < mask.float().mean() < 0.5
+    cap = outline(case.grids["baseball cap"], orbit(0, 0), 128).nonzero()[:, 0].float().mean()
+    pack = outline(case.grids["figure"], orbit(0, 0), 128).nonzero()[:, 0].float().mean()
+    assert cap < pack  # rows count from the top
+    assert len(case.decoded()) == 5 and torch.equal(case.decoded()[1], case.whole)

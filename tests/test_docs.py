@@ -1,0 +1,62 @@
+"""The documents: what they link to is there, and their pictures can be made again."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from PIL import Image, ImageDraw
+
+from cast3d import Scene
+from cast3d.conditioning.cutout import open_cut_out
+from cast3d.runs import RunFolder
+from cast3d.settings import Settings
+from docs.pictures import SHEETS, sheets, write
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md"), *ROOT.glob("suites/*.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page):
+    text = re.sub(r"```.*?```|`[^`\n]*`(?!\])", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    targets = [unquote(target.split("#")[0]) for target in re.findall(r"\]\(([^)\s]+)\)", text)]
+    local = [target for target in targets if target and not target.startswith(("http:", "https:", "mailto:"))]
+    assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.glob("examples/*/scene.yaml")), ids=lambda file: file.parent.name)
+def test_examples_can_be_read(file):
+    scene = Scene.from_yaml(file)
+    Settings().changed(scene.settings)
+    assert len(scene.assets) >= 2
+    for asset in scene.assets:
+        for image in asset.images:
+            assert open_cut_out(image).has_alpha
+
+
+def test_pictures_of_the_method_are_small():
+    kept = list((ROOT / "docs" / "pictures").iterdir())
+    assert {file.name for file in kept} == {f"{name}.webp" for name in SHEETS}
+    assert sum(file.stat().st_size for file in kept) < 250_000
+
+
+def test_pictures_come_from_a_run(tmp_path):
+    preview = Image.new("RGB", (512, 256), "white")
+    ImageDraw.Draw(preview).rectangle((100, 50, 399, 200), fill="red")
+    stages = {"main": ["geometry"], "layout": ["layout"], "layout_appearance": ["layout"], "hints": ["hints", "masks"]}
+    stages |= {"part-cap": ["part"], "part-bag": ["part"], "geometry": ["coarse", "geometry"], "slat-cap": ["part"]}
+    with RunFolder(tmp_path / "out") as run:
+        for index, (name, labels) in enumerate(stages.items()):
+            run.save_stage(name, index, {}, previews=dict.fromkeys(labels, preview))
+        with pytest.raises(ValueError, match="no stage appearance"):
+            sheets(run.path)
+        run.save_stage("appearance", 20, {}, previews={"object": preview})
+        made = sheets(run.path)
+    assert list(made) == list(SHEETS)
+    assert {picture.height for picture in made.values()} == {200}
+    one, two = made["main"].width, made["parts"].width
+    assert abs(one - 300 * 200 / 256) <= 4 and two == 2 * one + 16  # without white at the sides
+    assert write(made, tmp_path / "pictures") == sum(f.stat().st_size for f in (tmp_path / "pictures").iterdir())
