@@ -1,6 +1,6 @@
 """Seconds and peak memory of a whole composition, stage by stage, in a cold process.
 
-    python -m benchmarks.compose examples/01-cap-and-backpack/scene.yaml --json compose.json
+python -m benchmarks.compose examples/01-cap-and-backpack/scene.yaml --json compose.json
 """
 
 from __future__ import annotations
