@@ -13,7 +13,7 @@ from cast3d.composer import Composer
 from cast3d.errors import InputError, TermNotFound
 from cast3d.report import report_of_run
 from cast3d.runs import RunFolder
-from tests.tiny_backbone import BANDS, PROMPT, Bands, pictures, tiny_backbone
+from tests.tiny_backbone import BANDS, PROMPT, Bands, pictures, tiny_backbone, with_namer
 
 CAP_ONLY = "a figure wearing a cap"
 
@@ -196,6 +196,46 @@ def test_a_term_that_never_shows_is_named(tmp_path):
     assert not (tmp_path / "run" / "scene.glb").exists()
     compose(tmp_path / "run")
     assert not picture.exists()
+
+
+# --- lookalikes ----------------------------------------------------------------------------------------------------
+
+FEZ = "a figure wearing a fez"
+
+
+def with_lookalikes(out, prompt, segmenter, *names, most=2):
+    watch, shown = Watch(), {"figure": pictures()["figure"], prompt.split()[-1]: pictures()["cap"]}
+    backbone = with_namer(tiny_backbone(segmenter, lookalikes=most), *names)
+    return Composer(backbone).compose(prompt, shown, out=out, progress=watch), watch
+
+
+def test_a_term_without_words_is_drawn_as_what_it_looks_like(tmp_path):
+    result, watch = with_lookalikes(tmp_path / "run", FEZ, Bands(BANDS), "backpack", "cap")
+    assert list(result.parts) == ["figure", "fez"] and watch.computed.count("layout") == 1
+    with RunFolder(tmp_path / "run", must_exist=True) as run:
+        assert run.info["terms"] == ["figure", "fez"]
+    told = [warning for warning in result.warnings if "fez" in warning]
+    assert len(told) == 1 and "'cap'" in told[0] and "no word" in told[0]
+    assert not any("does not know" in warning for warning in result.warnings)
+    _, again = with_lookalikes(tmp_path / "run", FEZ, Bands({}), "backpack", "cap")
+    assert again.computed == []
+
+
+def test_a_term_that_does_not_show_is_drawn_as_what_it_looks_like(tmp_path):
+    blind = {"cap": 2 * VIEWS}  # on both rungs
+    result, watch = with_lookalikes(tmp_path / "run", CAP_ONLY, Bands(BANDS, blind), "a", "backpack")
+    assert watch.computed.count("layout") == 3 and list(result.parts) == ["figure", "cap"]
+    assert any("'backpack'" in line and "showed none" in line for line in result.warnings)
+    _, again = with_lookalikes(tmp_path / "run", CAP_ONLY, Bands({}), "a", "backpack")
+    assert again.computed == []  # straight to the names that held
+
+
+def test_lookalikes_that_do_not_show_either_are_told(tmp_path):
+    with pytest.raises(TermNotFound, match=r"no 'fez' .*nor for 'fez' any 'cap' or 'backpack'"):
+        with_lookalikes(tmp_path / "run", FEZ, Bands({"figure": (0, 1)}), "a", "backpack", "cap")
+    with pytest.raises(TermNotFound) as error:
+        with_lookalikes(tmp_path / "run", FEZ, Bands({"figure": (0, 1)}), "cap", most=0)
+    assert "nor for" not in str(error.value)
 
 
 # --- what users get wrong -------------------------------------------------------------------------------------------

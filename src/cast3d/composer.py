@@ -7,7 +7,7 @@ result = composer.compose("a figure wearing a cap", {"figure": "figure.png", "ca
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from .conditioning.cutout import open_cut_out
 from .conditioning.encoders import FRAMES
 from .conditioning.pictures import Picture
 from .errors import InputError, TermNotFound, nearest
-from .recipe import COMPOSE, IMAGINE, LIFT, NOT_FOUND, Recipe
+from .recipe import COMPOSE, IMAGINE, LIFT, NOT_FOUND, Recipe, unknown_words
 from .result import Result
 from .runs import RunFolder, stage_fingerprint
 from .scene import Asset, Pictures, Scene, imagined
@@ -39,6 +39,7 @@ from .stages.layout import (
     propose_layout,
 )
 from .stages.parts import PartGeometry, PartPlan, chosen_frame, generate_parts
+from .stages.reading import Reading
 from .staging import Job, Progress, Staging
 from .voxels import to_coords
 
@@ -180,6 +181,12 @@ class Composition:
     pictures: dict[str, tuple[Picture, ...]]
     seeds: Mapping[str, int]  # of the second stage, by term
     staging: Staging
+    reading: Reading = field(init=False)  # of c, by the text model; the layout may change it
+
+    def __post_init__(self) -> None:
+        given = Reading(self.scene)
+        unread = [term for term in self.scene.terms if not self.backbone.describer.reads(term)]
+        self.reading = self.reread(given, unread) or given
 
     def run(self) -> Result:
         scene = self.scene
@@ -196,8 +203,10 @@ class Composition:
         result = Result.decode(self.backbone, list(scene.terms), self.base, appearance)
         self.staging.tell("meshes", 1, 1)
         result.prompt, result.seed = scene.prompt, scene.seed
+        result.warnings = self.reading.notes(self.backbone.describer.reads)
+        result.warnings += unknown_words(self.backbone, self.reading.prompt)
         # Pruned crumbs are everyday; they stay in the stage's own report.
-        result.warnings = [line for line in geometry.report if line.startswith("refinement dropped")]
+        result.warnings += [line for line in geometry.report if line.startswith("refinement dropped")]
         return result
 
     # --- 3D layout hinting --------------------------------------------------------------------------------------
@@ -215,36 +224,68 @@ class Composition:
         )  # fmt: skip
 
     def layout_hints(self, main: MainGeometry) -> Hints:
-        """p_C, z_C and h_i (Eq. 10-12); further starts n_max are tried until every term is found."""
-        missing: list[int] = []
+        """p_C, z_C and h_i (Eq. 10-12) with every term found.
+
+        Tried until then: the starts n_max in turn, and all of them again with lookalikes of what is still missing.
+        """
         ladder = self.ladder()
-        for rung, start in enumerate(self.rungs(ladder)):
-            layout = self.layout(main, start)
-            coords = to_coords(layout.grid)
-            if len(coords):
-                hints = self.hints(self.layout_appearance(coords, start), start)
-                missing = hints.missing(self.settings.minimum_hint, self.base)
+        rungs, every = self.rungs(ladder), self.settings.layout_starts
+        while True:
+            for start in rungs:
+                hints = self.hints_from(main, start)
+                missing = self.missing(hints)
                 if not missing:
-                    if rung and self.staging.run:
-                        self.staging.run.record(ladder={ladder: start})
+                    self.remember(ladder, start)
                     return hints
-            self.staging.tell("retry", rung + 1, len(self.settings.layout_starts))
-        raise self.not_found(missing, hints if len(coords) else None)
+                self.staging.tell("retry", every.index(start) + 1, len(every))
+            reading = self.reread(self.reading, missing)
+            if reading is None:
+                raise self.not_found(missing, hints)
+            self.reading, rungs = reading, every
+
+    def hints_from(self, main: MainGeometry, start: int) -> Hints | None:
+        """The hints of one layout; None where it is empty."""
+        coords = to_coords(self.layout(main, start).grid)
+        return self.hints(self.layout_appearance(coords)) if len(coords) else None
+
+    def missing(self, hints: Hints | None) -> list[str]:
+        """Terms without a hint."""
+        terms = self.scene.terms
+        if hints is None:
+            return [term for term in terms if term != self.scene.main]
+        return [terms[i] for i in hints.missing(self.settings.minimum_hint, self.base)]
+
+    def reread(self, reading: Reading, terms: list[str]) -> Reading | None:
+        """`terms` under other names, as their pictures suggest; None where there are none left to try."""
+
+        def resembling(term: str, relation: str) -> list[str]:
+            return self.backbone.describer.resembling([view.rgba for view in self.pictures[term]], relation)
+
+        return reading.renamed(terms, resembling, self.settings.lookalikes)
 
     def ladder(self) -> str:
         """Hash of all that decides which rung holds."""
         scene = self.scene
         depends = self.depends(
-            *_LAYOUT, *_HINTS, "slat_text_guidance", "slat_steps", "layout_starts", prompt=scene.prompt,
-            terms=list(scene.terms), main=scene.main, seed=scene.seed,
+            *_LAYOUT, *_HINTS, "slat_text_guidance", "slat_steps", "layout_starts", "lookalikes", prompt=scene.prompt,
+            terms=list(scene.terms), main=scene.main, seed=scene.seed, pictures=list(scene.terms),
         )  # fmt: skip
         return stage_fingerprint("ladder", depends, {"main": self.staging.contents["main"]})
 
+    def remember(self, ladder: str, start: int) -> None:
+        """The rung that held, and the names under which it did, for when the run goes on."""
+        held = {"start": start, "lookalikes": {term: list(names) for term, names in self.reading.lookalikes.items()}}
+        if self.staging.run and (start != self.settings.layout_starts[0] or self.reading.lookalikes):
+            self.staging.run.record(ladder={ladder: held})
+
     def rungs(self, ladder: str) -> tuple[int, ...]:
-        """Starts to try; a run that has climbed this ladder before goes straight to the rung that held."""
+        """Starts to try; a run that has climbed this ladder before goes straight to the rung and names that held."""
         starts = self.settings.layout_starts
         held = self.staging.run.info.get("ladder", {}).get(ladder) if self.staging.run else None
-        return starts[starts.index(held) :] if held in starts else starts
+        if not held:
+            return starts
+        self.reading = Reading(self.scene, {term: tuple(names) for term, names in held["lookalikes"].items()})
+        return starts[starts.index(held["start"]) :]
 
     def layout(self, main: MainGeometry, start: int) -> Layout:
         """p_C (Eq. 10) by STM from the text o_B to the prompt c."""
@@ -252,40 +293,40 @@ class Composition:
         return self.staging.stage(
             "layout", 2, Layout,
             lambda on: propose_layout(
-                self.backbone, main, text(self.scene.main), text(self.scene.prompt), start, self.settings,
+                self.backbone, main, text(self.scene.main), text(self.reading.prompt), start, self.settings,
                 self.structure_noise("layout", ""), on,
             ),
             self.depends(
-                *_LAYOUT, start=start, prompt=self.scene.prompt, main=self.scene.main, seed=self.scene.seed,
+                *_LAYOUT, start=start, prompt=self.reading.prompt, main=self.scene.main, seed=self.scene.seed,
             ),
             after=("main",),
             previews=lambda p: {"layout": previews.of_voxels(p.grid)},
         )  # fmt: skip
 
-    def layout_appearance(self, coords: Tensor, start: int) -> Slat:
+    def layout_appearance(self, coords: Tensor) -> Slat:
         """z_C (Eq. 11)."""
         noise = self.slat_noise(coords, "layout_appearance", "")
         return self.staging.stage(
             "layout_appearance", 3, Slat,
             lambda on: Slat(coords, generate_slat(
-                self.backbone, coords, self.backbone.of_text(self.scene.prompt), self.settings.slat_text_guidance,
+                self.backbone, coords, self.backbone.of_text(self.reading.prompt), self.settings.slat_text_guidance,
                 self.settings, noise, on,
             )),
-            self.depends("slat_text_guidance", "slat_steps", prompt=self.scene.prompt, seed=self.scene.seed),
+            self.depends("slat_text_guidance", "slat_steps", prompt=self.reading.prompt, seed=self.scene.seed),
             after=("layout",),
             previews=lambda s: {"layout": previews.of_gaussians(self.backbone.gaussians(s.coords, s.feats))},
         )  # fmt: skip
 
-    def hints(self, slat: Slat, start: int) -> Hints:
+    def hints(self, slat: Slat) -> Hints:
         """h_i (Eq. 12)."""
         colors = previews.part_colors(len(self.scene.terms), self.base)
         return self.staging.stage(
             "hints", 4, Hints,
             lambda on: extract_hints(
-                self.backbone, slat.coords, self.backbone.gaussians(slat.coords, slat.feats), self.scene.terms,
+                self.backbone, slat.coords, self.backbone.gaussians(slat.coords, slat.feats), self.reading.names,
                 self.base, self.settings, on,
             ),
-            self.depends(*_HINTS, terms=list(self.scene.terms), main=self.scene.main),
+            self.depends(*_HINTS, terms=list(self.reading.names), main=self.scene.main),
             after=("layout_appearance",),
             previews=lambda h: {
                 "masks": previews.of_masks(h.views, h.masks, self.base),
@@ -293,11 +334,10 @@ class Composition:
             },
         )  # fmt: skip
 
-    def not_found(self, missing: list[int], hints: Hints | None) -> TermNotFound:
+    def not_found(self, lost: list[str], hints: Hints | None) -> TermNotFound:
         """Says which terms were found, and keeps the best view for people to look at."""
-        terms = self.scene.terms
-        lost = [terms[i] for i in missing] or [t for t in terms if t != self.scene.main]
-        found = [t for t in terms if t not in lost]
+        found = [term for term in self.scene.terms if term not in lost]
+        tried = {term: names for term, names in self.reading.lookalikes.items() if term in lost}
         seen = ""
         if hints is not None and self.staging.run:
             best = hints.best_view()
@@ -305,7 +345,9 @@ class Composition:
                 previews.of_masks(hints.views[best : best + 1], hints.masks[best : best + 1], self.base).save(path)
             seen = f"; the clearest view of the layout is {self.staging.run.path / NOT_FOUND}"
         return TermNotFound(
-            f"the layout shows no {' and no '.join(map(repr, lost))} (found: {', '.join(map(repr, found))}){seen}. "
+            f"the layout shows no {' and no '.join(map(repr, lost))} (found: {', '.join(map(repr, found))})"
+            + "".join(f", nor for {term!r} any {' or '.join(map(repr, names))}" for term, names in tried.items())
+            + f"{seen}. "
             "Try another seed, plainer words for the term, or further levels in layout_starts"
         )
 
@@ -344,7 +386,7 @@ class Composition:
             geometry = compose_geometry(main.grid, hints.grids, stack, self.base, self.settings)
             if self.settings.refine:
                 noise = self.structure_noise("refine", "")
-                target = self.backbone.of_text(self.scene.prompt)
+                target = self.backbone.of_text(self.reading.prompt)
                 geometry = refine_geometry(self.backbone, geometry, target, self.settings, noise, on)
             return without_crumbs(geometry, stack, self.settings)
 
@@ -353,8 +395,9 @@ class Composition:
             self.depends(
                 "expand_sigma", "expand_threshold", "keep_hidden", "prune_absolute", "prune_relative",
                 "prune_unchanged", "prune_connectivity", "crumbs", "refine", "refine_start", "refine_guard",
+                "refine_seal",
                 "text_guidance", "diffusion",
-                prompt=self.scene.prompt, seed=self.scene.seed,
+                prompt=self.reading.prompt, seed=self.scene.seed,
             ),
             after=("main", "hints", *(f"part-{self.scene.slugs[term]}" for term in parts)),
             previews=lambda g: {"coarse": previews.of_voxels(g.coarse), "geometry": previews.of_voxels(g.grid)},
@@ -389,11 +432,12 @@ class Composition:
             "appearance", 8, Appearance,
             lambda on: compose_appearance(
                 self.backbone, coords, [(slats[t].coords, slats[t].feats) for t in self.scene.terms], self.base,
-                self.backbone.of_text(self.scene.prompt), self.settings, self.slat_noise(coords, "appearance", ""), on,
+                self.backbone.of_text(self.reading.prompt), self.settings, self.slat_noise(coords, "appearance", ""),
+                on,
             ),
             self.depends(
                 "slat_text_guidance", "slat_steps", "boundary_sigma", "free_fraction",
-                prompt=self.scene.prompt, seed=self.scene.seed,
+                prompt=self.reading.prompt, seed=self.scene.seed,
             ),
             after=("geometry", *(f"slat-{self.scene.slugs[term]}" for term in self.scene.terms)),
             previews=lambda a: {"object": previews.of_gaussians(self.backbone.gaussians(a.coords, a.feats))},

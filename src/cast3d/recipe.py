@@ -32,13 +32,9 @@ class Recipe:
 
     @property
     def notes(self) -> list[str]:
-        """What is to be said about the pictures, and about words that the backbone does not know."""
+        """What is to be said about what was given; a composition adds which of its words the backbone does not know."""
         notes = [f"{term}: {note}" for term, views in self.pictures.items() for view in views for note in view.notes]
-        unknown = {} if self.task == LIFT else self.backbone.describer.unknown_words(self.prompt)
-        for word, near in unknown.items():
-            hint = f"; the nearest known word is {near!r}" if near else ""
-            notes.append(f"the backbone {self.backbone.name} does not know the word {word!r} and ignores it{hint}")
-        return notes
+        return notes + (unknown_words(self.backbone, self.prompt) if self.task == IMAGINE else [])
 
     def keep(self, run: RunFolder) -> None:
         """Writes it, in place of that of an earlier run in the folder, its warnings and its failure."""
@@ -56,3 +52,12 @@ class Recipe:
             warnings=[],
             **self.more,
         )
+
+
+def unknown_words(backbone: Backbone, text: str) -> list[str]:
+    """A note per word that the backbone does not know."""
+    return [
+        f"the backbone {backbone.name} does not know the word {word!r} and ignores it"
+        + (f"; the nearest known word is {near!r}" if near else "")
+        for word, near in backbone.describer.unknown_words(text).items()
+    ]

@@ -42,6 +42,11 @@ class Settings:
 
     layout_generator: str = _of("trajectory", "source path of the layout's STM", "G", ("trajectory", "static"))
     layout_starts: tuple[int, ...] = _of((18, 21, 15), "start levels tried until every term is found", "n_max")
+    lookalikes: int = _of(
+        0,
+        "names of similar things tried for a term that the text model has no word for or the layout does not show; "
+        "they come from the term's picture (bricks only)",
+    )
     source_guidance: float = _of(-1.0, "guidance of the source text in the layout's STM; below 0: text_guidance")
     target_negative: str = _of("null", "what the layout's target is guided away from", "", ("null", "source", "mix"))
     target_negative_weight: float = _of(0.5, "share of the source text where target_negative is mix")
@@ -73,6 +78,9 @@ class Settings:
     crumbs: float = _of(0.0, "floating pieces with a smaller share of the whole are dropped; 0 keeps all")
     refine: bool = _of(True, "refine the coarse geometry with STM")
     refine_start: int = _of(9, "start level of the refinement's STM", "n_max")
+    refine_seal: float = _of(
+        0.0, "openings that the refinement breaks into a chamber with this share of the inside are closed; 0: never"
+    )
     refine_guard: float = _of(0.6, "least IoU with the coarse geometry; below it the coarse geometry is kept")
 
     boundary_sigma: float = _of(1.0, "blur of the soft boundaries between parts, voxels")
@@ -127,9 +135,11 @@ _RANGES = (
     ("view_yaws", 1, 360),
     ("view_size", 32, 4096),
     ("minimum_hint", 1, 64**3),
+    ("lookalikes", 0, 100),
     ("expand_sigma", 0.1, 16),
     ("boundary_sigma", 0.1, 16),
     ("refine_guard", 0, 1),
+    ("refine_seal", 0, 1),
     ("free_fraction", 0, 1),
     ("crumbs", 0, 0.5),
     ("mesh_faces", 4, 100_000_000),

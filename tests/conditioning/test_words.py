@@ -68,3 +68,25 @@ def test_upper_case_and_punctuation_play_no_role():
 def test_synonyms_are_plain_words_that_differ():
     assert all(split(word) == [word] and split(form) == [form] and word != form for word, form in SYNONYMS.items())
     assert Vocabulary(WORDS, synonyms={}).known("guy") is None
+
+
+def test_words_that_were_never_trained_count_as_unknown_and_keep_their_places():
+    vocabulary = Vocabulary(WORDS, unread=["box", "shoes"])
+    assert len(vocabulary) == len(VOCABULARY) and vocabulary.index["backpack"] == VOCABULARY.index["backpack"]
+    assert vocabulary.known("boxes") is None and vocabulary.known("shoe") is None
+    assert vocabulary.encode("a box").unknown == {"box": None}
+
+
+@pytest.mark.parametrize(
+    "name, reads",
+    [
+        ("cap", True),
+        ("zany cap", True),
+        ("cap with zzz", True),
+        ("zzz with cap", False),
+        ("cap zzz", False),
+        ("", False),
+    ],
+)
+def test_a_name_is_read_where_its_noun_is(name, reads):
+    assert VOCABULARY.reads(name) == reads

@@ -23,7 +23,7 @@ def test_pinholes_do_not_empty_a_solid():
     holed = box((10, 10, 10), (30, 30, 30))
     holed[10, 20, 20:22] = False
     assert not (voxels.fill(holed) != holed).any()  # the plain fill leaks
-    assert structure.solid(holed).sum() == 20**3
+    assert voxels.solid(holed).sum() == 20**3
 
 
 def test_every_pair_of_parts_is_looked_at():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from cast3d import flow
+from cast3d import flow, voxels
 from cast3d.stages.geometry import Geometry, compose_geometry, refine_geometry, without_crumbs
 from tests.tiny_backbone import tiny_backbone, with_bias
 
@@ -54,6 +54,19 @@ def test_hidden_voxels_of_the_base_are_kept_on_request():
     plain = compose_geometry(BODY, hints, HAT[None], 0, SETTINGS.changed({"keep_hidden": False}))
     kept = compose_geometry(BODY, hints, HAT[None], 0, SETTINGS.changed({"keep_hidden": True}))
     assert not plain.grid[30, 30, 38] and kept.grid[30, 30, 38]
+
+
+def test_openings_of_the_refinement_are_closed(monkeypatch):
+    closed = voxels.outer_shell(voxels.dilate(voxels.to_grid(torch.tensor([[32, 32, 32]])), 10))
+    torn = closed.clone()
+    torn[29:36, 29:36, 42] = False
+    monkeypatch.setattr(type(BACKBONE), "decode_structure", lambda *_: torn)
+    coarse = Geometry(closed, closed, closed, ())
+    given = BACKBONE.of_text("red cap"), SETTINGS.changed({"refine_guard": 0.5}), NOISE
+    assert torch.equal(refine_geometry(BACKBONE, coarse, *given).grid, torn)
+    settings = given[1].changed({"refine_seal": 0.03})
+    sealed = refine_geometry(BACKBONE, coarse, given[0], settings, NOISE)
+    assert torch.equal(sealed.grid, closed) and "49 voxels" in sealed.report[-1]
 
 
 def test_refinement_without_words_is_the_structure_vae():

@@ -1,6 +1,7 @@
 """Packaging networks into a backbone folder, and the quality table measured on one."""
 
 import json
+import shutil
 from itertools import islice
 from types import SimpleNamespace
 
@@ -21,10 +22,14 @@ from training.bricks import (
     quality,
     splits,
     train_appearance,
+    train_namer,
     train_structure_vae,
 )
 from training.bricks.assemble import Points, frame_views, render, surface_points
+from training.bricks.bank import Bank
 from training.bricks.common import save_half
+from training.bricks.ldraw import Library
+from training.bricks.pictures import Studio
 from training.bricks.quality import ROWS, Bench, Row
 
 ORACLE = SimpleNamespace(device=torch.device("cpu"))
@@ -46,8 +51,8 @@ def folder(tmp_path_factory):
         package,
         "--checkpoints",
         folder / "checkpoints",
-        "--words",
-        folder / "data" / "words.json",
+        "--data",
+        folder / "data",
         "--out",
         folder / "w",
     )
@@ -70,6 +75,23 @@ def test_a_packaged_folder_is_a_backbone(folder):
     assert len(backbone.gaussians(coords, torch.zeros(2, 8))) == 2 * train_appearance.PER_VOXEL
 
 
+def test_pictures_get_names_of_trained_parts(folder, tmp_path, capsys):
+    weights, source = tmp_path / "w", folder / "ldraw"
+    shutil.copytree(folder / "w", weights)
+    table, colors = source / "catalog.csv", source / "colors.csv"
+    given = ("--ldraw", source, "--catalog", table, "--colors", colors, "--data", folder / "data")
+    run(train_namer, *given, "--weights", weights)
+    assert "names; " in capsys.readouterr().out
+    describer = load_backbone(str(weights)).describer
+    bank, parts = Bank.load(folder / "data" / "bank.npz", index_only=True), prepare.load_catalog(folder / "data")
+    studio = Studio(Library(source), parts, bank)
+    for name in ("cowboy hat", "sword"):
+        part = next(part for part in parts if part.phrase == name)
+        shown = list(train_namer.shots(studio, part))
+        assert describer.resembling(shown, "")[0] == name
+    assert not set(describer.resembling(shown, "wearing")) & set(describer.resembling(shown, "holding"))
+
+
 def test_packaged_weights_are_the_saved_ones_up_to_storage(folder):
     backbone = load_backbone(str(folder / "w"))
     torch.manual_seed(0)
@@ -80,9 +102,10 @@ def test_packaged_weights_are_the_saved_ones_up_to_storage(folder):
 
 
 def test_packaging_names_what_is_missing(tmp_path):
-    (tmp_path / "words.json").write_text("[]")
+    for name in ("words.json", "unread.json"):
+        (tmp_path / name).write_text("[]")
     with pytest.raises(SystemExit, match="holds no structure_vae weights"):
-        run(package, "--checkpoints", tmp_path, "--words", tmp_path / "words.json", "--out", tmp_path)
+        run(package, "--checkpoints", tmp_path, "--data", tmp_path, "--out", tmp_path)
 
 
 def test_the_table_is_printed_saved_and_drawn(folder, capsys):

@@ -80,6 +80,8 @@ def flow(data, out, *arguments):
 def test_prepare_writes_what_the_steps_read(data):
     words = json.loads((data / "words.json").read_text())
     assert words == sorted(set(words)) and {"figure", "hat", "wings", "red"} <= set(words)
+    unread = json.loads((data / "unread.json").read_text())
+    assert unread == sorted(set(unread)) and set(unread) <= set(words)
     assert prepare.load_catalog(data).part("hat").phrase == "cowboy hat"
 
 

@@ -128,3 +128,33 @@ def test_metrics():
     assert voxels.iou(empty, empty) == voxels.f1(empty, empty) == 1.0
     assert voxels.iou(a, empty) == voxels.f1(a, empty) == voxels.f1(a, voxels.shift(a, (30, 30, 30))) == 0.0
     assert voxels.f1(a, b, 0) == voxels.f1(b, a, 0)
+
+
+def shell_with_a_hole(side: int, wide: int):
+    """A closed hollow box, and the same with a square hole of `wide` voxels in its lid."""
+    closed = voxels.outer_shell(box((10, 10, 10), (10 + side, 10 + side, 10 + side)))
+    open_ = closed.clone()
+    open_[14 : 14 + wide, 14 : 14 + wide, 10 + side] = False
+    return closed, open_
+
+
+def test_a_shell_that_leaks_is_sealed_with_its_guide():
+    closed, open_ = shell_with_a_hole(16, 6)
+    assert torch.equal(voxels.solid(open_), open_)
+    sealed = voxels.seal(open_, closed, 0.03)
+    assert torch.equal(sealed, closed)
+    moved = voxels.shift(open_, (0, 1, 0))  # the guide's surface is doubled nowhere but around the hole
+    patched = voxels.seal(moved, closed, 0.03)
+    assert voxels.fill(patched).sum() > 15**3 and (patched & ~moved).sum() <= 8 * 8
+
+
+def test_sealing_leaves_alone_what_does_not_leak_enough():
+    closed, open_ = shell_with_a_hole(16, 6)
+    assert torch.equal(voxels.seal(closed, closed, 0.03), closed)
+    pinhole = shell_with_a_hole(16, 2)[1]
+    assert torch.equal(voxels.seal(pinhole, closed, 0.03), pinhole)  # closed enough as it is
+    assert torch.equal(voxels.seal(open_, open_, 0.03), open_)  # the guide is open too
+    large = voxels.outer_shell(box((36, 4, 4), (62, 60, 60)))  # beside which the open box is a small chamber
+    assert torch.equal(voxels.seal(open_ | large, closed | large, 0.2), open_ | large)
+    nothing = torch.zeros_like(closed)
+    assert torch.equal(voxels.seal(open_, nothing, 0.03), open_)

@@ -1,8 +1,9 @@
 """Step 6: the trained networks as the package's backbone folder, 8-bit where that pays.
 
-    python -m training.bricks.package --checkpoints checkpoints --words data/bricks/words.json
+    python -m training.bricks.package --checkpoints checkpoints --data data/bricks
 
-Writes src/cast3d/weights/bricks: pipeline.json in the released form and ckpts/*.json + *.safetensors.
+Writes src/cast3d/weights/bricks: pipeline.json in the released form and ckpts/*.json + *.safetensors. The picture namer
+is made and added afterwards, from the packaged picture encoder (`train_namer`).
 """
 
 from __future__ import annotations
@@ -45,9 +46,11 @@ DEFAULTS = {
     "slat_text_guidance": 0.0,
     "layout_generator": "static",
     "layout_starts": [10, 11, 12],
+    "lookalikes": 3,
     "mask_threshold": 0.4,
     "part_start": 8,
     "refine_start": 4,
+    "refine_seal": 0.03,
     "view_size": 224,
     "view_pitches": [-5.0, 25.0],
     "minimum_hint": 12,
@@ -83,8 +86,8 @@ def trained(checkpoints: Path, num_words: int) -> dict[str, nn.Module]:
     return {key: net for group in groups.values() for key, net in group.items()}
 
 
-def pipeline(words: list[str]) -> dict:
-    """The content of pipeline.json."""
+def pipeline(words: list[str], unread: list[str]) -> dict:
+    """The content of pipeline.json; `unread` are words that no training caption held."""
 
     def sampler(steps: int, guidance: float) -> dict:
         params = {"steps": steps, "cfg_strength": guidance, "cfg_interval": [0.0, 1.0], "rescale_t": 3.0}
@@ -107,18 +110,24 @@ def pipeline(words: list[str]) -> dict:
             "image_cond_model": "ckpts/picture_encoder",
             "text_cond_model": "ckpts/word_encoder",
         },
-        "cast3d": {"segmenter": "ckpts/segmenter", "defaults": DEFAULTS, "about": ABOUT, "words": words},
+        "cast3d": {
+            "segmenter": "ckpts/segmenter",
+            "defaults": DEFAULTS,
+            "about": ABOUT,
+            "unread": unread,
+            "words": words,
+        },
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
-    parser.add_argument("--words", type=Path, default=Path("data/bricks/words.json"))
+    parser.add_argument("--data", type=Path, default=Path("data/bricks"))
     parser.add_argument("--out", type=Path, default=Path("src/cast3d/weights/bricks"))
     args = parser.parse_args()
 
-    words = json.loads(args.words.read_text())
+    words, unread = (json.loads((args.data / name).read_text()) for name in ("words.json", "unread.json"))
     (args.out / "ckpts").mkdir(parents=True, exist_ok=True)
     total = 0
     for key, net in trained(args.checkpoints, len(words) + 2).items():
@@ -132,7 +141,7 @@ def main() -> None:
         size = Path(f"{stem}.safetensors").stat().st_size
         total += size
         print(f"{STEMS[key]:<18} {sum(p.numel() for p in net.parameters()) / 1e6:6.2f} M  {size / 1e6:6.2f} MB")
-    (args.out / "pipeline.json").write_text(json.dumps(pipeline(words), indent=1) + "\n")
+    (args.out / "pipeline.json").write_text(json.dumps(pipeline(words, unread), indent=1) + "\n")
     print(f"{'together':<18} {'':>10} {total / 1e6:6.2f} MB")
 
 

@@ -168,7 +168,7 @@ class Studio:
             if wanted is None or wanted(int(objects.role[index, m])):
                 v, soup = self.placed(int(objects.placement[index, m]))
                 vertices.append(v)
-                rgb.append(self._paint(soup, tuple(objects.main_rgb[index, m]), tuple(objects.skin_rgb[index, m])))
+                rgb.append(self.paint(soup, tuple(objects.main_rgb[index, m]), tuple(objects.skin_rgb[index, m])))
         return np.concatenate(vertices), np.concatenate(rgb)
 
     def placed(self, row: int) -> tuple[NDArray[np.float32], Triangles]:
@@ -178,7 +178,7 @@ class Studio:
         voxels = placement.apply(self.bank.transform[row], soup.vertices)
         return voxels / SIZE - 0.5, soup
 
-    def _paint(self, soup: Triangles, main: RGB, skin: RGB) -> NDArray[np.uint8]:
+    def paint(self, soup: Triangles, main: RGB, skin: RGB) -> NDArray[np.uint8]:
         """[T, 3] sRGB of each triangle."""
         codes, inverse = np.unique(soup.color, return_inverse=True)
         table = {INHERIT: main, SKIN: skin}

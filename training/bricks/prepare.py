@@ -2,8 +2,9 @@
 
     python -m training.bricks.prepare --ldraw ldraw-parts.zip --catalog catalog.csv --colors colors.csv
 
-Writes bank.npz (samples and grids of every part), words.json (the vocabulary) and copies of the catalogues. Takes about
-20 s on two cores. Nothing here is random: the same input gives the same folder.
+Writes bank.npz (samples and grids of every part), words.json (the vocabulary), unread.json (those of its words that
+only held-out parts have, so that no training caption holds them) and copies of the catalogues. Takes about 20 s on two
+cores. Nothing here is random: the same input gives the same folder.
 """
 
 from __future__ import annotations
@@ -16,13 +17,20 @@ from pathlib import Path
 
 from cast3d.conditioning.words import split
 
-from . import bank, captions, catalog, ldraw
+from . import bank, captions, catalog, ldraw, splits
 from .catalog import Catalog
 
 
 def vocabulary(parts: Catalog) -> list[str]:
     """Sorted words, as the shipped encoder will split them."""
     return sorted({word for text in captions.vocabulary(parts) for word in split(text)})
+
+
+def unread(parts: Catalog) -> list[str]:
+    """Words of the vocabulary that name nothing trained."""
+    split = splits.load()
+    trained = Catalog([part for part in parts if split.get(part.id, splits.TRAIN) == splits.TRAIN], parts.colors)
+    return sorted(set(vocabulary(parts)) - set(vocabulary(trained)))
 
 
 def load_catalog(data: Path) -> Catalog:
@@ -49,6 +57,7 @@ def main() -> None:
     shutil.copyfile(args.colors, args.data / "colors.csv")
     parts = load_catalog(args.data)
     (args.data / "words.json").write_text(json.dumps(vocabulary(parts)))
+    (args.data / "unread.json").write_text(json.dumps(unread(parts)))
     built = bank.build(ldraw.Library(*args.ldraw), parts, args.workers)
     built.save(args.data / "bank.npz")
     print(

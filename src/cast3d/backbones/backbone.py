@@ -41,6 +41,14 @@ class Describer(Protocol):
 
     def unknown_words(self, text: str) -> dict[str, str | None]: ...
 
+    def reads(self, term: str) -> bool:
+        """Whether the text model knows the noun of a term."""
+        ...
+
+    def resembling(self, rgba: Sequence[Image.Image], relation: str) -> list[str]:
+        """Names that it knows, by likeness to the pictures; `relation` ("wearing", ...) ties the thing to its base."""
+        ...
+
 
 @dataclass
 class Backbone:

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from ..conditioning.crops import preprocess_small
 from ..conditioning.encoders import FRAMES, PictureEncoder, WordEncoder
+from ..conditioning.namer import PictureNamer
 from ..conditioning.words import Vocabulary
 from ..errors import CheckpointError
 from ..models import load, register
@@ -33,6 +34,7 @@ for _cls in (
     SLatCleanFlowModel,
     SLatSdfDecoder,
     PictureEncoder,
+    PictureNamer,
     WordEncoder,
     PromptedSegmenter,
 ):
@@ -42,8 +44,11 @@ for _cls in (
 class BricksDescriber:
     """Pictures and sentences to tokens."""
 
-    def __init__(self, pictures: PictureEncoder, words: WordEncoder, vocabulary: Vocabulary):
-        self.picture_encoder, self.word_encoder, self.vocabulary = pictures, words, vocabulary
+    def __init__(
+        self, pictures: PictureEncoder, words: WordEncoder, vocabulary: Vocabulary, namer: PictureNamer | None = None
+    ):
+        self.picture_encoder, self.word_encoder = pictures, words
+        self.vocabulary, self.namer = vocabulary, namer
         self.text = lru_cache(maxsize=64)(self._text)
 
     def pictures(self, rgba: Sequence[Image.Image], frame: str) -> tuple[Tensor, ...]:
@@ -61,6 +66,15 @@ class BricksDescriber:
     def unknown_words(self, text: str) -> dict[str, str | None]:
         """Words of `text` without a known form, each with the nearest known word."""
         return self.vocabulary.encode(text).unknown
+
+    def reads(self, term: str) -> bool:
+        return self.vocabulary.reads(term)
+
+    def resembling(self, rgba: Sequence[Image.Image], relation: str) -> list[str]:
+        if self.namer is None:
+            return []
+        pooled = torch.cat([tokens[:, 0] for tokens in self.pictures(rgba, "filled")])  # the frame's token
+        return self.namer.ranked(pooled, relation)
 
 
 class BricksSegmenter:
@@ -92,7 +106,7 @@ def load_bricks(source: Source, device: torch.device) -> Backbone:
             raise CheckpointError(f"{folder}/pipeline.json names no {key}")
         return load(folder / names[key], device, dtype)
 
-    vocabulary = Vocabulary(own["words"])
+    vocabulary = Vocabulary(own["words"], unread=own.get("unread", ()))
     structure_flow, slat_flow = network("sparse_structure_flow_model", torso), network("slat_flow_model", torso)
     normalization = args["slat_normalization"]
     return Backbone(
@@ -107,7 +121,10 @@ def load_bricks(source: Source, device: torch.device) -> Backbone:
         slat_mean=torch.tensor(normalization["mean"], device=device),
         slat_std=torch.tensor(normalization["std"], device=device),
         describer=BricksDescriber(
-            load(folder / args["image_cond_model"], device), load(folder / args["text_cond_model"], device), vocabulary
+            load(folder / args["image_cond_model"], device),
+            load(folder / args["text_cond_model"], device),
+            vocabulary,
+            load(folder / own["namer"], device) if "namer" in own else None,
         ),
         segmenter=BricksSegmenter(load(folder / own["segmenter"], device), vocabulary),
         defaults=Settings().changed(own["defaults"]),

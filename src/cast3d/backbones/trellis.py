@@ -62,6 +62,13 @@ class TrellisDescriber:
         """CLIP's vocabulary spells any word."""
         return {}
 
+    def reads(self, term: str) -> bool:
+        return True
+
+    def resembling(self, rgba: Sequence[Image.Image], relation: str) -> list[str]:
+        """None: nothing here names pictures."""
+        return []
+
     def _picture(self, image: Image.Image) -> Tensor:
         pixels = np.asarray(preprocess_trellis(image), dtype=np.float32) / 255
         with self.residency(self.picture_encoder):

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 PAD, START, FIRST = 0, 1, 2
+NOUN_ENDS = {"with", "without", "of", "on", "in", "around", "behind", "over", "for"}  # "helmet | with horns"
 
 # Plain words that people use and the training captions do not; each maps to one that they do.
 SYNONYMS = {
@@ -48,9 +49,11 @@ class Encoded:
 class Vocabulary:
     """Known words in a fixed order: index 0 pads, 1 starts every sentence, words follow."""
 
-    def __init__(self, words: Iterable[str], synonyms: dict[str, str] | None = None):
+    def __init__(self, words: Iterable[str], synonyms: dict[str, str] | None = None, unread: Iterable[str] = ()):
         self.words = list(words)
         self.index = {word: i + FIRST for i, word in enumerate(self.words)}
+        for word in unread:  # of parts that were held out: they have a place, but no training caption had them
+            del self.index[word]
         self.synonyms = SYNONYMS if synonyms is None else synonyms
 
     def __len__(self) -> int:
@@ -70,13 +73,19 @@ class Vocabulary:
             candidates += [word.replace("gray", "grey"), word.replace("grey", "gray")]
         return next((c for c in candidates if c in self.index), None)
 
+    def reads(self, name: str) -> bool:
+        """Whether the noun of a name is known: the word before the first "with", "of", "on", ..., or the last one."""
+        words = split(name)
+        ends = [i for i, word in enumerate(words) if i and word in NOUN_ENDS]
+        return bool(words) and self.known(words[ends[0] - 1 if ends else -1]) is not None
+
     def encode(self, text: str, length: int = 32) -> Encoded:
         """Indices of `text`, cut or padded to `length`; words without a known form are dropped and reported."""
         indices, replaced, unknown = [START], {}, {}
         for word in split(text):
             form = self.known(word)
             if form is None:
-                unknown[word] = next(iter(difflib.get_close_matches(word, self.words, n=1, cutoff=0.7)), None)
+                unknown[word] = next(iter(difflib.get_close_matches(word, self.index, n=1, cutoff=0.7)), None)
                 continue
             if form != word:
                 replaced[word] = form

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..voxels import components, dilate, fill, iou, outer_shell, to_coords
+from ..voxels import components, dilate, iou, outer_shell, solid, to_coords
 from .alignment import Alignment
 from .components import Points, distances
 
@@ -17,11 +17,6 @@ SCRAP = 0.01  # share of all voxels below which a separate piece counts as loose
 EXCUSED = 2.0  # voxels: loose pieces of the truth excuse those near them
 PATCH = 2  # voxels of tolerance between contact patches
 ZONE = 3  # voxels around parts in which the base may change
-
-
-def solid(grid: Tensor) -> Tensor:
-    """The grid with what it encloses, holes up to two voxels wide taken as closed: predicted shells have pinholes."""
-    return ~dilate(~fill(dilate(grid))) | grid
 
 
 def interpenetration(grids: Mapping[str, Tensor]) -> dict[tuple[str, str], float]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from .. import flow
 from ..backbones import Backbone, Condition
 from ..settings import Settings
-from ..voxels import coarse_geometry, dilate, drop_crumbs, fill, iou
+from ..voxels import coarse_geometry, dilate, drop_crumbs, fill, iou, seal
 from .guide import structure_guide
 
 
@@ -78,8 +78,14 @@ def refine_geometry(
     agreement = iou(refined, geometry.coarse)
     kept = agreement >= settings.refine_guard
     line = f"refinement {'kept' if kept else 'dropped'}: IoU {agreement:.3f} with the coarse geometry"
+    lines = [line]
+    if kept and settings.refine_seal:
+        sealed = seal(refined, geometry.coarse, settings.refine_seal)
+        if added := int((sealed & ~refined).sum()):
+            lines.append(f"closed openings of the refinement with {added} voxels of the coarse geometry")
+        refined = sealed
     grid = refined if kept else geometry.coarse
-    return Geometry(geometry.anchor, geometry.coarse, grid, (*geometry.report, line))
+    return Geometry(geometry.anchor, geometry.coarse, grid, (*geometry.report, *lines))
 
 
 def without_crumbs(

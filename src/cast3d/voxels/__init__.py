@@ -10,7 +10,7 @@ from .grid import dilate, shift, to_coords, to_grid, to_world
 from .metrics import f1, iou
 from .prune import Pruned, Region, drop_crumbs, prune
 from .smoothing import blur
-from .topology import components, drop_small, fill, outer_shell, outside
+from .topology import components, drop_small, fill, outer_shell, outside, seal, solid
 
 __all__ = [
     "Coarse",
@@ -34,7 +34,9 @@ __all__ = [
     "prune",
     "remove_halo",
     "resample",
+    "seal",
     "shift",
+    "solid",
     "to_coords",
     "to_grid",
     "to_world",

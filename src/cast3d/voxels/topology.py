@@ -48,6 +48,28 @@ def outer_shell(grid: Tensor) -> Tensor:
     return grid & dilate(_outside_with_border(grid), connectivity=6)[1:-1, 1:-1, 1:-1]
 
 
+def solid(grid: Tensor) -> Tensor:
+    """The grid with what it encloses, holes up to two voxels wide taken as closed: generated shells have pinholes."""
+    return ~dilate(~fill(dilate(grid))) | grid
+
+
+def seal(grid: Tensor, guide: Tensor, share: float) -> Tensor:
+    """The grid with the openings closed through which the inside of `guide` leaks out of it.
+
+    What `guide` encloses and the grid does not counts as leaked where a connected piece of it has at least `share` of
+    `guide`'s inside. The grid gets the patches of `guide`'s surface beside that which are more than a voxel away from
+    it, and one voxel around them to overlap.
+    """
+    body = solid(guide)
+    inside = body & ~guide
+    leaked = drop_small(inside & ~solid(grid), max(1, round(share * int(inside.sum()))))
+    shell = outer_shell(body)
+    openings, _ = components(shell & ~dilate(grid), 26)
+    beside = openings[dilate(leaked)].unique()
+    patches = torch.isin(openings, beside[beside > 0])
+    return grid | (shell & dilate(patches))
+
+
 def _outside_with_border(grid: Tensor) -> Tensor:
     """`outside` of the grid in a margin of one empty voxel, which is outside itself."""
     empty = F.pad(~grid, (1, 1, 1, 1, 1, 1), value=True)

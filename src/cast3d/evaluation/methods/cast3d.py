@@ -27,11 +27,11 @@ class WithoutSTM(Composition):
 
     def layout(self, main: MainGeometry, start: int) -> Layout:
         def compute(on: flow.OnStep) -> Layout:
-            target, noise = self.backbone.of_text(self.scene.prompt), self.structure_noise("layout", "")
+            target, noise = self.backbone.of_text(self.reading.prompt), self.structure_noise("layout", "")
             made = generate_structure(self.backbone, target, self.settings.text_guidance, self.settings, noise, on)
             return Layout(made.latent, made.grid)
 
-        depends = self.depends("text_guidance", prompt=self.scene.prompt, seed=self.scene.seed, by="text alone")
+        depends = self.depends("text_guidance", prompt=self.reading.prompt, seed=self.scene.seed, by="text alone")
         return self.staging.stage("layout", 2, Layout, compute, depends)
 
     def parts(self, hints: Hints) -> dict[str, PartGeometry]:
@@ -65,14 +65,14 @@ class EditedLayout(Composition):
             return Layout(latent, self.backbone.decode_structure(latent))
 
         depends = self.depends(
-            "text_guidance", prompt=self.scene.prompt, main=self.scene.main, seed=self.scene.seed, start=start,
+            "text_guidance", prompt=self.reading.prompt, main=self.scene.main, seed=self.scene.seed, start=start,
             by=self.editor,
         )  # fmt: skip
         return self.staging.stage("layout", 2, Layout, compute, depends, after=("main",))
 
     def edited(self, main: MainGeometry, start: int, on: flow.OnStep):
         """The latent of p_B carried over to the prompt; guidance as for STM, unless the editor is known for its own."""
-        source, target = (self.backbone.of_text(text) for text in (self.scene.main, self.scene.prompt))
+        source, target = (self.backbone.of_text(text) for text in (self.scene.main, self.reading.prompt))
         w, x0 = self.settings.text_guidance, main.latent
         t = flow.times(self.settings.structure_steps, self.settings.rescale)
         noise = self.structure_noise("layout", "")

@@ -1,0 +1,72 @@
+"""The sentence as the text model reads it: things that it has no words for go by the name of what they look like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..scene import Scene
+
+RELATIONS = ("wearing", "holding", "carrying", "riding", "with", "on")
+_RELATION = re.compile(r"\b(" + "|".join(RELATIONS) + r")\b")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """c and its terms with lookalikes in place of some terms; parts keep the terms' own names."""
+
+    scene: Scene
+    lookalikes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by term: all tried, the present one last
+
+    def name(self, term: str) -> str:
+        return self.lookalikes[term][-1] if term in self.lookalikes else term
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the segmenter looks for, in the order of the terms."""
+        return tuple(map(self.name, self.scene.terms))
+
+    @property
+    def prompt(self) -> str:
+        text = self.scene.prompt
+        for term, span in sorted(self.scene.spans.items(), key=lambda item: -item[1].start):
+            text = text[: span.start] + self.name(term) + text[span.end :] if term in self.lookalikes else text
+        return text
+
+    def relation(self, term: str) -> str:
+        """The last word before the term that says how it is tied to the base, "" if there is none.
+
+        Words within other terms ("helmet with horns") do not count.
+        """
+        start, told = self.scene.spans[term].start, self.scene.prompt
+        for span in self.scene.spans.values():
+            told = told[: span.start] + " " * (span.end - span.start) + told[span.end :]
+        return (_RELATION.findall(told[:start].lower()) or [""])[-1]
+
+    def renamed(self, terms: Sequence[str], resembling: Callable[[str, str], list[str]], most: int) -> Reading | None:
+        """`terms` under the next names that `resembling(term, relation)` lists; None where none of them has one left.
+
+        A name is tried once, at most `most` per term, and none that the sentence has already.
+        """
+        lookalikes = dict(self.lookalikes)
+        for term in terms:
+            tried = lookalikes.get(term, ())
+            if term == self.scene.main or len(tried) >= most:
+                continue
+            taken = {*self.scene.terms, *tried, *(names[-1] for names in lookalikes.values())}
+            free = (name for name in resembling(term, self.relation(term)) if name not in taken)
+            if name := next(free, None):
+                lookalikes[term] = (*tried, name)
+        return Reading(self.scene, lookalikes) if lookalikes != self.lookalikes else None
+
+    def notes(self, reads: Callable[[str], bool]) -> list[str]:
+        """What to tell people about each lookalike."""
+        why = {
+            True: "the layout showed none under that name",
+            False: "the text model has no word for it",
+        }
+        return [
+            f"{term}: the layout was drawn with a {names[-1]!r}, which its picture resembles: {why[reads(term)]}"
+            for term, names in self.lookalikes.items()
+        ]

@@ -1,0 +1,43 @@
+"""Names for pictures: the nearest thing of every kind."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cast3d.conditioning.namer import PictureNamer
+
+NAMES = ("cap", "hat", "sword", "knife", "cape")
+KINDS = ("hat", "hat", "blade", "blade", "cloth")
+
+
+@pytest.fixture
+def namer():
+    """Things along the axes; "hat" lies near "cap"."""
+    net = PictureNamer(NAMES, KINDS, [False, False, True, True, False], in_channels=4, channels=4)
+    with torch.no_grad():
+        net.project.weight.copy_(torch.eye(4))
+        net.project.bias.zero_()
+        net.centers.copy_(torch.tensor([[1, 0, 0, 0], [1, 0.2, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0.2], [0, 0, 0, 1.0]]))
+    return net.requires_grad_(False)
+
+
+def test_likeness_is_a_cosine(namer):
+    torch.testing.assert_close(namer(torch.tensor([[5.0, 0, 0, 0]]))[0, [0, 2]], torch.tensor([1.0, 0.0]))
+
+
+def test_the_likest_of_each_kind_comes_first(namer):
+    assert namer.ranked(torch.tensor([[1.0, 0.4, 0.5, 0.2]])) == ["hat", "knife", "cape"]
+
+
+@pytest.mark.parametrize(
+    "relation, names",
+    [("holding", ["knife"]), ("carrying", ["knife"]), ("wearing", ["hat", "cape"]), ("with", ["hat", "cape"])],
+)
+def test_the_relation_tells_what_is_held(namer, relation, names):
+    assert namer.ranked(torch.tensor([[1.0, 0.4, 0.5, 0.2]]), relation) == names
+
+
+def test_several_pictures_are_one_thing(namer):
+    views = torch.tensor([[1.0, 0, 0, 0], [0, 0, 0.2, 1.0], [0, 0, 0.2, 1.0]])
+    assert namer.ranked(views)[0] == "cape"
