@@ -286,7 +286,8 @@ def test_resume_refuses_unknown_names(call, tiny, finished, option, says):
 
 def test_resume_needs_a_run(call, tiny, no_networks, tmp_path):
     (tmp_path / "run").mkdir()
-    assert "is not the folder of a run; did you mean" not in call("resume", tmp_path / "run", code=2).stderr
+    said = call("resume", tmp_path / "run", code=2).stderr
+    assert "is not the folder of a run" in said and "did you mean" not in said
     with RunFolder(tmp_path / "bare"):
         pass
     assert "holds nothing to go on with" in call("resume", tmp_path / "bare", code=2).stderr
@@ -377,7 +378,7 @@ def test_bars_on_a_terminal_show_the_time_left(monkeypatch):
 
 
 def test_doctor_tries_the_shipped_networks(call):
-    found = {one["name"]: one for one in json.loads(call("doctor", "--json").stdout)}
+    found = {one["name"]: one for one in json.loads(call("doctor", "--json").stdout)["findings"]}
     assert found["compose"]["ok"] and found["backbone"]["ok"] and found["torch"]["ok"]
     assert all(one["fix"] for one in found.values() if one["ok"] is False)
 

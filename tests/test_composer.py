@@ -13,7 +13,8 @@ from cast3d.composer import Composer
 from cast3d.errors import InputError, TermNotFound
 from cast3d.report import report_of_run
 from cast3d.runs import RunFolder
-from tests.tiny_backbone import BANDS, PROMPT, Bands, pictures, tiny_backbone, with_namer
+from cast3d.scene import Scene
+from tests.tiny_backbone import BANDS, PROMPT, Bands, pictures, tiny_backbone, with_bias, with_namer
 
 CAP_ONLY = "a figure wearing a cap"
 
@@ -236,6 +237,63 @@ def test_lookalikes_that_do_not_show_either_are_told(tmp_path):
     with pytest.raises(TermNotFound) as error:
         with_lookalikes(tmp_path / "run", FEZ, Bands({"figure": (0, 1)}), "cap", most=0)
     assert "nor for" not in str(error.value)
+
+
+def test_the_term_that_no_rung_shows_is_the_one_renamed(tmp_path):
+    """The cap is missing on both rungs, the backpack on the last one only."""
+    calls = {"backpack": 0}
+
+    class Flicker(Bands):
+        def __call__(self, image, alpha, term):
+            calls[term] = calls.get(term, 0) + 1
+            blind = term == "backpack" and VIEWS < calls[term] <= 2 * VIEWS
+            return super().__call__(image, alpha, "nothing" if blind else term)
+
+    backbone = with_namer(tiny_backbone(Flicker(BANDS), lookalikes=1), "a", "cap")
+    shown = pictures()
+    terms = {"figure": shown["figure"], "red": shown["cap"], "backpack": shown["backpack"]}
+    result = Composer(backbone).compose("a figure wearing a red and a backpack", terms, out=tmp_path / "run")
+    assert list(result.parts) == ["figure", "red", "backpack"]
+    told = [line for line in result.warnings if "resembles" in line]
+    assert len(told) == 1 and told[0].startswith("red:") and "'cap'" in told[0]
+
+
+def test_an_empty_main_geometry_is_told_before_the_layout(tmp_path):
+    composer = Composer(with_bias(tiny_backbone(), -1e3))
+    for prompt in ("a figure", CAP_ONLY):
+        terms = {term: picture for term, picture in pictures().items() if term in prompt}
+        with pytest.raises(TermNotFound, match="nothing came out for 'figure'"):
+            composer.compose(prompt, terms, out=tmp_path / prompt.replace(" ", "-"))
+
+
+def test_another_scene_in_the_folder_leaves_no_seeds_behind(tmp_path):
+    compose(tmp_path / "run")
+    compose(tmp_path / "run", CAP_ONLY, seed=5)
+    with RunFolder(tmp_path / "run", must_exist=True) as run:
+        assert run.info["seeds"] == {"scene": 5, "terms": {"figure": 5, "cap": 5}}
+        assert set(run.info["images"]) == {"figure", "cap"}
+
+
+def test_inputs_and_task_are_recorded_at_once(tmp_path, monkeypatch):
+    """A run that is killed while it writes what it was given is either nothing yet or can go on."""
+    seen = []
+    write = RunFolder._write
+    monkeypatch.setattr(RunFolder, "_write", lambda run, record: (seen.append(dict(record)), write(run, record)))
+    compose(tmp_path / "run", CAP_ONLY)
+    assert seen and all(("prompt" in record) == ("task" in record) for record in seen)
+
+
+def test_a_scene_is_whole():
+    scene = Scene.make("a figure", {"figure": pictures()["figure"]}, seed=3)
+    composer = Composer(tiny_backbone())
+    assert composer.compose(scene).seed == 3 and composer.compose(scene, seed=4).seed == 4
+    with pytest.raises(InputError, match="a Scene has its assets"):
+        composer.compose(scene, pictures())
+
+
+def test_long_sentences_are_told():
+    result, _ = compose(None, prompt="a figure" + " and a red cap" * 10)
+    assert any("reads the first 31 words" in line for line in result.warnings)
 
 
 # --- what users get wrong -------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ result = composer.compose("a figure wearing a cap", {"figure": "figure.png", "ca
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from .conditioning.cutout import open_cut_out
 from .conditioning.encoders import FRAMES
 from .conditioning.pictures import Picture
 from .errors import InputError, TermNotFound, nearest
-from .recipe import COMPOSE, IMAGINE, LIFT, NOT_FOUND, Recipe, unknown_words
+from .recipe import COMPOSE, IMAGINE, LIFT, NOT_FOUND, Recipe, unread
 from .result import Result
 from .runs import RunFolder, stage_fingerprint
 from .scene import Asset, Pictures, Scene, imagined
@@ -66,7 +66,7 @@ class Composer:
         prompt: str | Scene,
         assets: Mapping[str, Pictures] | None = None,
         main: str | None = None,
-        seed: int = 0,
+        seed: int | None = None,
         *,
         settings: Mapping[str, Any] | None = None,
         out: RunFolder | str | Path | None = None,
@@ -76,10 +76,11 @@ class Composer:
         """One object with named parts from a sentence and one picture (or several views) per named thing.
 
         `out` keeps every stage in a run folder as it finishes, and reuses those already there whose inputs are the
-        same. `reseed` gives single terms another seed in the second stage. Raises InputError before any work for
+        same. `prompt` may be a Scene, which has its assets and its main term; a `seed` beside it goes before its own.
+        `reseed` gives single terms another seed in the second stage. Raises InputError before any work for
         unusable input, TermNotFound when the layout shows no part for a term.
         """
-        scene = prompt if isinstance(prompt, Scene) else Scene.make(prompt, assets or {}, main=main, seed=seed)
+        scene = scene_of(prompt, assets, main, seed)
         require_terms(scene, reseed or {})
         chosen = self.backbone.defaults.changed({**scene.settings, **(settings or {})})
         pictures = {asset.term: _cut_out(asset, chosen.background) for asset in scene.assets}
@@ -185,8 +186,8 @@ class Composition:
 
     def __post_init__(self) -> None:
         given = Reading(self.scene)
-        unread = [term for term in self.scene.terms if not self.backbone.describer.reads(term)]
-        self.reading = self.reread(given, unread) or given
+        wordless = [term for term in self.scene.terms if not self.backbone.describer.reads(term)]
+        self.reading = self.reread(given, wordless) or given
 
     def run(self) -> Result:
         scene = self.scene
@@ -204,7 +205,7 @@ class Composition:
         self.staging.tell("meshes", 1, 1)
         result.prompt, result.seed = scene.prompt, scene.seed
         result.warnings = self.reading.notes(self.backbone.describer.reads)
-        result.warnings += unknown_words(self.backbone, self.reading.prompt)
+        result.warnings += unread(self.backbone, self.reading.prompt)
         # Pruned crumbs are everyday; they stay in the stage's own report.
         result.warnings += [line for line in geometry.report if line.startswith("refinement dropped")]
         return result
@@ -212,8 +213,8 @@ class Composition:
     # --- 3D layout hinting --------------------------------------------------------------------------------------
 
     def main_geometry(self) -> MainGeometry:
-        """p_B (Eq. 10)."""
-        return self.staging.stage(
+        """p_B (Eq. 10). Raises TermNotFound where no voxel comes out."""
+        main = self.staging.stage(
             "main", 1, MainGeometry,
             lambda on: generate_structure(
                 self.backbone, self.picture(self.scene.main), self.settings.image_guidance, self.settings,
@@ -222,6 +223,9 @@ class Composition:
             self.depends("image_guidance", pictures=[self.scene.main], term=self.scene.main, seed=self.scene.seed),
             previews=lambda m: {"geometry": previews.of_voxels(m.grid)},
         )  # fmt: skip
+        if not main.grid.any():
+            raise TermNotFound(f"nothing came out for {self.scene.main!r}; try another seed or picture")
+        return main
 
     def layout_hints(self, main: MainGeometry) -> Hints:
         """p_C, z_C and h_i (Eq. 10-12) with every term found.
@@ -231,16 +235,19 @@ class Composition:
         ladder = self.ladder()
         rungs, every = self.rungs(ladder), self.settings.layout_starts
         while True:
+            missing: list[list[str]] = []  # per rung
             for start in rungs:
                 hints = self.hints_from(main, start)
-                missing = self.missing(hints)
-                if not missing:
+                missing.append(self.missing(hints))
+                if hints and not missing[-1]:
                     self.remember(ladder, start)
                     return hints
                 self.staging.tell("retry", every.index(start) + 1, len(every))
-            reading = self.reread(self.reading, missing)
+            lost = [term for term in missing[-1] if all(term in rung for rung in missing)] or missing[-1]
+            reading = self.reread(self.reading, lost)
             if reading is None:
-                raise self.not_found(missing, hints)
+                raise self.not_found(missing[-1], hints)
+            self.staging.tell("retry", 0, len(every))
             self.reading, rungs = reading, every
 
     def hints_from(self, main: MainGeometry, start: int) -> Hints | None:
@@ -492,6 +499,15 @@ class Composition:
 def _cut_out(asset: Asset, background: str) -> tuple[Picture, ...]:
     """The views of a thing without their backgrounds."""
     return tuple(open_cut_out(image, background, f"the picture of {asset.term!r}") for image in asset.images)
+
+
+def scene_of(prompt: str | Scene, assets: Mapping[str, Pictures] | None, main: str | None, seed: int | None) -> Scene:
+    """A scene as it is given, or from its pieces."""
+    if not isinstance(prompt, Scene):
+        return Scene.make(prompt, assets or {}, main=main, seed=seed or 0)
+    if assets is not None or main is not None:
+        raise InputError("a Scene has its assets and its main term; give them in it, not beside it")
+    return prompt if seed is None else replace(prompt, seed=seed)
 
 
 def require_terms(scene: Scene, reseed: Mapping[str, int]) -> None:

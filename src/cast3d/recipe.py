@@ -34,16 +34,13 @@ class Recipe:
     def notes(self) -> list[str]:
         """What is to be said about what was given; a composition adds which of its words the backbone does not know."""
         notes = [f"{term}: {note}" for term, views in self.pictures.items() for view in views for note in view.notes]
-        return notes + (unknown_words(self.backbone, self.prompt) if self.task == IMAGINE else [])
+        return notes + (unread(self.backbone, self.prompt) if self.task == IMAGINE else [])
 
     def keep(self, run: RunFolder) -> None:
         """Writes it, in place of that of an earlier run in the folder, its warnings and its failure."""
         run.drop(NOT_FOUND)
-        if self.scene:
-            run.keep_inputs(self.scene, self.pictures)
-        run.record(
+        entries = dict(
             task=self.task,
-            prompt=self.prompt,
             settings=self.settings.plain(),
             backbone=self.backbone.name,
             source=self.source,
@@ -52,12 +49,19 @@ class Recipe:
             warnings=[],
             **self.more,
         )
+        if self.scene:
+            run.keep_inputs(self.scene, self.pictures, **entries)
+        else:
+            run.replace(prompt=self.prompt, **entries)
 
 
-def unknown_words(backbone: Backbone, text: str) -> list[str]:
-    """A note per word that the backbone does not know."""
-    return [
+def unread(backbone: Backbone, text: str) -> list[str]:
+    """A note per word that the backbone does not know, and one where the text is longer than it reads."""
+    notes = [
         f"the backbone {backbone.name} does not know the word {word!r} and ignores it"
         + (f"; the nearest known word is {near!r}" if near else "")
         for word, near in backbone.describer.unknown_words(text).items()
     ]
+    if length := backbone.describer.longest(text):
+        notes.append(f"the backbone {backbone.name} reads the first {length} words or pieces of words of the text only")
+    return notes

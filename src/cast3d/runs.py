@@ -76,8 +76,11 @@ class RunFolder:
     def close(self) -> None:
         self._lock.release()
 
-    def keep_inputs(self, scene: Scene, pictures: Mapping[str, tuple[Picture, ...]]) -> None:
-        """Copies scene and pictures (per term, as opened) to `inputs/`, so that a resumed run needs no other files."""
+    def keep_inputs(self, scene: Scene, pictures: Mapping[str, tuple[Picture, ...]], **entries: Any) -> None:
+        """Copies scene and pictures (per term, as opened) to `inputs/`, so that a resumed run needs no other files.
+
+        `entries` go to `run.json` in the same write, and like what is told of the scene replace those of earlier runs.
+        """
         names = {
             term: [f"{scene.slugs[term]}{f'_{view}' if view else ''}{one.suffix}" for view, one in enumerate(views)]
             for term, views in pictures.items()
@@ -89,7 +92,8 @@ class RunFolder:
                     (folder / name).write_bytes(one.data)
                     images[term].append({"file": f"inputs/{name}", "sha256": one.sha256, "notes": list(one.notes)})
             (folder / "scene.yaml").write_text(scene_text(scene, names), encoding="utf-8")
-        self.record(prompt=scene.prompt, main=scene.main, terms=list(scene.terms), images=images)
+        told = dict(prompt=scene.prompt, main=scene.main, terms=list(scene.terms), images=images)
+        self.replace(**told, **entries)
 
     def scene(self) -> Scene:
         """The scene that `keep_inputs` kept; its pictures are those in `inputs/`."""
@@ -121,9 +125,15 @@ class RunFolder:
 
     def record(self, **entries: Any) -> None:
         """Sets entries of `run.json`; mappings are merged into what is there, other values replace it."""
-        merged = merge(self._record, json.loads(canonical(entries)))
-        atomic_write(self.path / "run.json", pretty(merged))
-        self._record = merged
+        self._write(merge(self._record, json.loads(canonical(entries))))
+
+    def replace(self, **entries: Any) -> None:
+        """Sets entries of `run.json` whole: nothing is left of what mappings held before."""
+        self._write({**self._record, **json.loads(canonical(entries))})
+
+    def _write(self, record: dict[str, Any]) -> None:
+        atomic_write(self.path / "run.json", pretty(record))
+        self._record = record
 
     def warn(self, text: str) -> None:
         """Adds a warning to `run.json`, once."""

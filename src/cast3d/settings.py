@@ -98,6 +98,10 @@ class Settings:
             for value in values if isinstance(values, tuple) else (values,):
                 if not low <= value <= high:
                     raise InputError(f"setting {name} is {value}; it must lie between {low:g} and {high:g}")
+        if self.prune_connectivity not in (6, 26):
+            raise InputError(
+                f"setting prune_connectivity is {self.prune_connectivity}; it is 6 (faces) or 26 (corners too)"
+            )
         low_high = self.guidance_interval
         if len(low_high) != 2 or low_high[0] > low_high[1]:
             raise InputError(f"setting guidance_interval is {low_high}; give two times, the lower one first")
@@ -142,6 +146,11 @@ _RANGES = (
     ("refine_seal", 0, 1),
     ("free_fraction", 0, 1),
     ("crumbs", 0, 0.5),
+    ("prune_absolute", 0, 64**3),
+    ("prune_relative", 0, 1),
+    ("prune_unchanged", 0, 1),
+    ("expand_threshold", 0, 1),
+    ("canonical_below", 0, 64),
     ("mesh_faces", 4, 100_000_000),
     ("texture_size", 0, 8192),
     ("view_pitches", -89, 89),

@@ -37,7 +37,7 @@ class Single:
         if not main.grid.any():
             raise TermNotFound(f"nothing came out for {self.term!r}; try another seed or picture")
         slat = self.appearance(main, staging)
-        owner = torch.zeros(len(slat.coords), dtype=torch.long)
+        owner = torch.zeros(len(slat.coords), dtype=torch.long, device=slat.coords.device)
         staging.tell("meshes", 0, 1)
         result = Result.decode(self.backbone, [self.term], 0, Appearance(slat.coords, slat.feats, owner))
         staging.tell("meshes", 1, 1)

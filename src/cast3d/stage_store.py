@@ -115,13 +115,17 @@ class StageStore:
         """The preview pictures of a stage by label."""
         return {file.stem: file for folder in self._folders(name) for file in sorted((folder / PREVIEWS).glob("*.png"))}
 
-    def drop_from(self, name: str) -> None:
-        """Deletes a stage and all after it, the last one first."""
+    def require(self, name: str) -> None:
+        """Raises InputError where there is no such stage."""
         if name not in self.names:
             known = ", ".join(self.names) or "none"
             raise InputError(
                 f"{self.path.parent} has no stage {name!r}{nearest(name, self.names)}; its stages: {known}"
             )
+
+    def drop_from(self, name: str) -> None:
+        """Deletes a stage and all after it, the last one first."""
+        self.require(name)
         for folder in reversed(self._folders()[self.names.index(name) :]):
             shutil.rmtree(folder)
 

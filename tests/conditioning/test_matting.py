@@ -152,7 +152,9 @@ def test_unknown_names_and_missing_packages_are_explained(release, monkeypatch):
     (release / "rembg").mkdir()
     (release / "rembg" / "u2net.onnx").write_bytes(BRIGHTNESS)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(InputError, match="pip install onnxruntime; or give a PNG with a transparent background"):
+    with pytest.raises(
+        InputError, match=r'pip install -e "\.\[matting\]"; or give a PNG with a transparent background'
+    ):
         cut_out(open_picture(Image.fromarray(photograph())), "u2net")
 
 

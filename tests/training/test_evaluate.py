@@ -68,7 +68,7 @@ def test_a_packaged_folder_is_a_backbone(folder):
     backbone = load_backbone(str(folder / "w"))
     assert backbone.defaults.plain()["structure_steps"] == package.DEFAULTS["structure_steps"]
     assert not backbone.describer.unknown_words("a figure wearing a red cowboy hat")
-    assert set(backbone.hashes) == set(package.STEMS.values())
+    assert set(backbone.hashes) == {*package.STEMS.values(), "pipeline"}
     grid = voxels.to_grid(torch.tensor([[30, 30, 30], [31, 30, 30]]))
     assert backbone.decode_structure(backbone.encode_structure(grid)).shape == (64, 64, 64)
     coords = voxels.to_coords(grid)

@@ -148,6 +148,13 @@ def test_a_shell_that_leaks_is_sealed_with_its_guide():
     assert voxels.fill(patched).sum() > 15**3 and (patched & ~moved).sum() <= 8 * 8
 
 
+@pytest.mark.parametrize("steps", [2, 3])
+def test_sealing_does_not_double_walls_that_stand_elsewhere(steps):
+    closed, open_ = shell_with_a_hole(16, 8)
+    moved = voxels.shift(open_, (0, steps, 0))
+    assert (voxels.seal(moved, closed, 0.03) & ~moved).sum() <= 12 * 12
+
+
 def test_sealing_leaves_alone_what_does_not_leak_enough():
     closed, open_ = shell_with_a_hole(16, 6)
     assert torch.equal(voxels.seal(closed, closed, 0.03), closed)

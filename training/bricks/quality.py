@@ -189,7 +189,7 @@ def shifted(bench: Bench, truth: Truth, generator: torch.Generator) -> Tensor:
 
     Along one axis alone the blurred hint would already agree with the part at .94: F1 forgives one voxel.
     """
-    offset = (4 * torch.randint(2, (3,), generator=generator) - 2).tolist()
+    offset = (4 * torch.randint(2, (3,), generator=generator, device=generator.device) - 2).tolist()
     return voxels.blur(voxels.shift(truth.grid, tuple(offset)), 1.0) > 0.2
 
 
@@ -202,7 +202,7 @@ def another(bench: Bench, truth: Truth, generator: torch.Generator) -> Tensor | 
     others = [o.placement for o in options if o.part.id != id and o.variant == variant]
     if not others:
         return None
-    pick = others[int(torch.randint(len(others), (), generator=generator))]
+    pick = others[int(torch.randint(len(others), (), generator=generator, device=generator.device))]
     return to_bool(shell(bench.bank.grid[pick : pick + 1]))[0]
 
 

@@ -41,6 +41,10 @@ class Describer(Protocol):
 
     def unknown_words(self, text: str) -> dict[str, str | None]: ...
 
+    def longest(self, text: str) -> int | None:
+        """How many of its tokens the text model reads where the text has more; None where it reads all."""
+        ...
+
     def reads(self, term: str) -> bool:
         """Whether the text model knows the noun of a term."""
         ...

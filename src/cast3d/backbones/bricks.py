@@ -67,6 +67,10 @@ class BricksDescriber:
         """Words of `text` without a known form, each with the nearest known word."""
         return self.vocabulary.encode(text).unknown
 
+    def longest(self, text: str) -> int | None:
+        length = self.word_encoder.config["max_words"] - 1  # the first place is the start word's
+        return length if self.vocabulary.length(text) > length else None
+
     def reads(self, term: str) -> bool:
         return self.vocabulary.reads(term)
 
@@ -98,6 +102,8 @@ class BricksSegmenter:
 def load_bricks(source: Source, device: torch.device) -> Backbone:
     """The small backbone of a folder whose `pipeline.json` has the key "cast3d"."""
     folder, args, own = source.folder, source.args, source.pipeline["cast3d"]
+    if folder is None:
+        raise CheckpointError(f"{source.place} is a small backbone on the hub; download it and give its folder")
     names = {"sparse_structure_encoder": DEFAULT_ENCODER, **args["models"]}
     torso = torch.bfloat16 if device.type == "cpu" and fast_bfloat16() else None
 
@@ -140,5 +146,7 @@ def fast_bfloat16() -> bool:
 
 
 def weight_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of each weight file by its stem."""
-    return {path.stem: compute(path) for path in sorted(folder.glob("ckpts/*.safetensors"))}
+    """SHA-256 of each weight file by its stem, and of `pipeline.json`, which holds the word list."""
+    return {
+        path.stem: compute(path) for path in (*sorted(folder.glob("ckpts/*.safetensors")), folder / "pipeline.json")
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ..errors import InputError
 from ..settings import Settings
 from .backbone import Backbone
 from .loading import Loading
@@ -19,6 +20,9 @@ def load_backbone(
     device, loading, sources = torch.device(device), loading or Loading(), sources_of(name)
     if "cast3d" in sources[0].pipeline:
         from .bricks import load_bricks
+
+        if len(sources) > 1:
+            raise InputError(f"{sources[0].place} reads pictures and text; leave {sources[1].place} out of --backbone")
 
         backbone = load_bricks(sources[0], device)
     else:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 import torch
 
 from ..errors import InputError, nearest
+from ..segmentation.open_vocabulary import places_of
 from .residency import MODES
 
 BATCH = 8  # predictions in one pass on a GPU
@@ -25,6 +26,7 @@ class Loading:
     def __post_init__(self) -> None:
         if self.memory not in MODES:
             raise InputError(f"memory is one of {', '.join(MODES)}, not {self.memory!r}{nearest(self.memory, MODES)}")
+        places_of(self.segmenter)
         if self.batch < 0:
             raise InputError(f"batch is at least 1 (or 0 for the device's own), not {self.batch}")
 

@@ -67,7 +67,8 @@ class Source:
         """ "image" or "text": which conditions its flows take."""
         kinds = [kind for key, kind in KINDS.items() if key in self.args]
         if len(kinds) != 1:
-            raise CheckpointError(f"{self.place}/pipeline.json names neither image_cond_model nor text_cond_model")
+            found = "both image_cond_model and" if kinds else "neither image_cond_model nor"
+            raise CheckpointError(f"{self.place}/pipeline.json names {found} text_cond_model; a TRELLIS model has one")
         return kinds[0]
 
     def stem(self, key: str, others: Sequence[Source] = ()) -> Path:

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ..conditioning.clip_text import ClipText, load_clip_text
+from ..conditioning.clip_text import LENGTH, ClipText, load_clip_text
 from ..conditioning.crops import preprocess_trellis
 from ..conditioning.dinov2 import RELEASED, Dinov2, load_dinov2
 from ..errors import CheckpointError, InputError
@@ -61,6 +61,9 @@ class TrellisDescriber:
     def unknown_words(self, text: str) -> dict[str, str | None]:
         """CLIP's vocabulary spells any word."""
         return {}
+
+    def longest(self, text: str) -> int | None:
+        return LENGTH if self.text_encoder is not None and self.text_encoder.is_cut(text) else None
 
     def reads(self, term: str) -> bool:
         return True

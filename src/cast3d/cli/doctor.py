@@ -36,6 +36,8 @@ def doctor(
 
     with plain_errors():
         inputs.check_device(device)
+        if front:
+            inputs.check_pictures([front], {})
         name = inputs.backbone_path(backbone, Path()) or "bricks"
         found = []
         for one in findings(name, device, inputs.read_loading(loading or ()), front):
@@ -43,7 +45,8 @@ def doctor(
             if not as_json:
                 fix = f"\n{'':24}fix: {one.fix}" if one.fix else ""
                 typer.echo(f"{MARKS[one.ok]} {one.name:<18} {one.text}{fix}")
+        runs = all(one.ok is not False for one in found)
         if as_json:
-            typer.echo(json.dumps([one.plain() for one in found], ensure_ascii=False))
-        if any(one.ok is False for one in found):
+            typer.echo(json.dumps({"runs": runs, "findings": [one.plain() for one in found]}, ensure_ascii=False))
+        if not runs:
             raise typer.Exit(1)

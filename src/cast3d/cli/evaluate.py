@@ -59,7 +59,7 @@ def evaluate(
 
     Writes results.json and index.html. Finished runs in FOLDER are kept: after a crash, give the same command again.
     """
-    with plain_errors():
+    with plain_errors(kept="what was finished is kept; give the same command again"):
         if listing:
             _list()
             return

@@ -10,6 +10,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import extras
 from ..errors import Cast3dError
 from ..finding import Finding
 from ..version import __version__
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
 NEEDED = 2 << 30  # bytes of memory that a composition with bricks may take
 EXTRAS = {
-    "transformers": ("encoders of the released TRELLIS weights", 'python3 -m pip install -e ".[trellis]"'),
-    "huggingface-hub": ("downloads of released weights", 'python3 -m pip install -e ".[trellis]"'),
-    "onnxruntime": ("cutting objects out of any background", 'python3 -m pip install -e ".[matting]"'),
-    "gsplat": ("fast splats on a CUDA card", 'python3 -m pip install -e ".[cuda]"'),
+    "transformers": ("encoders of the released TRELLIS weights", extras.TRELLIS),
+    "huggingface-hub": ("downloads of released weights", extras.TRELLIS),
+    "onnxruntime": ("cutting objects out of any background", extras.MATTING),
+    "gsplat": ("fast splats on a CUDA card", extras.CUDA),
 }
 
 
@@ -118,9 +119,15 @@ def _weights(backbone: str) -> Iterator[Finding]:
 def _extras() -> Iterator[Finding]:
     for package, (use, fix) in EXTRAS.items():
         if util.find_spec(package.replace("-", "_")):
-            yield Finding(package, f"{metadata.version(package)}, for {use}")
+            yield Finding(package, f"{_version(package)}, for {use}")
         else:
             yield Finding(package, f"not installed; only for {use}", fix=fix)
+
+
+def _version(package: str) -> str:
+    """Of an importable package; another distribution may bring it, as onnxruntime-gpu does."""
+    owners = metadata.packages_distributions().get(package.replace("-", "_"), [package])
+    return metadata.version(package if package in owners else owners[0])
 
 
 def _verdict(backbone: str, device: str, loading: Mapping[str, Any], front: Path | None) -> Iterator[Finding]:

@@ -33,13 +33,16 @@ def read_scene(
 ) -> Scene:
     """The scene of a prompt or of a scene file; options add to the file and go before it."""
     from ..scene import Scene
+    from ..terms import match_key
 
     file = Path(given) if given.lower().endswith((".yaml", ".yml")) else None
     base = Scene.from_yaml(file) if file else None
     term, _, picture = (main or "").partition("=")
     typed: dict[str, list[str | Path]] = {}
+    named = {match_key(asset.term): asset.term for asset in base.assets} if base else {}
     for name, path in [(term, picture)] * bool(picture) + [pair(text, "--asset", "TERM=PICTURE") for text in assets]:
-        typed.setdefault(name.strip(), []).append(path.strip())
+        known = named.get(match_key(name), name.strip())  # "Cap" replaces the file's "cap"
+        typed.setdefault(known, []).append(path.strip())
     pictures = {**({asset.term: list(asset.images) for asset in base.assets} if base else {}), **typed}
     if not pictures:
         raise InputError("there are no pictures; name one per thing: --main TERM=PICTURE --asset TERM=PICTURE ...")

@@ -31,16 +31,19 @@ def messages() -> Console:
 
 
 @contextmanager
-def plain_errors(out: Path | None = None) -> Iterator[None]:
-    """Expected errors and Ctrl-C as one line and an exit code; `out` is the run folder, if there is one."""
+def plain_errors(out: Path | None = None, kept: str = "") -> Iterator[None]:
+    """Expected errors and Ctrl-C as one line and an exit code.
+
+    `out` is the run folder, if there is one; `kept` says what an interrupted command without one leaves behind.
+    """
     try:
         yield
     except Cast3dError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
-        kept = out is not None and (out / "run.json").is_file()
-        advice = f"go on with: cast3d resume {shlex.quote(str(out))}" if kept else "nothing was kept"
+        resumable = out is not None and (out / "run.json").is_file()
+        advice = f"go on with: cast3d resume {shlex.quote(str(out))}" if resumable else kept or "nothing was kept"
         typer.echo(f"\ninterrupted; {advice}", err=True)
         raise typer.Exit(130) from None
 

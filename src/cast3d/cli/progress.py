@@ -63,7 +63,9 @@ class StageBars:
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         if stage == "retry":
-            if done < total:
+            if not done:
+                self._print("not every term was found; what is missing is tried as what its picture resembles")
+            elif done < total:
                 self._print(f"not every term was found; layout {done + 1} of {total} is tried")
         elif done == 0 and stage not in self.started:
             self._begin(stage)

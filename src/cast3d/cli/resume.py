@@ -62,9 +62,15 @@ def resume(
         inputs.check_device(device)
         loaded_with = inputs.read_loading(loading or ())
         if stage:
-            run.stages.drop_from(stage)
+            run.stages.require(stage)
+
+        def work(loaded: Composer, bars: Any) -> Result:
+            if stage:  # now that the networks are there: a backbone that cannot be loaded costs no stage
+                run.stages.drop_from(stage)
+            return again(loaded, run, scene, seeds, chosen, bars)
+
         make(
-            lambda loaded, bars: again(loaded, run, scene, seeds, chosen, bars),
+            work,
             run, labels_of(composition), name, device, loaded_with, as_json,
         )  # fmt: skip
 

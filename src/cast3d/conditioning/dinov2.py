@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .. import extras
 from ..errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -92,7 +93,9 @@ def require_transformers() -> ModuleType:
     try:
         import transformers
     except ImportError as error:
-        raise CheckpointError("DINOv2 needs transformers; install it with: pip install 'cast3d[trellis]'") from error
+        raise CheckpointError(
+            f"the encoders of TRELLIS need transformers; install it with: {extras.TRELLIS}"
+        ) from error
     return transformers
 
 

@@ -24,12 +24,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from .. import extras
 from ..errors import CheckpointError, InputError, nearest
 from ..files import atomic_file
 
 SOURCE = "https://github.com/danielgatis/rembg/releases/download/v0.0.0/"
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-INSTALL = "python3 -m pip install onnxruntime"
 ADVICE = "give a PNG with a transparent background"
 
 
@@ -63,7 +63,7 @@ class Matting:
             import onnxruntime
         except ImportError as error:
             raise InputError(
-                f"cutting out with a network needs onnxruntime; install it with: {INSTALL}; or {ADVICE}"
+                f"cutting out with a network needs onnxruntime; install it with: {extras.MATTING}; or {ADVICE}"
             ) from error
         try:
             self.session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])

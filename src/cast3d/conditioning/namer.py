@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-HELD = ("holding", "carrying")  # words before the names of things in hands; all else is worn, or part of the body
+IN_HAND = {"holding": True, "wearing": False}  # other words ("with", "carrying", "on") go with either
 
 
 class PictureNamer(nn.Module):
@@ -39,10 +39,10 @@ class PictureNamer(nn.Module):
     def ranked(self, pooled: Tensor, relation: str = "") -> list[str]:
         """The likest name of every kind, the likest kind first; `pooled` [B, in_channels] are pictures of one thing.
 
-        `relation`, the word that ties the thing to its base, keeps to things in hands or to the others; "" to none.
+        `relation`, the word that ties the thing to its base, may keep to things in hands or to the others.
         """
         best: dict[str, str] = {}
         for i in self(pooled).mean(0).argsort(descending=True, stable=True).tolist():
-            if not relation or self.held[i] == (relation in HELD):
+            if self.held[i] == IN_HAND.get(relation, self.held[i]):
                 best.setdefault(self.kinds[i], self.names[i])
         return list(best.values())

@@ -73,6 +73,10 @@ class Vocabulary:
             candidates += [word.replace("gray", "grey"), word.replace("grey", "gray")]
         return next((c for c in candidates if c in self.index), None)
 
+    def length(self, text: str) -> int:
+        """Known words of a text."""
+        return sum(self.known(word) is not None for word in split(text))
+
     def reads(self, name: str) -> bool:
         """Whether the noun of a name is known: the word before the first "with", "of", "on", ..., or the last one."""
         words = split(name)

@@ -31,8 +31,8 @@ class StageCache:
         self._counted: set[str] = set()
 
     def restart(self) -> None:
-        """Another method begins."""
-        self.seconds, self.made, self._counted = 0.0, 0.0, set()
+        """Another method begins; it climbs its own ladder, on stages that may be there already."""
+        self.info, self.seconds, self.made, self._counted = {}, 0.0, 0.0, set()
 
     def load_stage(self, name: str, fingerprint: str) -> StageData | None:
         folder = self._folder(name, fingerprint)
@@ -66,7 +66,7 @@ class StageCache:
         self.made += usage.seconds
 
     def record(self, **entries: Mapping[str, Any]) -> None:
-        """Remembers which rung of the ladder held, for this process: going up again costs next to nothing."""
+        """Remembers which rung of the ladder held, for this method: going up again costs next to nothing."""
         self.info = merge(self.info, entries)
 
     @contextmanager

@@ -34,7 +34,7 @@ from .methods import Method
 from .outcome import Outcome
 from .raster import shoot
 
-METRICS = 2  # raise it when a metric changes: cells are then measured again
+METRICS = 3  # raise it when a metric changes: cells are then measured again
 YAWS, PITCH, SIDE = (-30.0, 30.0, 150.0, 210.0), 18.0, 192
 
 
@@ -68,6 +68,7 @@ def fingerprint(method: Method, bench: Bench) -> str:
         "case": bench.case.digest,
         "seed": bench.seed,
         "settings": bench.settings().plain(),
+        "device": bench.backbone.device.type,
         "models": bench.backbone.hashes,
         "version": __version__,
         "metrics": METRICS,

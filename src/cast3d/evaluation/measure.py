@@ -33,7 +33,8 @@ def measure(
     """
     truth = case.truth
     whole_truth = _union(one.voxels for one in truth.values())
-    reference = truth[case.main] if outcome.labelled else Truth(whole_truth, whole_truth)
+    shown = _union(one.visible for one in truth.values())
+    reference = truth[case.main] if outcome.labelled else Truth(whole_truth, shown)
     base = outcome.grids[case.main]
     to_truth = align(points(base), points(reference.voxels), points(reference.visible))
     if not outcome.labelled:
@@ -109,7 +110,8 @@ def _whole(outcome: Outcome, truth: Mapping[str, Truth], whole_truth: Tensor, to
     overlaps = structure.interpenetration(outcome.grids)
     true_overlaps = structure.interpenetration({term: one.voxels for term, one in truth.items()})
     count, share = structure.floating(outcome.whole, whole_truth, to_truth)
-    excess = [overlaps[pair] - true_overlaps[pair] for pair in true_overlaps]
+    # A pair that misses its overlap (a cap beside the head) does not pay for one that has too much.
+    excess = [max(0.0, overlaps[pair] - true_overlaps[pair]) for pair in true_overlaps]
     return {
         "interpenetration": mean(overlaps.values()) if overlaps else 0.0,
         "interpenetration_excess": mean(excess) if excess else 0.0,

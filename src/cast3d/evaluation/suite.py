@@ -75,7 +75,9 @@ class Case:
     def digest(self) -> str:
         """Hash of all that the case consists of."""
         files = [*self.images.values(), *self.files.values(), *(view.image for view in self.views)]
-        return digest("\n".join([self.id, self.prompt, self.main, *(digest(file.read_bytes()) for file in files)]))
+        told = [self.id, self.prompt, self.main, *self.terms, "unseen", *self.unseen]
+        told += [f"{view.yaw} {view.pitch}" for view in self.views]
+        return digest("\n".join([*told, *(digest(file.read_bytes()) for file in files)]))
 
 
 def load_suite(folder: str | Path, only: Sequence[str] = ()) -> list[Case]:
@@ -103,6 +105,7 @@ def _case(row: Mapping, folder: Path) -> Case:
     files = {term: _inside(folder, path) for term, path in row["truth"].items()}
     if row["main"] not in images or set(files) != set(images):
         raise ValueError(f"case {row['id']!r}: main and truth must name the terms of the assets, {list(images)}")
+    files = {term: files[term] for term in images}  # metrics of pairs go by the order of the terms
     if not row["id"] or set(row["id"]) & set("/\\") or row["id"].startswith("."):
         raise ValueError(f"the id {row['id']!r} is not a plain name")
     views = tuple(View(_inside(folder, v["image"]), float(v["yaw"]), float(v["pitch"])) for v in row.get("views", ()))

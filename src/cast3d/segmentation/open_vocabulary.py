@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from .. import extras
 from ..errors import CheckpointError, InputError, nearest
 from .detections import Thresholds
 
@@ -28,7 +29,17 @@ RELEASED = {
     "grounded-sam2": "IDEA-Research/grounding-dino-base+facebook/sam2.1-hiera-small",
     "sam3": "facebook/sam3",
 }
-INSTALL = 'python3 -m pip install "transformers>=5,<6"'
+
+
+def places_of(name: str) -> tuple[str, list[str]]:
+    """The kind of segmenter that a name asks for, and where its networks are. Raises InputError for any other name."""
+    kind, _, given = name.partition(":")
+    if kind not in RELEASED:
+        raise InputError(f"no segmenter {kind!r}{nearest(kind, RELEASED)}; known are {', '.join(RELEASED)}")
+    places = (given or RELEASED[kind]).split("+")
+    if len(places) != len(RELEASED[kind].split("+")):
+        raise InputError(f"the segmenter {kind} is {kind}:{RELEASED[kind]} or the like, not {name!r}")
+    return kind, places
 
 
 def load_segmenter(
@@ -39,16 +50,11 @@ def load_segmenter(
     A place is a folder or a hub id, with an optional "@REVISION"; "grounded-sam2:DETECTOR+MASKS" takes two.
     `thresholds` replace the segmenter's own: 0.3 for GroundingDINO's boxes, 0.5 for SAM 3's instances.
     """
-    kind, _, given = name.partition(":")
-    if kind not in RELEASED:
-        raise InputError(f"no segmenter {kind!r}{nearest(kind, RELEASED)}; known are {', '.join(RELEASED)}")
-    places = (given or RELEASED[kind]).split("+")
-    if len(places) != len(RELEASED[kind].split("+")):
-        raise InputError(f"the segmenter {kind} is {kind}:{RELEASED[kind]} or the like, not {name!r}")
+    kind, places = places_of(name)
     try:
         import transformers
     except ImportError as error:
-        raise InputError(f"the segmenter {kind} needs transformers; install it with: {INSTALL}") from error
+        raise InputError(f"the segmenter {kind} needs transformers; install it with: {extras.TRELLIS}") from error
     thresholds = thresholds or Thresholds()
 
     def network(cls: str, place: str) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..scene import Scene
+from ..terms import match_key
 
 RELATIONS = ("wearing", "holding", "carrying", "riding", "with", "on")
 _RELATION = re.compile(r"\b(" + "|".join(RELATIONS) + r")\b")
@@ -54,8 +55,9 @@ class Reading:
             tried = lookalikes.get(term, ())
             if term == self.scene.main or len(tried) >= most:
                 continue
-            taken = {*self.scene.terms, *tried, *(names[-1] for names in lookalikes.values())}
-            free = (name for name in resembling(term, self.relation(term)) if name not in taken)
+            used = (*self.scene.terms, *tried, *(names[-1] for names in lookalikes.values()))
+            taken = set(map(match_key, used))
+            free = (name for name in resembling(term, self.relation(term)) if match_key(name) not in taken)
             if name := next(free, None):
                 lookalikes[term] = (*tried, name)
         return Reading(self.scene, lookalikes) if lookalikes != self.lookalikes else None

@@ -12,7 +12,7 @@ from .topology import components
 
 @dataclass(frozen=True)
 class Region:
-    """A 6-connected piece of the residual and why it was kept."""
+    """A connected piece of the residual and why it was kept."""
 
     size: int  # voxels
     center: tuple[float, float, float]  # voxel coordinates

@@ -65,8 +65,8 @@ class EditedLayout(Composition):
             return Layout(latent, self.backbone.decode_structure(latent))
 
         depends = self.depends(
-            "text_guidance", prompt=self.reading.prompt, main=self.scene.main, seed=self.scene.seed, start=start,
-            by=self.editor,
+            "text_guidance", prompt=self.reading.prompt, main=self.scene.main, seed=self.scene.seed, by=self.editor,
+            start=None if self.editor == "rf-inversion" else start,  # which has no start level
         )  # fmt: skip
         return self.staging.stage("layout", 2, Layout, compute, depends, after=("main",))
 
@@ -86,7 +86,7 @@ class EditedLayout(Composition):
             case "ode-inversion":  # inverted without guidance, as inversion is usually done
                 return flow.ode_inversion(x0, velocity(source, 0), velocity(target, w), t, start, on_step=on)
             case "rf-inversion":
-                stop = round(7 / 25 * self.settings.structure_steps)  # the paper's eta acts on 7 of 28 steps
+                stop = round(7 / 28 * self.settings.structure_steps)  # the paper's eta acts on 7 of 28 steps
                 null, end = velocity(target.unconditional, 0), noise(self.settings.structure_steps).to(x0)
                 return flow.rf_inversion(x0, null, velocity(target, w), t, end, stop=stop, on_step=on)
             case "flowedit":

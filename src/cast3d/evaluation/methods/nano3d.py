@@ -58,11 +58,11 @@ def _structure(bench: Bench, base: Base, view: Image.Image) -> Layout:
             for condition, scale in ((source, SOURCE), (target, TARGET))
         ]
         t = flow.times(settings.structure_steps, settings.rescale)
-        start = settings.part_start
+        start = settings.layout_starts[0]  # whole parts are added, as in our layout
         latent = flow.flowedit(base.main.latent, *velocities, t, start, noise, AVERAGE, on_step=on)
         return Layout(latent, bench.backbone.decode_structure(latent))
 
-    depends = c.depends("part_start", pictures=[c.scene.main], view=digests([view]), seed=bench.seed)
+    depends = c.depends("layout_starts", pictures=[c.scene.main], view=digests([view]), seed=bench.seed)
     return c.staging.stage("nano3d_structure", 2, Layout, compute, depends, after=("main",))
 
 

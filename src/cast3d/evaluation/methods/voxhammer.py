@@ -4,9 +4,10 @@ Its 3D mask is drawn by hand; here it is the union of our hints, grown, which ma
 Its inpainted view is the pasted one or the true one. Kept: inversion by the midpoint rule with the source's picture; in
 the first stage latents and self-attention keys and values of preserved cells, in the second the latents; the copy of
 preserved voxels and latents at the end. Keys and values are computed again from the inverted states, not stored: the
-same numbers for less memory. Not kept: replacing cross-attention outside a 2D mask (pasted views have none), and keys
-and values in the second stage, whose tokens differ before and after the edit. The released second-order step has its
-sign the wrong way round, which makes inversion worse than Euler's; the midpoint rule is meant.
+same numbers for less memory. Guidance is the backbone's own for pictures, at all times; VoxHammer has scales of its own
+and guides the noisier half only. Not kept: replacing cross-attention outside a 2D mask (pasted views have none), and
+keys and values in the second stage, whose tokens differ before and after the edit. The released second-order step has
+its sign the wrong way round, which makes inversion worse than Euler's; the midpoint rule is meant.
 """
 
 from __future__ import annotations
