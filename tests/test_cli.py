@@ -113,9 +113,9 @@ def test_unusable_input_changes_nothing(call, typed, no_networks, tmp_path, chan
 
 
 def test_checks_are_made_in_order(call, typed, no_networks, tmp_path):
-    """Scene, pictures, settings, folder: each fault hides those after it."""
+    """Scene, settings (which say how pictures are cut out), pictures, folder: each fault hides those after it."""
     (tmp_path / "out").write_text("a file")
-    faults = [("nowhere.png", "--asset=cap=nowhere.png"), ("unknown setting", "--set=x=1"), ("is a file", "")]
+    faults = [("unknown setting", "--set=x=1"), ("nowhere.png", "--asset=cap=nowhere.png"), ("is a file", "")]
     for first, (says, _) in enumerate(faults):
         extra = [flag for _, flag in faults[first:] if flag]
         assert says in call("compose", *typed, *extra, "-o", tmp_path / "out", code=2).stderr

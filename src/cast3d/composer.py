@@ -30,13 +30,13 @@ from .stages.appearance import Appearance, Slat, compose_appearance
 from .stages.geometry import Geometry, compose_geometry, refine_geometry, without_crumbs
 from .stages.hints import Hints, extract_hints
 from .stages.layout import (
-    SAMPLING,
     Layout,
     MainGeometry,
     generate_slat,
     generate_slats,
     generate_structure,
     propose_layout,
+    sampling_depends,
 )
 from .stages.parts import PartGeometry, PartPlan, chosen_frame, generate_parts
 from .stages.reading import Reading
@@ -206,8 +206,7 @@ class Composition:
         result.prompt, result.seed = scene.prompt, scene.seed
         result.warnings = self.reading.notes(self.backbone.describer.reads)
         result.warnings += unread(self.backbone, self.reading.prompt)
-        # Pruned crumbs are everyday; they stay in the stage's own report.
-        result.warnings += [line for line in geometry.report if line.startswith("refinement dropped")]
+        result.warnings += geometry.warnings
         return result
 
     # --- 3D layout hinting --------------------------------------------------------------------------------------
@@ -484,16 +483,9 @@ class Composition:
 
     def depends(self, *settings: str, pictures: list[str] = (), **more: Any) -> dict[str, Any]:
         """Plain data that a stage's result depends on."""
-        plain = self.settings.plain()
         hashes = {term: [picture.sha256 for picture in self.pictures[term]] for term in pictures}
-        return {
-            **{name: plain[name] for name in (*SAMPLING, *settings)},
-            **more,
-            "pictures": hashes,
-            **({"background": plain["background"]} if pictures else {}),
-            "models": self.backbone.hashes,
-            "device": self.backbone.device.type,
-        }
+        names = (*settings, "background") if pictures else settings
+        return sampling_depends(self.backbone, self.settings, *names, **more, pictures=hashes)
 
 
 def _cut_out(asset: Asset, background: str) -> tuple[Picture, ...]:

@@ -67,6 +67,7 @@ class Result:
 
         `settings` change how: `texture_size`, `mesh_faces` and `spz` (adds scene.spz).
         """
+        chosen = (self.recipe.settings if self.recipe else Settings()).changed(settings or {})
         if not isinstance(out, RunFolder):
             with RunFolder(out) as run:
                 run.record(prompt=self.prompt, terms=list(self.parts), seeds={"scene": self.seed})
@@ -76,7 +77,6 @@ class Result:
         from .export import write_files
         from .report import report_of_run, write_report
 
-        chosen = (self.recipe.settings if self.recipe else Settings()).changed(settings or {})
         if settings:
             out.record(settings=chosen.plain())
         for warning in self.warnings:

@@ -96,6 +96,11 @@ class Scene:
         return tuple(asset.term for asset in self.assets)
 
     @property
+    def images(self) -> tuple[Path | Image.Image, ...]:
+        """Every picture of every asset."""
+        return tuple(image for asset in self.assets for image in asset.images)
+
+    @property
     def spans(self) -> dict[str, Span]:
         """Where each term stands: `prompt[start:end]`."""
         return find_terms(self.prompt, self.terms)

@@ -14,7 +14,7 @@ from .errors import TermNotFound
 from .result import Result
 from .settings import Settings
 from .stages.appearance import Appearance, Slat
-from .stages.layout import SAMPLING, MainGeometry, generate_slat, generate_structure
+from .stages.layout import MainGeometry, generate_slat, generate_structure, sampling_depends
 from .staging import Staging
 from .voxels import to_coords
 
@@ -71,12 +71,4 @@ class Single:
         )  # fmt: skip
 
     def depends(self, *settings: str) -> dict[str, Any]:
-        plain = self.settings.plain()
-        return {
-            **{name: plain[name] for name in (*SAMPLING, *settings)},
-            **self.given,
-            "term": self.term,
-            "seed": self.seed,
-            "models": self.backbone.hashes,
-            "device": self.backbone.device.type,
-        }
+        return sampling_depends(self.backbone, self.settings, *settings, **self.given, term=self.term, seed=self.seed)

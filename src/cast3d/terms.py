@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from .errors import InputError
 
 _WORD = re.compile(r"\w+(?:-\w+)*")
 _ARTICLES = {"a", "an", "the"}
+RELATIONS = ("wearing", "holding", "carrying", "riding", "with", "on")
+_RELATION = re.compile(r"\b(" + "|".join(RELATIONS) + r")\b")
 _SMALL = _ARTICLES | {"and", "or", "with", "on", "in", "of", "at", "to", "by", "is", "his", "her", "its", "their"}
 
 
@@ -62,6 +64,19 @@ def find_terms(prompt: str, terms: Sequence[str]) -> dict[str, Span]:
         term: Span(words[placed[index].first].start(), words[placed[index].last - 1].end())
         for index, term in enumerate(terms)
     }
+
+
+def outside_terms(prompt: str, spans: Mapping[str, Span]) -> str:
+    """The prompt in lower case with blanks in place of its terms: words in them ("helmet with horns") say nothing."""
+    told = prompt.lower()
+    for span in spans.values():
+        told = told[: span.start] + " " * (span.end - span.start) + told[span.end :]
+    return told
+
+
+def relations(told: str) -> list[str]:
+    """The words of a text that say how one thing is tied to another, in their order."""
+    return _RELATION.findall(told)
 
 
 def _candidates(prompt: str, spoken: list[str], term: str, key: tuple[str, ...]) -> list[_Range]:

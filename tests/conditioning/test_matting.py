@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from cast3d.composer import Composer
-from cast3d.conditioning import matting
+from cast3d.conditioning import cutout, matting
 from cast3d.conditioning.cutout import cut_out
 from cast3d.conditioning.pictures import open_picture
 from cast3d.errors import CheckpointError, InputError
@@ -32,6 +32,7 @@ def release(monkeypatch, tmp_path):
     monkeypatch.setenv("U2NET_HOME", str(tmp_path / "rembg"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setitem(matting.RELEASES, "u2net", matting.Release("u2net.onnx", MD5, 320, *matting.IMAGENET))
+    monkeypatch.setattr(cutout, "_recent", {})
     matting.load_matting.cache_clear()
     yield tmp_path
     matting.load_matting.cache_clear()

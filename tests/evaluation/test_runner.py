@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -105,6 +106,25 @@ def test_a_cell_belongs_to_its_settings_seed_case_weights_and_files(finished, tm
         (tmp_path / "one.glb").write_bytes(b"new")
     assert len(set(marks)) == len(marks)
     assert cells.fingerprint(method, worker.bench("one", 0)) == marks[0]
+
+
+@pytest.mark.parametrize("name", ["no-pruning", "no-stm", "layout-sdedit", "hints-true"])
+def test_a_cell_belongs_to_what_the_registry_gives_its_method(finished, tiny, name):
+    bench, method = runner.Worker.start(finished[0]).bench("one", 0), runner.find(name)
+    keywords = {key: "another" for key in method.run.keywords}
+    edited = replace(method, run=partial(method.run.func, **keywords))
+    assert cells.fingerprint(edited, bench) != cells.fingerprint(method, bench)
+    assert cells.fingerprint(runner.find(name), bench) == cells.fingerprint(method, bench)
+
+
+def test_cells_of_methods_that_look_at_other_cases_belong_to_them(finished, tiny):
+    bench = runner.Worker.start(finished[0]).bench("one", 0)
+    alone = replace(bench, others=())
+    differs = {
+        name: cells.fingerprint(runner.find(name), bench) != cells.fingerprint(runner.find(name), alone)
+        for name in ("cast3d", "hints-true", "hints-existing")
+    }
+    assert differs == {"cast3d": False, "hints-true": False, "hints-existing": True}
 
 
 def test_a_term_that_is_not_found_is_a_result_with_scores_of_nothing(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Device-side assembly against the bank's own grids, and exact pictures of single points."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,7 +74,8 @@ def test_labels_cover_the_shell_and_accessories_win(drawn):
 
 def test_only_keeps_the_chosen_pieces_in_front(drawn):
     objects, bank, batch = drawn
-    base = Batch.of(objects.base_only(), slice(None), "cpu")
+    bare = replace(objects, placement=np.where(objects.role > 0, -1, objects.placement))
+    base = Batch.of(bare, slice(None), "cpu")
     kept = batch.only(batch.role == 0)
     assert torch.equal(assemble.occupancy(bank, kept), assemble.occupancy(bank, base))
     count = (kept.placement >= 0).sum(1)

@@ -1,14 +1,17 @@
 """LDraw files and catalogues: flattening, colours, look-up, errors."""
 
+import csv
+import json
 import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cast3d.errors import InputError
 from tests.training import tiny_ldraw
-from training.bricks import captions, catalog
+from training.bricks import captions, catalog, prepare, splits
 from training.bricks.ldraw import Library
 
 TRIANGLE = "3 16 0 0 0 1 0 0 0 1 0\n"
@@ -106,6 +109,17 @@ def test_titles_and_keywords_never_reach_text():
     assert {"cowboy", "western", "hat"} <= words
     assert not {"stetson", "sheriff"} & words
     assert not hasattr(parts.part("hat"), "title") and not hasattr(parts.part("hat"), "keywords")
+
+
+def test_the_catalogue_beside_the_code_is_that_of_the_shipped_weights():
+    folder = Path(catalog.__file__).parent
+    parts = catalog.load(folder / "catalog.csv")
+    shipped = json.loads((folder.parents[1] / "src/cast3d/weights/bricks/pipeline.json").read_text())["cast3d"]
+    assert prepare.vocabulary(parts) == shipped["words"] and prepare.unread(parts) == shipped["unread"]
+    assert {part.id for part in parts.family(*catalog.ACCESSORY_FAMILIES)} == set(splits.load())
+    with open(folder / "catalog.csv", newline="") as file:
+        columns = set(csv.DictReader(file).fieldnames)
+    assert not columns & {"title", "keywords"} and {"author", "license"} <= columns
 
 
 def test_several_catalogues_must_not_share_ids(tmp_path):

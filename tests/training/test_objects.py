@@ -71,15 +71,6 @@ def test_hands_take_the_colour_of_the_head():
         assert np.array_equal(o.skin_rgb[i, 0], o.main_rgb[i, head])
 
 
-def test_base_only_keeps_the_arm_pose_and_drops_every_accessory():
-    o = draw(figure=1, creature=1)
-    bare = o.base_only()
-    keep = (o.role == 0) & (o.placement >= 0)
-    assert np.array_equal(bare.placement, np.where(keep, o.placement, -1))
-    assert np.array_equal(bare.main_rgb, o.main_rgb) and not bare.role.any()
-    assert all(len(terms) == 1 and terms[0] in text for terms, text in zip(bare.terms, bare.caption))
-
-
 def test_bare_figures_have_no_accessory():
     o = draw(bare=1)
     assert not o.role.any() and all(len(terms) == 1 for terms in o.terms)

@@ -1,5 +1,6 @@
 """Every training step, end to end at toy size: it runs, logs, saves, and goes on from what it saved."""
 
+import dataclasses
 import json
 import sys
 from unittest import mock
@@ -18,6 +19,7 @@ from training.bricks import (
     train_structure_flow,
     train_structure_vae,
 )
+from training.bricks.common import LOTS, seeded
 
 SMALL = ("--seconds", 0.01, "--workers", 0)  # at least one step is taken
 ENDS = ("out_layer", "input_layer")  # where latent statistics are folded in
@@ -139,6 +141,58 @@ def test_segmenter_goes_on(data, out):
     assert 0 <= log(out, "segmenter")[-1]["held_iou"] <= 1
     run(train_segmenter, *step, "--lr", 0, "--resume")
     assert unchanged(before, weights(out, "segmenter")) == list(before)
+
+
+class Seen(Exception):
+    """Ends a step once its first pool is made."""
+
+
+def tensors(value):
+    """All tensors in what a step keeps, in order."""
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if dataclasses.is_dataclass(value):
+        value = [getattr(value, field.name) for field in dataclasses.fields(value)]
+    return [tensor for item in value for tensor in tensors(item)] if isinstance(value, list) else []
+
+
+@pytest.mark.parametrize(
+    "step, maker, arguments",
+    [
+        (train_structure_vae, "shell", ("--pool", 4)),
+        (train_structure_flow, "make_pool", ("--first-pool", 4)),
+        (train_appearance, "shell", ("--pool", 2, "--batch", 1)),
+        (train_slat_flow, "make_pool", ("--pool", 4)),
+        (train_segmenter, "make_scenes", ("--pool", 4)),
+    ],
+)
+def test_another_seed_gives_other_data(data, out, structure, appearance, step, maker, arguments):
+    """Or a second call, with --resume, would train on what the first has seen."""
+    make = getattr(step, maker)
+
+    def first_pool(*seed):
+        def stop(*given, **named):
+            raise Seen(make(*given, **named))
+
+        with mock.patch.object(step, maker, stop), pytest.raises(Seen) as seen:
+            run(step, "--data", data, "--out", out, "--workers", 0, *arguments, *seed)
+        return tensors(seen.value.args[0])
+
+    default, again, other = first_pool(), first_pool("--seed", 0), first_pool("--seed", 1)
+    assert default and len(default) == len(again)
+    assert all(torch.equal(a, b) for a, b in zip(default, again))
+    assert len(default) != len(other) or any(not torch.equal(a, b) for a, b in zip(default, other))
+
+
+def test_seeds_do_not_meet():
+    device = torch.device("cpu")
+    first, generator = seeded(0, 501, device)
+    second, another = seeded(1, 501, device)
+    assert second - first == LOTS
+    draws = torch.rand(8), torch.rand(8, generator=generator), torch.rand(8, generator=another)
+    assert not torch.equal(draws[1], draws[2])
+    seeded(1, 501, device)
+    assert torch.equal(draws[0], torch.rand(8))
 
 
 def test_patch_colours_are_read_patch_by_patch():

@@ -42,10 +42,7 @@ def compose(
         changes = inputs.read_settings(settings or (), paper)
         scene = inputs.read_scene(given, main, assets or (), seed, backbone, changes)
         name = scene.backbone or "bricks"
-        inputs.check_pictures((image for asset in scene.assets for image in asset.images), scene.settings)
-        inputs.check_settings(name, scene.settings)
-        inputs.check_device(device)
-        loaded_with = inputs.read_loading(loading or ())
+        loaded_with = inputs.check(name, scene.settings, device, loading, scene.images)
         with inputs.run_folder(out) as run:
             require_same(run, "compose", scene.prompt)
             make(

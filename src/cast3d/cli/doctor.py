@@ -32,12 +32,13 @@ def doctor(
     Of TRELLIS models every file, key, shape, precision and constant is compared with what this version expects, and
     every network is run once. Exit code 1 where the backbone would not run.
     """
+    from ..conditioning.cutout import PLAIN
     from .findings import findings
 
     with plain_errors():
         inputs.check_device(device)
         if front:
-            inputs.check_pictures([front], {})
+            inputs.check_pictures([front], PLAIN)
         name = inputs.backbone_path(backbone, Path()) or "bricks"
         found = []
         for one in findings(name, device, inputs.read_loading(loading or ()), front):

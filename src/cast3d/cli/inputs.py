@@ -13,6 +13,7 @@ from ..errors import InputError
 if TYPE_CHECKING:
     from ..runs import RunFolder
     from ..scene import Scene
+    from ..settings import Settings
 
 
 def pair(text: str, option: str, shape: str) -> tuple[str, str]:
@@ -80,19 +81,29 @@ def read_loading(texts: Iterable[str]) -> dict[str, Any]:
     return asdict(Loading.read(dict(pair(text, "--with", "NAME=VALUE") for text in texts)))
 
 
-def check_pictures(pictures: Iterable[Any], settings: Mapping[str, Any]) -> None:
+def check(
+    backbone: str, settings: Mapping[str, Any], device: str, loading: Iterable[str] | None, pictures: Iterable[Any] = ()
+) -> dict[str, Any]:
+    """All that can be wrong with a run before its networks load; returns how to load them (`read_loading`)."""
+    background = check_settings(backbone, settings).background
+    check_pictures(pictures, background)
+    check_device(device)
+    return read_loading(loading or ())
+
+
+def check_pictures(pictures: Iterable[Any], background: str) -> None:
     """Every picture can be read and its object told from the background."""
-    from ..conditioning.cutout import PLAIN, open_cut_out
+    from ..conditioning.cutout import open_cut_out
 
     for source in pictures:
-        open_cut_out(source, settings.get("background", PLAIN))
+        open_cut_out(source, background)
 
 
-def check_settings(backbone: str, settings: Mapping[str, Any]) -> None:
-    """The backbone is there, and the settings fit it."""
+def check_settings(backbone: str, settings: Mapping[str, Any]) -> Settings:
+    """The settings as they would be used; raises where the backbone is not there or they do not fit it."""
     from ..backbones.folder import backbone_defaults
 
-    backbone_defaults(backbone).changed(settings)
+    return backbone_defaults(backbone).changed(settings)
 
 
 def check_device(device: str) -> None:

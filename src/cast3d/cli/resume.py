@@ -56,11 +56,7 @@ def resume(
         seeds = read_reseeds(composition, info["seeds"]["terms"], reseed or ()) if composition else {}
         name = inputs.backbone_path(backbone, Path()) or info.get("source") or "bricks"
         chosen = {**info["settings"], **inputs.read_settings(settings or ())}
-        if scene:
-            inputs.check_pictures((image for asset in scene.assets for image in asset.images), chosen)
-        inputs.check_settings(name, chosen)
-        inputs.check_device(device)
-        loaded_with = inputs.read_loading(loading or ())
+        loaded_with = inputs.check(name, chosen, device, loading, scene.images if scene else ())
         if stage:
             run.stages.require(stage)
 

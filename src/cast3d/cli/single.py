@@ -44,10 +44,7 @@ def lift(
         asset = Asset(term, (picture,))
         changes = inputs.read_settings(settings or (), paper)
         name = inputs.backbone_path(backbone, Path()) or "bricks"
-        inputs.check_pictures(asset.images, changes)
-        inputs.check_settings(name, changes)
-        inputs.check_device(device)
-        loaded_with = inputs.read_loading(loading or ())
+        loaded_with = inputs.check(name, changes, device, loading, asset.images)
         with inputs.run_folder(out) as run:
             require_same(run, "lift", asset.term)
             make(
@@ -77,9 +74,7 @@ def imagine(
         prompt = imagined(text)
         changes = inputs.read_settings(settings or (), paper)
         name = inputs.backbone_path(backbone, Path()) or "bricks"
-        inputs.check_settings(name, changes)
-        inputs.check_device(device)
-        loaded_with = inputs.read_loading(loading or ())
+        loaded_with = inputs.check(name, changes, device, loading)
         with inputs.run_folder(out) as run:
             require_same(run, "imagine", prompt)
             make(

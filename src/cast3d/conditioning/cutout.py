@@ -30,11 +30,15 @@ SHADOW, SOFT = 45.0, 3.0  # darkening in L, and its slope per pixel, up to which
 SMALL_HOLE, LARGE_HOLE = 0.002, 0.02  # shares of the object
 WHITE = 96.0  # L from which a background counts as white
 PLAIN = "plain"  # the method of this module; others are names of networks
+RECENT = 8  # pictures
 EMPTY, FULL = 0.001, 0.98  # shares of a picture that a network's object must have and must not exceed
 ADVICE = (
     "give a PNG with a transparent background or a picture on a plain one, or set background to one of "
     + ", ".join(matting.RELEASES)
 )
+
+
+_recent: dict[tuple[str, str], Picture] = {}
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,22 @@ def cut_out(picture: Picture, method: str = PLAIN) -> Picture:
     """The picture with its background transparent; one that has an alpha channel in use is returned as it is.
 
     `method` is "plain" or a network of `matting`. Raises InputError where the background is not plain, or the network
-    finds no object; notes a cut-out that deserves a look.
+    finds no object; notes a cut-out that deserves a look. The last few are kept: commands look at every picture before
+    the networks load, and a run opens it again.
     """
     if picture.has_alpha:
         if picture.rgba.getextrema()[3][1] <= OPAQUE:
             raise InputError(f"the picture is transparent everywhere; {ADVICE}")
         return picture
+    key = picture.sha256, method
+    if key not in _recent:
+        _recent[key] = _cut_out(picture, method)
+        if len(_recent) > RECENT:
+            del _recent[next(iter(_recent))]
+    return _recent[key]
+
+
+def _cut_out(picture: Picture, method: str) -> Picture:
     image = picture.rgba.convert("RGB")
     image.thumbnail((WORK_SIDE, WORK_SIDE), Image.Resampling.LANCZOS)
     if method != PLAIN:

@@ -13,6 +13,8 @@ from ..settings import Settings
 from ..voxels import coarse_geometry, dilate, drop_crumbs, fill, iou, seal
 from .guide import structure_guide
 
+_KEPT, _DROPPED = "refinement kept", "refinement dropped"
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -22,6 +24,11 @@ class Geometry:
     coarse: Tensor  # [64, 64, 64] bool, p̂_GC
     grid: Tensor  # [64, 64, 64] bool, p_GC
     report: tuple[str, ...]  # what was pruned, and whether the refinement was kept
+
+    @property
+    def warnings(self) -> list[str]:
+        """What people should hear of; pruned crumbs are everyday."""
+        return [line for line in self.report if line.startswith(_DROPPED)]
 
 
 def compose_geometry(
@@ -77,7 +84,7 @@ def refine_geometry(
     refined = backbone.decode_structure(latent)
     agreement = iou(refined, geometry.coarse)
     kept = agreement >= settings.refine_guard
-    line = f"refinement {'kept' if kept else 'dropped'}: IoU {agreement:.3f} with the coarse geometry"
+    line = f"{_KEPT if kept else _DROPPED}: IoU {agreement:.3f} with the coarse geometry"
     lines = [line]
     if kept and settings.refine_seal:
         sealed = seal(refined, geometry.coarse, settings.refine_seal)

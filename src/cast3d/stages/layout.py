@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -14,6 +15,17 @@ from .guide import slat_guide, structure_guide
 
 # Settings that every sampling reads.
 SAMPLING = ("structure_steps", "rescale", "guidance_interval", "multi_image")
+
+
+def sampling_depends(backbone: Backbone, settings: Settings, *names: str, **more: Any) -> dict[str, Any]:
+    """Plain data that the result of a sampling depends on: settings by name, the weights, the device, and `more`."""
+    plain = settings.plain()
+    return {
+        **{name: plain[name] for name in (*SAMPLING, *names)},
+        **more,
+        "models": backbone.hashes,
+        "device": backbone.device.type,
+    }
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..scene import Scene
-from ..terms import match_key
-
-RELATIONS = ("wearing", "holding", "carrying", "riding", "with", "on")
-_RELATION = re.compile(r"\b(" + "|".join(RELATIONS) + r")\b")
+from ..terms import match_key, outside_terms, relations
 
 
 @dataclass(frozen=True)
@@ -36,14 +32,10 @@ class Reading:
         return text
 
     def relation(self, term: str) -> str:
-        """The last word before the term that says how it is tied to the base, "" if there is none.
-
-        Words within other terms ("helmet with horns") do not count.
-        """
-        start, told = self.scene.spans[term].start, self.scene.prompt
-        for span in self.scene.spans.values():
-            told = told[: span.start] + " " * (span.end - span.start) + told[span.end :]
-        return (_RELATION.findall(told[:start].lower()) or [""])[-1]
+        """The last word before the term that says how it is tied to the base, "" if there is none."""
+        spans = self.scene.spans
+        before = outside_terms(self.scene.prompt, spans)[: spans[term].start]
+        return (relations(before) or [""])[-1]
 
     def renamed(self, terms: Sequence[str], resembling: Callable[[str, str], list[str]], most: int) -> Reading | None:
         """`terms` under the next names that `resembling(term, relation)` lists; None where none of them has one left.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ...terms import find_terms
+from ...terms import find_terms, outside_terms, relations
 from ..suite import Case
 
 
@@ -28,8 +28,7 @@ WORN = (Place(0.5, 0.5, 0.97, 0.45), Place(0.5, 1.0, 0.55, 0.45, behind=True), P
 HELD = (Place(0.0, 0.0, 0.5, 0.4), Place(1.0, 0.0, 0.5, 0.4))
 RIDING = (Place(0.5, 0.5, 1.0, 0.7),)
 WITH = (Place(0.5, 0.8, 0.75, 0.8, behind=True), Place(0.5, 0.5, 0.97, 0.45))
-RELATIONS = {"wearing": WORN, "holding": HELD, "carrying": HELD, "with": WITH, "on": WORN, "riding": RIDING}
-_WORDS = re.compile(r"\b(" + "|".join(RELATIONS) + r")\b")
+PLACES = {"wearing": WORN, "holding": HELD, "carrying": HELD, "with": WITH, "on": WORN, "riding": RIDING}
 
 
 def places(case: Case) -> dict[str, Place]:
@@ -39,20 +38,18 @@ def places(case: Case) -> dict[str, Place]:
     the rider's: it goes where the rider would wear or hold it, at two thirds of the size.
     """
     spans, found = find_terms(case.prompt, case.terms), {}
-    told = case.prompt
-    for span in spans.values():  # words within terms are no relations
-        told = told[: span.start] + " " * (span.end - span.start) + told[span.end :]
+    told = outside_terms(case.prompt, spans)
     ridden = re.search(r"\briding\b", told)
     rider = ridden and spans[case.main].start > ridden.start()
     used: dict[str, int] = {}
     for term in sorted(case.accessories, key=lambda term: spans[term].start):
         start = spans[term].start
-        words = _WORDS.findall(told[:start])
+        words = relations(told[:start])
         if rider and start < ridden.start() and not words:
             found[term] = RIDING[0]
             continue
         relation = words[-1] if words else "with"
-        choices = RELATIONS[relation]
+        choices = PLACES[relation]
         index = used.get(relation, 0)
         used[relation] = index + 1
         place = choices[min(index, len(choices) - 1)]
