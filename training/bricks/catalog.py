@@ -1,7 +1,8 @@
 """The catalogue of parts: what each LDraw file is called, where it is worn and how it is held.
 
-`title` and `keywords` come from the library and can hold third-party names: they are not read, so they cannot enter
-training text. `phrase` and `synonyms` are neutral words.
+`catalog.csv` is that of the shipped weights; README.md explains its columns, and others are ignored. The library's own
+titles and keywords can hold third-party names: they are not read, so they cannot enter training text. `phrase` and
+`synonyms` are neutral words.
 """
 
 from __future__ import annotations
@@ -19,9 +20,7 @@ from cast3d.errors import InputError, nearest
 from training.bricks.colors import Colors
 from training.bricks.colors import load as load_colors
 
-BASE_FAMILIES = ("head", "torso", "lower")
 ACCESSORY_FAMILIES = ("headwear", "visor", "neckwear", "hipwear", "footwear", "board", "hand")
-CREATURE_FAMILIES = ("animal", "ride")
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class Colors:
 
 
 def load(path: str | Path) -> Colors:
-    """Reads `code,name,hex,alpha,word` rows."""
+    """Reads the columns code, hex and word (empty: no word of its own)."""
     srgb, words = {}, {}
     with open(path, newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):

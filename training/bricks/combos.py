@@ -1,6 +1,6 @@
 """Writes random combinations for an evaluation suite: figures of one split, as a table that `suite` renders.
 
-python -m training.bricks.combos --bank bank.npz --catalog catalog.csv --split dev -n 40 -o combos.csv
+python -m training.bricks.combos --bank bank.npz --catalog training/bricks/catalog.csv --split dev -n 40 -o combos.csv
 """
 
 from __future__ import annotations

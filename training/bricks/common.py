@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
 import json
 import os
@@ -14,6 +15,22 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 LEAST_SCALE = 1e-3  # of a latent channel that is to be normalised: untrained ones have none
+LOTS = 10**9  # lots of objects between two seeds: a stream counts up by one a lot and must not reach the next
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """The option `--seed`."""
+    parser.add_argument("--seed", type=int, default=0, help="a second call needs another one, or it sees the same data")
+
+
+def seeded(seed: int, offset: int, device: torch.device) -> tuple[int, torch.Generator]:
+    """Where the stream of objects starts, and a generator for views, lights and stretches; seeds torch, too.
+
+    `offset` keeps steps and processes with the same `--seed` apart.
+    """
+    first = LOTS * seed + offset
+    torch.manual_seed(first)
+    return first, torch.Generator(device).manual_seed(first)
 
 
 def _orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:

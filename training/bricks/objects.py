@@ -6,7 +6,7 @@ An object is up to 12 placements in one frame. Role 0 is the base; role k > 0 is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 
 import numpy as np
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from cast3d.errors import InputError, nearest
 from training.bricks import splits
 from training.bricks.bank import Bank
-from training.bricks.captions import with_article
 from training.bricks.catalog import Catalog
 from training.bricks.options import SLOTS, Draft, Options
 from training.bricks.recipes import RECIPES
@@ -44,18 +43,6 @@ class Objects:
 
     def __len__(self) -> int:
         return len(self.caption)
-
-    def base_only(self) -> Objects:
-        """The same objects without their accessories: same frame, same arm pose, same colours."""
-        gone = self.role > 0
-        return replace(
-            self,
-            placement=np.where(gone, np.int32(-1), self.placement),
-            part_class=np.where(gone, np.int32(-1), self.part_class),
-            role=np.zeros_like(self.role),
-            caption=[with_article(terms[0]) for terms in self.terms],
-            terms=[terms[:1] for terms in self.terms],
-        )
 
 
 def sample(

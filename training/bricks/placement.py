@@ -20,7 +20,6 @@ Transform = NDArray[np.float64]  # [3, 4]
 WORLD = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # LDraw (x, y, z) -> (x, z, -y)
 FIGURE_LDU = 128.0  # side of the figure frame
 FIGURE_BOTTOM = 76.0  # LDraw y of the floor of the figure frame: 4 LDU under the soles
-SOLE = 72.0
 MARGIN = 2.0  # voxels under the base in every base frame
 CREATURE_SIDE = 50.0  # voxels of a creature's longest side
 FILLED_SHARE = 0.94  # of the grid, for the longest side of a single part

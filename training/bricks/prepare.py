@@ -1,6 +1,7 @@
 """Step 0: from LDraw archives and catalogues to one data folder.
 
-    python -m training.bricks.prepare --ldraw ldraw-parts.zip --catalog catalog.csv --colors colors.csv
+    python -m training.bricks.prepare --ldraw complete.zip --catalog training/bricks/catalog.csv \\
+        --colors training/bricks/colors.csv
 
 Writes bank.npz (samples and grids of every part), words.json (the vocabulary), unread.json (those of its words that
 only held-out parts have, so that no training caption holds them) and copies of the catalogues. Takes about 20 s on two

@@ -34,7 +34,18 @@ from .appearance import (
 )
 from .assemble import Batch, DeviceBank, occupancy, shell, surface_points
 from .bank import Bank
-from .common import LEAST_SCALE, Average, Log, Optimiser, Parallel, load_half, save_half, schedule
+from .common import (
+    LEAST_SCALE,
+    Average,
+    Log,
+    Optimiser,
+    Parallel,
+    add_seed,
+    load_half,
+    save_half,
+    schedule,
+    seeded,
+)
 from .objects import Objects
 from .pool import Stream
 
@@ -153,15 +164,17 @@ def main() -> None:
     parser.add_argument("--kl", type=float, default=1e-3)
     parser.add_argument("--least-std", type=float, default=0.2)
     parser.add_argument("--resume", action="store_true")
+    add_seed(parser)
     args = parser.parse_args()
 
     device = Parallel().device()
+    first, _ = seeded(args.seed, 33, device)
     bank = DeviceBank.upload(Bank.load(args.data / "bank.npz"), device)
     nets = {key: net.to(device) for key, net in networks().items()}
     if args.resume:
         load_half(nets, args.out / "appearance")
     average, optimiser = Average(nets, 0.998), Optimiser(list(nets.values()), args.lr)
-    stream = Stream(args.data, args.pool, seed=33, workers=args.workers)
+    stream = Stream(args.data, args.pool, seed=first, workers=args.workers)
     log = Log(args.out / "appearance.jsonl")
     samples = make_samples(bank, stream.next(), device, args.batch)
     log.write(samples=len(samples), voxels=sum(len(s.voxels.coords) for s in samples))

@@ -1,6 +1,7 @@
 """Step 7: names for pictures, for things whose words the text encoder never learned.
 
-    python -m training.bricks.train_namer --ldraw ldraw-parts.zip --catalog catalog.csv --colors colors.csv
+    python -m training.bricks.train_namer --ldraw complete.zip --catalog training/bricks/catalog.csv \\
+        --colors training/bricks/colors.csv
 
 Shows every trained accessory part to the packaged picture encoder, from several sides and in random colours, and fits a
 linear discriminant to what it says. A new picture gets the names of the parts that lie nearest. Adds

@@ -24,7 +24,7 @@ from cast3d.segmentation.prompted import PromptedSegmenter
 
 from .assemble import Batch, DeviceBank, Points, crop_views, frame_views, occupancy, render, shell, surface_points
 from .bank import Bank
-from .common import Average, Log, Optimiser, Parallel, load_half, save_half, schedule
+from .common import Average, Log, Optimiser, Parallel, add_seed, load_half, save_half, schedule, seeded
 from .condition_pool import WORDS, encode_words
 from .objects import MAX_PIECES, Objects
 from .pool import Stream
@@ -125,9 +125,11 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=6)
     parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--resume", action="store_true")
+    add_seed(parser)
     args = parser.parse_args()
 
     device = Parallel().device()
+    first, _ = seeded(args.seed, 77, device)
     vocabulary = Vocabulary(json.loads((args.data / "words.json").read_text()))
     bank = DeviceBank.upload(Bank.load(args.data / "bank.npz"), device)
     net = PromptedSegmenter(len(vocabulary)).to(device)
@@ -135,7 +137,7 @@ def main() -> None:
     if args.resume:
         load_half(nets, args.out / "segmenter")
     average, optimiser = Average(nets, 0.998), Optimiser([net], args.lr)
-    stream = Stream(args.data, min(args.pool, 4096), seed=77, workers=args.workers, mix=MIX)
+    stream = Stream(args.data, min(args.pool, 4096), seed=first, workers=args.workers, mix=MIX)
     log = Log(args.out / "segmenter.jsonl")
 
     def fresh() -> Scenes:

@@ -21,7 +21,7 @@ from cast3d.models.slat_clean_flow import SLatCleanFlowModel
 from .appearance import features, voxel_points
 from .assemble import Batch, DeviceBank, surface_points
 from .bank import Bank
-from .common import Average, Log, Optimiser, Parallel, load_half, save_half, schedule
+from .common import Average, Log, Optimiser, Parallel, add_seed, load_half, save_half, schedule, seeded
 from .condition_pool import Conditions, build
 from .objects import SLOTS, Objects
 from .pool import Stream
@@ -135,9 +135,11 @@ def main() -> None:
     parser.add_argument("--high-noise", type=float, default=0.0)
     parser.add_argument("--save-every", type=float, default=150)
     parser.add_argument("--resume", action="store_true")
+    add_seed(parser)
     args = parser.parse_args()
 
     device = Parallel().device()
+    first, generator = seeded(args.seed, 501, device)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     vocabulary = Vocabulary(json.loads((args.data / "words.json").read_text()))
     bank = DeviceBank.upload(Bank.load(args.data / "bank.npz"), device)
@@ -150,8 +152,7 @@ def main() -> None:
     if args.resume:
         load_half(nets, args.out / "slat_flow")
     average, optimiser = Average(nets, 0.999), Optimiser(list(nets.values()), args.lr)
-    generator = torch.Generator(device).manual_seed(5)
-    stream = Stream(args.data, args.pool, seed=501, workers=args.workers, mix=MIX)
+    stream = Stream(args.data, args.pool, seed=first, workers=args.workers, mix=MIX)
     log = Log(args.out / "slat_flow.jsonl")
 
     pool = make_pool(bank, stream.next(), appearance["encoder"], vocabulary, device, generator)
@@ -166,7 +167,7 @@ def main() -> None:
         rows = torch.randint(0, len(pool.start), (n_picture,), device=device)
         named = c.text_ok.nonzero()[:, 0]
         text = named[torch.randint(0, len(named), (args.batch - n_picture,), device=device)]
-        with torch.autocast(device.type, torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             with torch.no_grad():
                 seen = frozen["picture"](c.image[rows, 0].float() / 255, c.frame[rows])
                 seen = seen * (torch.rand(len(rows), 1, 1, device=device) >= args.drop)

@@ -26,7 +26,7 @@ from cast3d.models import SparseStructureFlowModel
 
 from .assemble import Batch, DeviceBank, to_bool
 from .bank import Bank
-from .common import Average, Log, Optimiser, Parallel, load_half, save_half, schedule
+from .common import Average, Log, Optimiser, Parallel, add_seed, load_half, save_half, schedule, seeded
 from .condition_pool import WORDS, Conditions, build
 from .objects import SLOTS
 from .pool import Stream
@@ -178,11 +178,12 @@ def main() -> None:
     parser.add_argument("--freeze-encoders", action="store_true")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--save-every", type=float, default=150)
+    add_seed(parser)
     args = parser.parse_args()
 
     parallel = Parallel()
     device = parallel.device()
-    torch.manual_seed(parallel.rank + 10 * int(100 * args.span[0]))
+    first, generator = seeded(args.seed, 1_000_000 * parallel.rank + int(1e5 * args.span[0]), device)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     vocabulary = Vocabulary(json.loads((args.data / "words.json").read_text()))
     bank = DeviceBank.upload(Bank.load(args.data / "bank.npz"), device)
@@ -219,9 +220,7 @@ def main() -> None:
 
     main_process = parallel.rank == 0
     log = Log(args.out / "structure_flow.jsonl" if main_process else None)
-    seed = 1_000_000 * parallel.rank + int(1e5 * args.span[0])
-    stream = Stream(args.data, min(4096, args.first_pool), seed, args.workers)
-    generator = torch.Generator(device).manual_seed(parallel.rank)
+    stream = Stream(args.data, min(4096, args.first_pool), first, args.workers)
 
     def fresh(size: int) -> Pool:
         return make_pool(size, bank, stream, vae["encoder"], vocabulary, num_slots, device, generator)

@@ -21,7 +21,18 @@ from cast3d.models.structure_patch import PatchStructureDecoder, PatchStructureE
 
 from .assemble import Batch, DeviceBank, occupancy, shell, to_bool
 from .bank import Bank
-from .common import LEAST_SCALE, Average, Log, Optimiser, Parallel, load_half, save_half, schedule
+from .common import (
+    LEAST_SCALE,
+    Average,
+    Log,
+    Optimiser,
+    Parallel,
+    add_seed,
+    load_half,
+    save_half,
+    schedule,
+    seeded,
+)
 from .pool import Stream
 
 
@@ -83,9 +94,11 @@ def main() -> None:
     parser.add_argument("--kl", type=float, default=1e-3)
     parser.add_argument("--least-std", type=float, default=0.15)
     parser.add_argument("--resume", action="store_true")
+    add_seed(parser)
     args = parser.parse_args()
 
     device = Parallel().device()
+    first, _ = seeded(args.seed, 1, device)
     amp = dict(device_type=device.type, dtype=torch.bfloat16)
     bank = DeviceBank.upload(Bank.load(args.data / "bank.npz"), device)
     nets = {key: net.to(device, memory_format=torch.channels_last_3d) for key, net in networks().items()}
@@ -93,7 +106,7 @@ def main() -> None:
         load_half(nets, args.out / "structure_vae")
     average = Average(nets, 0.998)
     optimiser = Optimiser(list(nets.values()), args.lr)
-    stream = Stream(args.data, args.pool, seed=1, workers=args.workers)
+    stream = Stream(args.data, args.pool, seed=first, workers=args.workers)
     log = Log(args.out / "structure_vae.jsonl")
     floor = 2 * math.log(args.least_std)
     begin, step, words = time.time(), 0, None
