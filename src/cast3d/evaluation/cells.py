@@ -74,6 +74,10 @@ def fingerprint(method: Method, bench: Bench) -> str:
         "metrics": METRICS,
         "files": method.stamp(),
     }
+    if own := method.own:
+        depends["own"] = own
+    if method.compares:
+        depends["others"] = [case.digest for case in bench.others]
     return digest(canonical(depends))
 
 

@@ -48,9 +48,9 @@ class WithoutSTM(Composition):
         return self.staging.stage(f"part-{self.scene.slugs[term]}", 5, PartGeometry, compute, depends)
 
 
-def without_stm(bench: Bench) -> Outcome:
-    """No STM anywhere: the refinement, which is STM too, is off."""
-    return bench.composed(bench.composition(WithoutSTM, {"refine": False, "layout_starts": (1,)}))
+def without_stm(bench: Bench, **settings: Any) -> Outcome:
+    """No STM in layout and parts; `settings` turn off the rest."""
+    return bench.composed(bench.composition(WithoutSTM, settings))
 
 
 @dataclass

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ...errors import InputError, nearest
 from ...plain_data import digest
@@ -22,6 +23,7 @@ class Method:
     """`run` makes an outcome; `check` raises InputError where it cannot run at all.
 
     A foreign method works in a frame of its own and may lack cases; `stamp` tells whether its results have changed.
+    `compares` says that a case's outcome depends on the other cases of the suite too.
     """
 
     name: str
@@ -30,15 +32,29 @@ class Method:
     check: Check = lambda: None
     foreign: bool = False
     stamp: Callable[[], str] = lambda: ""
+    compares: bool = False
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """What `run` is given beside the bench, as plain data."""
+        return {name: _plain(value) for name, value in getattr(self.run, "keywords", {}).items()}
+
+
+def _plain(value: Any) -> Any:
+    """Functions and paths by their names."""
+    if callable(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    return str(value) if isinstance(value, Path) else value
 
 
 def _methods() -> list[Method]:
     ours, editor = cast3d.cast3d, cast3d.edited_layout
+    without_stm = partial(cast3d.without_stm, refine=False, layout_starts=(1,))  # the refinement is STM too
     made = [
         Method("cast3d", ours, "the method with the backbone's defaults"),
         Method("cast3d-static", partial(ours, layout_generator="static"), "layout with G_stc"),
         Method("cast3d-trajectory", partial(ours, layout_generator="trajectory"), "layout with G_trj"),
-        Method("no-stm", cast3d.without_stm, "layout from the sentence alone, parts from their pictures alone"),
+        Method("no-stm", without_stm, "layout from the sentence alone, parts from their pictures alone"),
         Method("no-pruning", partial(ours, prune_absolute=1, prune_relative=0.0, crumbs=0.0), "nothing is pruned"),
         Method("no-refine", partial(ours, refine=False), "the coarse composition as it is"),
         Method("no-override", partial(ours, free_fraction=1.0), "appearance from the sentence alone"),
@@ -59,7 +75,8 @@ def _methods() -> list[Method]:
         made.append(Method(f"layout-{name}", partial(editor, editor=name), f"layout by {name} in place of STM"))
     for name in ("true", "shifted", "blurred", "swapped", "existing"):
         run = partial(hinted.hinted, perturb=getattr(hinted, name))
-        made.append(Method(f"hints-{name}", run, f"second stage on {name} hints (a measurement, no method)"))
+        about = f"second stage on {name} hints (a measurement, no method)"
+        made.append(Method(f"hints-{name}", run, about, compares=name == "existing"))
     return made
 
 
