@@ -7,7 +7,8 @@
 Weights are drawn on the device; voxels and masks are those of a known figure with a cap and a backpack (see `forced`).
 *flow* is the time between the first and the last kernel of the flow networks' forward passes, *stage* the wall clock
 of everything. *rows* are predictions; several share a forward pass where the batch allows. Work is counted from sizes
-(`flops`). Each mode runs once after a short warm-up.
+(`flops`). Each mode runs once after a short warm-up. Only the first draws all views of the hints and extracts
+meshes; the others draw two views and extract none, so that their hints and meshes cost less.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -35,11 +36,12 @@ from cast3d.splats import rings
 
 from .flops import forward_flops
 from .forced import Case, Forced, random_backbone, read_case
+from .timing import milliseconds
 
 SUITE = Path(__file__).parent.parent / "suites" / "bricks-dev"
 SAMPLING = ("main", "layout", "layout_appearance", "parts", "geometry", "slats", "appearance")  # diffusion work
 WARM = dict(structure_steps=3, slat_steps=2, layout_starts=2, part_start=2, refine_start=2, view_yaws=1, view_pitches=0)
-FEW_VIEWS = dict(view_yaws=2, view_pitches=10.0)
+FEW_VIEWS = dict(view_yaws=2, view_pitches=10.0)  # of 24: drawing does not depend on the mode
 LIMIT = 0.02  # of the largest value: float16 torsos, see docs/parity.md
 
 
@@ -176,20 +178,6 @@ def print_table(title: str, rows: list[Row]) -> dict[str, Any]:
 SUMS = ("forwards", "rows", "tflop", "flow_ms", "stage_ms")
 
 
-def milliseconds(call: Callable[[], Any], device: torch.device, repeats: int = 7) -> float:
-    """Median after two calls that warm up."""
-    times = []
-    for _ in range(repeats + 2):
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        start = time.perf_counter()
-        call()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(1000 * (time.perf_counter() - start))
-    return statistics.median(times[2:])
-
-
 @torch.no_grad()
 def single_forwards(backbone: Forced, compiled: bool) -> list[dict[str, Any]]:
     """One forward pass of each structure flow: plain attention (scores written out) against the kernels in use."""
@@ -206,7 +194,8 @@ def single_forwards(backbone: Forced, compiled: bool) -> list[dict[str, Any]]:
             variants = {"fused": [], "plain": [SDPBackend.MATH]} if batch == 1 else {"fused": []}
             for name, backends in variants.items():
                 with backbone.residency(net), sdpa_kernel(backends or list(DEFAULT)):
-                    ms = milliseconds(lambda: net(*inputs), backbone.device)  # noqa: B023
+                    times = milliseconds(lambda: net(*inputs), 2 + 7, backbone.device)  # noqa: B023
+                ms = statistics.median(times[2:])  # two calls warm up
                 speed = forward_flops(net, inputs) / ms / 1e9
                 label = name + (", compiled" if compiled else "")
                 results.append(dict(flow=kind, batch=batch, attention=label, ms=ms, tflops=speed))

@@ -1,12 +1,13 @@
-"""Forward times and memory of every network, at the small backbone's size and as released.
+"""Forward times and memory of every network, those of the bricks backbone that ships and the released ones.
 
-    python -m benchmarks.networks                      # small networks timed, released ones counted
+    python -m benchmarks.networks                      # shipped networks timed, released ones counted
     python -m benchmarks.networks --full --dtype bfloat16 --json out.json
     python -m benchmarks.networks --device cuda        # everything timed
 
 *memory* is what the weights take, in the precision of the config, counted on the meta device. Weights are random;
-inputs are a shell of voxels, a latent grid and 1374 (small networks: 196) condition tokens, batch 1. *first* is the
-first call, which also builds what is kept per set of voxels; *median* is of the calls after it.
+inputs are a shell of voxels, a latent grid, a picture of 112 pixels, 32 words and 1374 (bricks: 197) condition tokens,
+batch 1. *first* is the first call, which also builds what is kept per set of voxels; *median* is of the calls after it.
+On processors with bfloat16 units the library runs the flows of the bricks backbone in it: `--dtype bfloat16`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,50 +22,25 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+import cast3d.backbones.bricks  # registers the small classes
 from cast3d.models import CLASSES, SparseTensor
-from cast3d.models.released import GAUSSIANS, RELEASED
+from cast3d.models.released import RELEASED
 
-FLOW = dict(in_channels=8, out_channels=8, qk_rms_norm=True)
-TRUNK = dict(resolution=64, model_channels=192, latent_channels=8, num_blocks=6, num_heads=3)
-SMALL: dict[str, tuple[str, dict[str, Any]]] = {
-    "structure encoder 16-128": (
-        "SparseStructureEncoder",
-        dict(in_channels=1, latent_channels=8, num_res_blocks=1, channels=[16, 64, 128]),
-    ),
-    "structure decoder 128-16": (
-        "SparseStructureDecoder",
-        dict(out_channels=1, latent_channels=8, num_res_blocks=1, channels=[128, 64, 16]),
-    ),
-    "structure flow 320 x 8": (
-        "SparseStructureFlowModel",
-        dict(FLOW, resolution=16, model_channels=320, cond_channels=256, num_blocks=8, num_heads=5, patch_size=2),
-    ),
-    "latent flow 192 x 8": (
-        "SLatFlowModel",
-        dict(
-            FLOW,
-            resolution=64,
-            model_channels=192,
-            cond_channels=256,
-            num_blocks=8,
-            num_heads=3,
-            io_block_channels=[64],
-        ),
-    ),
-    "gaussian decoder 192 x 6": (
-        "SLatGaussianDecoder",
-        dict(TRUNK, representation_config=GAUSSIANS | {"num_gaussians": 8}),
-    ),
-    "radiance field decoder 192 x 6": (
-        "SLatRadianceFieldDecoder",
-        dict(TRUNK, representation_config={"rank": 4, "dim": 4}),
-    ),
-    "mesh decoder 256 x 2": (
-        "SLatMeshDecoder",
-        dict(TRUNK, model_channels=256, num_blocks=2, num_heads=4, representation_config={"use_color": True}),
-    ),
-    "latent encoder 192 x 6": ("SLatEncoder", dict(TRUNK, in_channels=8)),
-}
+from .timing import milliseconds
+
+PIXELS, WORDS = 112, 32  # of a picture's side; of a sentence
+TOKENS = {"bricks": (PIXELS // 8) ** 2 + 1, "released": 1374}  # of a picture
+
+SHIPPED = Path(cast3d.__file__).parent / "weights" / "bricks" / "ckpts"
+
+
+def shipped() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Class and arguments of every network of the bricks backbone, from the configs that it is loaded by."""
+    configs = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(SHIPPED.glob("*.json"))}
+    return {stem: (config["name"], config["args"]) for stem, config in configs.items()}
+
+
+SMALL = shipped()
 
 
 def shell(radius: float, thickness: float, device: torch.device) -> Tensor:
@@ -82,9 +57,19 @@ def example_call(net: nn.Module, coords: Tensor, tokens: int) -> Callable[[], An
     name = type(net).__name__
     sparse = SparseTensor(torch.randn(len(coords), config.get("in_channels", 8), device=device), coords)
     t = torch.full((1,), 500.0, device=device)
-    if name == "SparseStructureEncoder":
+    words = torch.ones(1, WORDS, dtype=torch.int64, device=device)
+    picture = torch.rand(1, 4, PIXELS, PIXELS, device=device)
+    dense = {
+        "PictureEncoder": (picture, words[:, 0]),
+        "PictureNamer": (torch.randn(1, config.get("in_channels", 8), device=device),),
+        "PromptedSegmenter": (picture, words),
+        "WordEncoder": (words,),
+    }
+    if name in dense:
+        return lambda: net(*dense[name])
+    if name.endswith("StructureEncoder"):
         return lambda: net(torch.ones(1, 1, 64, 64, 64, device=device))
-    if name == "SparseStructureDecoder":
+    if name.endswith("StructureDecoder"):
         return lambda: net(torch.ones(1, 8, 16, 16, 16, device=device))
     if name.endswith("FlowModel"):
         cond = torch.randn(1, tokens, config["cond_channels"], device=device)
@@ -93,24 +78,12 @@ def example_call(net: nn.Module, coords: Tensor, tokens: int) -> Callable[[], An
     return lambda: (net.features if hasattr(net, "features") else net)(sparse)
 
 
-def milliseconds(call: Callable[[], Any], repeats: int, device: torch.device) -> tuple[float, float]:
-    """(first call, median of the rest): the first one also builds what is cached per coordinate set."""
-    times = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        call()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(1000 * (time.perf_counter() - start))
-    return times[0], statistics.median(times[1:])
-
-
 def build(name: str, arguments: dict[str, Any], device: torch.device, dtype: torch.dtype | None) -> nn.Module:
     with torch.device(device):
         net = CLASSES[name](**arguments)
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=0.02)  # nowhere zero, as after training
-    if dtype is not None:
+    if dtype is not None and hasattr(net, "convert_to"):
         net.convert_to(dtype)
     return net.eval().requires_grad_(False)
 
@@ -129,9 +102,10 @@ def measure(stem: str, timed: bool, device: torch.device, dtype: torch.dtype | N
     if timed:
         net = build(name, arguments, device, dtype)
         coords = shell(23, 1, device) if stem in SMALL else shell(30, 1.8, device)
-        call = example_call(net, coords, 196 if stem in SMALL else 1374)
-        first, median = milliseconds(call, repeats, device)
-        result |= {"dtype": str(net.dtype), "first_ms": first, "median_ms": median}
+        call = example_call(net, coords, TOKENS["bricks" if stem in SMALL else "released"])
+        first, *rest = milliseconds(call, 1 + repeats, device)
+        torso = getattr(net, "dtype", torch.float32)  # the small dense networks have no torso of their own
+        result |= {"dtype": str(torso), "first_ms": first, "median_ms": statistics.median(rest)}
         if name.removeprefix("Elastic").startswith("SLat"):
             result["voxels"] = len(coords)
         if device.type == "cuda":

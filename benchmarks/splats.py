@@ -1,6 +1,6 @@
 """How long drawing, accumulating and voting take on this machine.
 
-    python benchmarks/splats.py [--json FILE] [--counts 60000 300000] [--sizes 256 512] [--repeats 5] [--device cuda]
+    python -m benchmarks.splats [--json FILE] [--counts 60000 300000] [--sizes 256 512] [--repeats 5] [--device cuda]
 
 Gaussians lie on a sphere's surface, about 2 px wide at 256 px. Prints a table; `--json` also writes the rows. On a CUDA
 device gsplat is measured where it is installed, and the CPU rasteriser with the way there and back.
@@ -12,14 +12,14 @@ import argparse
 import json
 import platform
 import statistics
-import time
-from collections.abc import Callable
 
 import torch
 from torch.nn import functional as F
 
 from cast3d.segmentation.voting import vote
 from cast3d.splats import Gaussians, cuda, fast, orbit, reference, rings
+
+from .timing import milliseconds
 
 REFERENCE_LIMIT = {"cpu": 10_000, "cuda": 300_000}  # Gaussians; the readable twin is not made for more
 
@@ -33,19 +33,6 @@ def sphere(count: int) -> Gaussians:
         rotations=F.normalize(torch.randn(count, 4, generator=generator), dim=1),
         opacities=0.1 + 0.85 * torch.rand(count, generator=generator),
     )
-
-
-def milliseconds(task: Callable[[], object], repeats: int) -> float:
-    """Median of `repeats` runs after one that compiles and warms up."""
-    task()
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        task()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - start)
-    return 1000 * statistics.median(seconds)
 
 
 def measure(count: int, size: int, repeats: int, device: str) -> list[dict]:
@@ -65,7 +52,8 @@ def measure(count: int, size: int, repeats: int, device: str) -> list[dict]:
         tasks["gsplat.accumulate (3 masks)"] = lambda: cuda.accumulate(gaussians, camera, masks)
     rows = []
     for name, task in tasks.items():
-        rows.append({"task": name, "gaussians": count, "size": size, "ms": round(milliseconds(task, repeats), 1)})
+        ms = statistics.median(milliseconds(task, 1 + repeats, device)[1:])  # the first call compiles
+        rows.append({"task": name, "gaussians": count, "size": size, "ms": round(ms, 1)})
         print(f"{name:30} {count:>10,} {size:>6} {rows[-1]['ms']:>10.1f}", flush=True)
     return rows
 

@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.flops import forward_flops
 from benchmarks.forced import outline, read_case
 from benchmarks.full_size import SUITE
+from benchmarks.networks import SMALL, measure
 from cast3d.models import SparseTensor
 from cast3d.splats import orbit
 from tests.models.tiny import tiny
@@ -39,6 +40,12 @@ def test_work_of_the_latent_flow(ends):
         assert expected == work
     else:  # on a CPU only neighbours that exist are multiplied: (10 / 12)^3 of 27 in a cube of 4, half that in one of 2
         assert 0.3 * expected < work < expected
+
+
+@pytest.mark.parametrize("stem", SMALL)
+def test_every_shipped_network_is_timed(stem):
+    result = measure(stem, True, torch.device("cpu"), None, 1)
+    assert result["median_ms"] > 0 and result["weight_bytes"] >= 4 * result["parameters"]
 
 
 def test_a_case_has_its_outlines():
