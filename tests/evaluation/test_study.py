@@ -17,6 +17,7 @@ from cast3d.errors import InputError
 from cast3d.evaluation import opinions, questions, study
 from cast3d.evaluation.results import read
 from cast3d.evaluation.statistics import estimate
+from cast3d.evaluation.suite import load_suite
 from tests.evaluation.finished import CASES, COLORS, METHODS, write_results, write_suite
 
 
@@ -102,8 +103,6 @@ def test_nothing_comes_from_or_goes_to_the_network(out):
 
 
 def test_unchanged_objects_keep_their_marks(handed_out, out):
-    from cast3d.evaluation.suite import load_suite
-
     before, cases = key_of(out), load_suite(handed_out / "suite")
     study.write_study(out, read(out), cases)
     assert key_of(out) == before
@@ -126,6 +125,27 @@ def test_answers_become_rows(out):
     assert [row["rationality"] for row in rows if row["method"] == "lazy"] == [1, 1]  # made nothing
 
 
+def test_answers_about_unchanged_objects_count_and_the_others_are_told(handed_out, out):
+    before = answers(out, "ann", {"cast3d": (9, 8), "utc": (7, 4)})
+    shutil.copy(out / "cells/utc/beta/0/model.glb", out / "cells/utc/alpha/0/model.glb")
+    study.write_study(out, read(out), load_suite(handed_out / "suite"))
+    told = []
+    rows = study.read_ratings(out, [before], told.append)
+    kept = {(row["method"], row["case"]) for row in rows}
+    assert kept == {("cast3d", "alpha"), ("cast3d", "beta"), ("utc", "beta"), ("lazy", "alpha"), ("lazy", "beta")}
+    assert told == [f"{before}: 1 of 4 answers left out; their objects have changed since the page was handed out"]
+    with pytest.warns(UserWarning, match="1 of 4 answers left out"):
+        assert study.read_ratings(out, [before]) == rows
+
+
+def test_a_case_all_of_whose_objects_changed_counts_for_nobody(out):
+    key = key_of(out)
+    file = answers(out, "ann", {"cast3d": (9, 8), "utc": (7, 4)})
+    key["marks"] = {m + ("x" if run["case"] == "alpha" else ""): run for m, run in key["marks"].items()}
+    (out / study.KEY).write_text(json.dumps(key))
+    assert {row["case"] for row in study.read_ratings(out, [file], lambda _: None)} == {"beta"}
+
+
 def test_a_case_that_was_not_rated_counts_for_nobody(out):
     file = answers(out, "ann", {"cast3d": (9, 8), "utc": (7, 4)})
     content, marks = json.loads(file.read_text()), key_of(out)["marks"]
@@ -138,7 +158,7 @@ def test_a_case_that_was_not_rated_counts_for_nobody(out):
     "changes, says",
     [
         ({"study": "other"}, "another study"),
-        ({"answers": [{"mark": "0"}]}, "changed since"),
+        ({"answers": [{"mark": "0"}, {"mark": "1"}]}, "none of the objects .* is still there"),
         ({"answers": 3}, "holds no answers"),
         ({"answers": [[]]}, "holds no answers"),
     ],
@@ -253,13 +273,13 @@ setTimeout(async () => {
 """
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed (apt-get install chromium)")
-def test_people_can_answer_in_a_browser(handed_out, tmp_path, monkeypatch):
-    from cast3d.evaluation.suite import load_suite
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed (apt-get install chromium)")
 
-    out = shutil.copytree(handed_out / "out", tmp_path / "out")
+
+def acted(handed_out, out, tmp_path, monkeypatch, before: str = "", after: str = "") -> dict:
+    """What the page logs in a browser, with scripts added around its own."""
     own = study._own
-    monkeypatch.setattr(study, "_own", lambda name: own(name) + (RATE if name == "study.js" else ""))
+    monkeypatch.setattr(study, "_own", lambda name: before + own(name) + after if name == "study.js" else own(name))
     page = study.write_study(out, read(out), load_suite(handed_out / "suite"))
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--dump-dom"]
     options += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=5000"]
@@ -275,9 +295,48 @@ def test_people_can_answer_in_a_browser(handed_out, tmp_path, monkeypatch):
 
     root = Root()
     root.feed(dom)
-    log = json.loads(root.log)
+    return json.loads(root.log)
+
+
+@needs_browser
+def test_people_can_answer_in_a_browser(handed_out, tmp_path, monkeypatch):
+    out = shutil.copytree(handed_out / "out", tmp_path / "out")
+    log = acted(handed_out, out, tmp_path, monkeypatch, after=RATE)
     assert log["blocked"] == [True, False] * 2 and log["link"] == "blob:"
     assert all(all(row) and len(row) == 3 + 2 for row in log["shown"])
     (tmp_path / "answers.json").write_text(json.dumps(log["answers"]))
     rows = study.read_ratings(out, [tmp_path / "answers.json"])
     assert sorted(row["faithfulness"] for row in rows if row["method"] != "lazy") == [3, 3, 5, 5]
+
+
+REMEMBERED = """{
+  const {study, version} = JSON.parse(document.getElementById("study").textContent);
+  const place = `cast3d study ${study} rater`;
+  %s
+}
+"""
+TELL = """
+document.documentElement.dataset.log = JSON.stringify({
+  rater: answers().rater, kept: localStorage.getItem(`cast3d study ${data.study} rater`),
+});
+"""
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    "before",
+    [
+        'localStorage.setItem(place, "ann");',  # who answered an earlier version of the page
+        'localStorage.setItem(`cast3d study ${study} ${version}`, JSON.stringify({rater: "ann", order: [0, 1],'
+        "objects: [[], []], round: 2, scores: {}}));",  # who began before raters were kept by themselves
+    ],
+)
+def test_a_person_stays_the_same_when_the_page_changes(handed_out, out, tmp_path, monkeypatch, before):
+    log = acted(handed_out, out, tmp_path, monkeypatch, REMEMBERED % before, TELL)
+    assert log == {"rater": "ann", "kept": "ann"}
+
+
+@needs_browser
+def test_a_new_person_is_remembered_apart_from_the_version(handed_out, out, tmp_path, monkeypatch):
+    log = acted(handed_out, out, tmp_path, monkeypatch, after=TELL)
+    assert log["rater"] == log["kept"] and len(log["rater"]) == 16

@@ -11,13 +11,14 @@ import base64
 import io
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from warnings import warn
 
 from PIL import Image
 
@@ -80,33 +81,55 @@ class Shown:
         return digest(canonical([self.salt, self.where, content]))[:12]
 
 
-def read_ratings(out: Path, files: Sequence[Path]) -> list[dict[str, Any]]:
+def read_ratings(out: Path, files: Sequence[Path], note: Callable[[str], None] = warn) -> list[dict[str, Any]]:
     """Rows {rater, method, case, seed, faithfulness, rationality} of answers that were saved from the page.
 
-    What a method did not make, which nobody was shown, has the lowest scores from whoever rated the case. Raises
-    InputError for files of another study, damaged ones, and answers that are given twice.
+    What a method did not make, which nobody was shown, has the lowest scores from whoever rated the case. Answers about
+    objects that have changed since are left out, and `note` is told how many. Raises InputError for files of another
+    study, files with nothing else, damaged ones, and answers that are given twice.
     """
     key = _read(out / KEY)
-    rows: list[dict[str, Any]] = []
+    marks, rows = key["marks"], []
     raters: set[str] = set()
     for file in files:
-        answers = _read(file)
-        try:
-            rater, marks = str(answers["rater"]), [answer["mark"] for answer in answers["answers"]]
-            if answers["study"] != key["study"]:
-                raise InputError(f"{file} answers another study than the one in {out}")
-            if rater in raters:
-                raise InputError(f"{file} is of a person whose answers are there already; give each file once")
-            if len(set(marks)) < len(marks) or not set(marks) <= set(key["marks"]):
-                raise InputError(f"{file} rates objects twice, or such as have changed since the page was handed out")
-            found = [_row(key["marks"], rater, answer) for answer in answers["answers"]]
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{file} holds no answers of a study ({type(error).__name__}: {error})") from error
+        rater, answers = _answers(file, key["study"])
+        if rater in raters:
+            raise InputError(f"{file} is of a person whose answers are there already; give the last file of each")
         raters.add(rater)
-        rows += found + _unmade(key["marks"], {row["case"] for row in found}, rater)
+        found = _known(file, marks, rater, answers)
+        if lost := len(answers) - len(found):
+            since = "their objects have changed since the page was handed out"
+            note(f"{file}: {lost} of {len(answers)} answers left out; {since}")
+        rows += found + _unmade(marks, {row["case"] for row in found}, rater)
     return rows
+
+
+def _answers(file: Path, study: str) -> tuple[str, list[Mapping[str, Any]]]:
+    """Who answered, and the answers; nothing else in the file has been looked at."""
+    content = _read(file)
+    try:
+        rater, answers = str(content["rater"]), list(content["answers"])
+        marks = [answer["mark"] for answer in answers]
+        if content["study"] != study:
+            raise InputError(f"{file} answers another study than that of these results")
+        if len(set(marks)) < len(marks):
+            raise InputError(f"{file} rates objects twice")
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{file} holds no answers of a study ({type(error).__name__}: {error})") from error
+    return rater, answers
+
+
+def _known(
+    file: Path, marks: Mapping[str, Any], rater: str, answers: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Rows of the answers about objects that are still what they were."""
+    try:
+        found = [_row(marks, rater, answer) for answer in answers if answer["mark"] in marks]
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{file} holds no answers of a study ({type(error).__name__}: {error})") from error
+    if answers and not found:
+        raise InputError(f"none of the objects that {file} rates is still there as it was; leave the file out")
+    return found
 
 
 def _row(marks: Mapping[str, Any], rater: str, answer: Mapping[str, Any]) -> dict[str, Any]:

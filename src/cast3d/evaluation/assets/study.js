@@ -1,7 +1,8 @@
 // One round after the other; answers live in localStorage until they are saved as a file.
 const data = JSON.parse(document.getElementById("study").textContent);
 const main = document.querySelector("main");
-const place = `cast3d study ${data.study} ${data.version}`;
+const place = `cast3d study ${data.study} ${data.version}`; // what is shown, and the answers
+const person = `cast3d study ${data.study} rater`; // apart: another version of the page is rated by the same person
 
 function make(tag, attributes = {}, ...children) {
   const element = Object.assign(document.createElement(tag), attributes);
@@ -19,10 +20,13 @@ function shuffled(items) {
   return list;
 }
 
-function fresh() {
+function drawn() {
   const bytes = crypto.getRandomValues(new Uint8Array(8));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function fresh() {
   return {
-    rater: [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
     order: shuffled(data.rounds.keys()),
     objects: data.rounds.map((round) => shuffled(round.objects.map((object) => object.mark))),
     round: 0,
@@ -46,7 +50,19 @@ function keep() {
   }
 }
 
+function identity(state) {
+  let rater = state.rater ?? drawn(); // the answers' own where they are from before raters were kept apart
+  try {
+    rater = localStorage.getItem(person) ?? rater;
+    localStorage.setItem(person, rater);
+  } catch {
+    // A browser without storage: nothing is remembered of anybody.
+  }
+  return rater;
+}
+
 const state = kept() ?? fresh();
+state.rater = identity(state);
 
 function slider(mark, question) {
   const value = (state.scores[mark] ?? {})[question];
