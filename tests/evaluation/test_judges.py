@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -200,16 +201,16 @@ def test_answers_are_kept_and_asked_for_once(server, at, finished):
     out, content, cases = finished
     asked = judges.questions(out, content, cases)
     assert {(one.method, one.case.id) for one in asked} == {(m, c) for m in METHODS[:2] for c in CASES}
-    before = judges.estimate(out, at.name, asked)
+    before = judges.estimate(out, at, asked)
     assert (before.asked, before.known, before.tokens_out) == (4, 0, 800)
     assert 4 * 1000 < before.tokens_in < 4 * 2000 and before.cost(1, 10) == (before.tokens_in + 8000) / 1e6
     rows, unread = judges.judge(out, content, asked, at)
     assert len(server.requests) == 4 and not unread
-    assert judges.estimate(out, at.name, judges.questions(out, content, cases)) == judges.Estimate(0, 4, 0, 0)
+    assert judges.estimate(out, at, judges.questions(out, content, cases)) == judges.Estimate(0, 4, 0, 0)
     again, _ = judges.judge(out, content, judges.questions(out, content, cases), at)
     assert again == rows and len(server.requests) == 4
-    assert judges.estimate(out, "openai:other", asked).asked == 4  # another judge is asked anew
-    assert judges.estimate(out, at.name, judges.questions(out, content, cases, samples=2)).asked == 4
+    assert judges.estimate(out, replace(at, model="other"), asked).asked == 4  # another judge is asked anew
+    assert judges.estimate(out, at, judges.questions(out, content, cases, samples=2)).asked == 4
     kept = "".join(file.read_text() for file in out.rglob("*.json"))
     assert "secret" not in kept and "It stands." in kept
     found = read(out)["judges"]
@@ -218,12 +219,52 @@ def test_answers_are_kept_and_asked_for_once(server, at, finished):
     assert [row["faithfulness"] for row in nothing] == [1, 1]  # it made nothing
 
 
+def test_answers_belong_to_the_address_and_to_what_is_added_to_requests(server, at, finished):
+    out, content, cases = finished
+    asked = judges.questions(out, content, cases)[:1]
+    judges.judge(out, content, asked, at, workers=1)
+    others = [replace(at, url=f"{at.url}/other"), replace(at, extra={"seed": 8}), replace(at, extra={})]
+    for i, other in enumerate(others):
+        assert judges.estimate(out, other, asked).known == 0
+        judges.judge(out, content, asked, other, workers=1)
+        assert len(server.requests) == 2 + i
+    assert [judges.estimate(out, one, asked).known for one in (at, *others)] == [1] * 4
+    assert judges.estimate(out, replace(at, key="another"), asked).known == 1  # whoever pays
+
+
+def test_a_name_alone_is_the_providers_own_address_with_nothing_added(finished, monkeypatch):
+    out, content, cases = finished
+    asked = judges.questions(out, content, cases)[:1]
+    own = Endpoint("openai", "judge-1", endpoints.OpenAi.url)
+    assert endpoints.address(own.name) == own
+    monkeypatch.setattr(Endpoint, "ask", lambda *_: endpoints.Reply(GOOD))
+    judges.judge(out, content, asked, own, workers=1)
+    assert judges.estimate(out, own.name, asked).known == judges.estimate(out, own, asked).known == 1
+    assert judges.estimate(out, replace(own, url="http://127.0.0.1:1"), asked).known == 0
+
+
+@pytest.mark.parametrize(
+    "damage", ["{", "[]", '{"text": 3}', '{"text": "no scores", "tokens_in": 1, "tokens_out": 1}', "\xff"]
+)
+def test_a_damaged_answer_is_asked_for_and_kept_anew(server, at, finished, damage):
+    out, content, cases = finished
+    asked = judges.questions(out, content, cases)[:1]
+    rows, _ = judges.judge(out, content, asked, at)
+    (file,) = (out / "judgements").rglob("*.json")
+    whole = file.read_text()
+    file.write_bytes(damage.encode("latin-1"))
+    assert judges.estimate(out, at, asked).asked == 1
+    assert judges.judge(out, content, asked, at) == (rows, [])
+    assert file.read_text() == whole and len(server.requests) == 2
+    assert judges.estimate(out, at, asked).known == 1
+
+
 def test_a_changed_object_is_asked_about_again(at, finished):
     out, content, cases = finished
     judges.judge(out, content, judges.questions(out, content, cases), at)
     model = out / "cells" / "utc" / "alpha" / "0" / "model.glb"
     write_glb(model, {"figure": cuboid((-0.2,) * 3, (0.2,) * 3, (0, 1, 0))}, {})
-    assert judges.estimate(out, at.name, judges.questions(out, content, cases)).asked == 1
+    assert judges.estimate(out, at, judges.questions(out, content, cases)).asked == 1
     model.unlink()
     rows, _ = judges.judge(out, content, judges.questions(out, content, cases), at)
     assert [row["faithfulness"] for row in rows if (row["method"], row["case"]) == ("utc", "alpha")] == [1]
@@ -240,7 +281,7 @@ def test_an_answer_that_cannot_be_read_is_asked_for_again_and_then_left_out(serv
     rows, unread = judges.judge(out, content, asked, other)
     assert len(server.requests) == 4 * judges.ATTEMPTS and len(unread) == 4 and len(rows) == 2
     assert "alpha 0 cast3d: an answer without three scores" in unread[0]
-    assert judges.estimate(out, other.name, asked).asked == 4  # nothing of it was kept
+    assert judges.estimate(out, other, asked).asked == 4  # nothing of it was kept
 
 
 def test_after_a_failure_the_same_call_goes_on(server, at, finished):
@@ -249,7 +290,7 @@ def test_after_a_failure_the_same_call_goes_on(server, at, finished):
     server.plan = [(200, {}, GOOD), (200, {}, GOOD), (403, {}, "no money left")]
     with pytest.raises(InputError, match="no money left"):
         judges.judge(out, content, asked, at, workers=1)
-    assert judges.estimate(out, at.name, asked).known == 2 and at.name not in read(out)["judges"]
+    assert judges.estimate(out, at, asked).known == 2 and at.name not in read(out)["judges"]
     server.plan = [(200, {}, GOOD)]
     rows, _ = judges.judge(out, content, asked, at, workers=1)
     assert len(rows) == 6

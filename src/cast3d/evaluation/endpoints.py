@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -117,25 +117,32 @@ class Gemini:
 PROVIDERS = {"openai": OpenAi, "gemini": Gemini}
 
 
-def endpoint(name: str, url: str | None = None, key: str | None = None, extra: str = "") -> Endpoint:
-    """From `PROVIDER:MODEL`, an address, the name of the environment variable with the key, and JSON to add."""
+def address(name: str, url: str | None = None, extra: str = "") -> Endpoint:
+    """`PROVIDER:MODEL` at the provider or another address, with JSON to add to requests, and without a key: enough to
+    know which answers are there.
+    """
     provider, model = split(name)
-    form = PROVIDERS[provider]
     if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
         raise InputError(f"the address of a judge begins with http:// or https://, not {url!r}")
-    if key and key not in os.environ:
-        raise InputError(f"the environment variable {key} is not set; put the key of the endpoint into it")
-    if not url and not os.environ.get(key or form.key):
-        raise InputError(f"{form.url} wants a key; put it into the environment variable {form.key}")
     try:
         more = json.loads(extra) if extra else {}
     except ValueError as error:
         raise InputError(f"what is added to requests is JSON, not {extra!r}: {error}") from error
     if not isinstance(more, dict):
         raise InputError(f"what is added to requests is a JSON object, not {extra!r}")
+    return Endpoint(provider, model, (url or PROVIDERS[provider].url).rstrip("/"), extra=more)
+
+
+def endpoint(name: str, url: str | None = None, key: str | None = None, extra: str = "") -> Endpoint:
+    """The same with the key in the environment variable `key`, else with the provider's own."""
+    found = address(name, url, extra)
+    form = PROVIDERS[found.provider]
+    if key and key not in os.environ:
+        raise InputError(f"the environment variable {key} is not set; put the key of the endpoint into it")
+    if not url and not os.environ.get(key or form.key):
+        raise InputError(f"{form.url} wants a key; put it into the environment variable {form.key}")
     # The provider's own key goes to the provider only; another address gets the one that is named for it.
-    secret = os.environ[key] if key else "" if url else os.environ[form.key]
-    return Endpoint(provider, model, (url or form.url).rstrip("/"), secret, more)
+    return replace(found, key=os.environ[key] if key else "" if url else os.environ[form.key])
 
 
 def split(name: str) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """The paper's vision-language judge (its Table 1): every run is shown to a model that gives three scores.
 
-out/judgements/<judge>/<hash of the question>.json   every answer, kept: asked once, paid once
+out/judgements/<judge>/<hash of the question>.json   every answer, kept: asked once, paid once; another address of the
+                                                     model, or other entries added to requests, is another <judge>
 results.json, judges[<judge>]                        a row per run and sample
 """
 
@@ -19,10 +20,10 @@ from PIL import Image
 
 from ..errors import InputError
 from ..files import atomic_write
-from ..plain_data import digest, pretty
+from ..plain_data import canonical, digest, pretty
 from ..scene import slug
 from . import opinions
-from .endpoints import Endpoint, Reply
+from .endpoints import Endpoint, address
 from .questions import LOWEST, SYSTEM, Question, read_scores
 from .scores import NAMES
 from .suite import Case
@@ -62,9 +63,10 @@ def questions(out: Path, content: Mapping[str, Any], cases: Sequence[Case], samp
     ]
 
 
-def estimate(out: Path, judge: str, asked: Sequence[Question]) -> Estimate:
-    """Of what is not known yet; sends nothing."""
-    left = [question for question in asked if not _file(out, judge, question).is_file()]
+def estimate(out: Path, judge: Endpoint | str, asked: Sequence[Question]) -> Estimate:
+    """Of what is not known yet; sends nothing. A name stands for the provider's own address with nothing added."""
+    at = address(judge) if isinstance(judge, str) else judge
+    left = [question for question in asked if _kept(_file(out, at, question)) is None]
     return Estimate(len(left), len(asked) - len(left), sum(_tokens(question) for question in left), ANSWER * len(left))
 
 
@@ -103,18 +105,26 @@ def judge(
 
 def _answered(out: Path, endpoint: Endpoint, question: Question) -> Row | str:
     """The row of a question from its kept answer, else from the model; text where no answer can be read."""
-    file, failure = _file(out, endpoint.name, question), ""
+    file = _file(out, endpoint, question)
+    scores = _kept(file) or _new(file, endpoint, question)
+    if isinstance(scores, str):
+        return f"{question.case.id} {question.seed} {question.method}: {scores}"
+    where = {"method": question.method, "case": question.case.id, "seed": question.seed}
+    return {**where, "sample": question.sample, **scores}
+
+
+def _new(file: Path, endpoint: Endpoint, question: Question) -> dict[str, float] | str:
+    """The scores of a new answer, which is kept; what was wrong with the last one where none can be read."""
+    failure = ""
     for _ in range(ATTEMPTS):
-        reply = _kept(file) or endpoint.ask(SYSTEM, question.contents)
+        reply = endpoint.ask(SYSTEM, question.contents)
         try:
             scores = read_scores(reply.text)
         except InputError as error:
-            failure = f"{question.case.id} {question.seed} {question.method}: {error}"
+            failure = str(error)
             continue
-        if not file.is_file():
-            atomic_write(file, pretty({"judge": endpoint.name, "question": question.digest, **asdict(reply)}))
-        where = {"method": question.method, "case": question.case.id, "seed": question.seed}
-        return {**where, "sample": question.sample, **scores}
+        atomic_write(file, pretty({"judge": endpoint.name, "question": question.digest, **asdict(reply)}))
+        return scores
     return failure
 
 
@@ -123,14 +133,20 @@ def _nothing(run: Mapping[str, Any]) -> Row:
     return {**where, "sample": 0, **dict.fromkeys(NAMES, float(LOWEST))}
 
 
-def _file(out: Path, judge: str, question: Question) -> Path:
-    return out / "judgements" / f"{slug(judge)}-{digest(judge)[:6]}" / f"{question.digest[:32]}.json"
+def _file(out: Path, at: Endpoint, question: Question) -> Path:
+    return out / "judgements" / f"{slug(at.name)}-{digest(_identity(at))[:6]}" / f"{question.digest[:32]}.json"
 
 
-def _kept(file: Path) -> Reply | None:
+def _identity(at: Endpoint) -> str:
+    """All that decides who answers, and not whose key it is; at the provider itself the name says it."""
+    home = address(at.name)
+    return at.name if (at.url, at.extra) == (home.url, home.extra) else canonical([at.name, at.url, at.extra])
+
+
+def _kept(file: Path) -> dict[str, float] | None:
+    """The scores of a kept answer; None where there is none, or none that can be read."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        return Reply(content["text"], content["tokens_in"], content["tokens_out"])
+        return read_scores(str(json.loads(file.read_text(encoding="utf-8"))["text"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
