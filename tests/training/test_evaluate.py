@@ -123,7 +123,7 @@ def test_the_table_is_printed_saved_and_drawn(folder, capsys):
         assert Image.open(folder / "sheets" / f"{name}.png").height == evaluate.TILE
     assert saved["settings"]["structure_steps"] == package.DEFAULTS["structure_steps"]
     assert saved["settings"]["part_start"] == 3
-    assert set(saved["models"]) == set(package.STEMS.values())
+    assert set(saved["models"]) == {*package.STEMS.values(), "pipeline"}
 
 
 def test_goals_are_floors_except_for_errors():
