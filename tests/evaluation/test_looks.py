@@ -7,8 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
+from cast3d.evaluation import likeness as module
 from cast3d.evaluation.cells import shaded
-from cast3d.evaluation.likeness import NONE, SIZE, Reference, likeness, palette
+from cast3d.evaluation.likeness import NONE, PITCHES, SIZE, YAWS, Reference, likeness, palette, sides
 from cast3d.evaluation.outcome import voxelise
 from cast3d.evaluation.raster import framed, shoot
 from cast3d.evaluation.wording import text_agreement
@@ -51,15 +52,15 @@ def test_framing_makes_the_object_as_large_as_cropping_makes_it_in_pictures():
 
 
 def test_a_thing_is_like_its_own_picture_and_less_like_another():
-    same, other = likeness(TALL, pictured(TALL, 30)), likeness(TALL, pictured(FLAT))
+    same, other = likeness(sides(TALL), pictured(TALL, 30)), likeness(sides(TALL), pictured(FLAT))
     assert same.outline > 0.9 and same.color > 0.85
     assert other.outline < 0.5 < same.outline
 
 
 def test_colour_counts_but_not_the_light():
-    blue = likeness(TALL, pictured(replace(TALL, colors=torch.tensor(BLUE).expand(8, 3))))
-    darker = likeness(TALL, pictured(replace(TALL, colors=TALL.colors * 0.85)))
-    black = likeness(TALL, pictured(replace(TALL, colors=TALL.colors * 0.1)))
+    blue = likeness(sides(TALL), pictured(replace(TALL, colors=torch.tensor(BLUE).expand(8, 3))))
+    darker = likeness(sides(TALL), pictured(replace(TALL, colors=TALL.colors * 0.85)))
+    black = likeness(sides(TALL), pictured(replace(TALL, colors=TALL.colors * 0.1)))
     assert blue.outline > 0.9 and blue.color < 0.1
     assert darker.color > 0.85 and black.color < 0.4
 
@@ -68,20 +69,38 @@ def test_hidden_pixels_do_not_count():
     hat = cuboid((-0.2, -0.2, 0.1), (0.2, 0.2, 0.35), BLUE)  # covers the upper third
     headless = cuboid((-0.1, -0.1, -0.3), (0.1, 0.1, 0.1), RED)
     reference = pictured(TALL)
-    assert likeness(TALL, reference, [hat]).outline > 0.9
-    assert likeness(headless, reference, [hat]).outline > likeness(headless, reference).outline
+    assert likeness(sides(TALL, [hat]), reference).outline > 0.9
+    assert likeness(sides(headless, [hat]), reference).outline > likeness(sides(headless), reference).outline
 
 
 def test_a_part_out_of_sight_is_like_nothing():
     shell = cuboid((-0.4, -0.4, -0.4), (0.4, 0.4, 0.4))
-    assert likeness(TALL, pictured(TALL), [shell]) == NONE
+    assert likeness(sides(TALL, [shell]), pictured(TALL)) == NONE
 
 
 def test_the_palette_looks_at_every_side():
     back_is_blue = replace(TALL, colors=torch.where(TALL.vertices[:, 1:2] > 0, torch.tensor(BLUE), torch.tensor(RED)))
-    assert palette(TALL, pictured(TALL)) == 1
-    assert 0.2 < palette(back_is_blue, pictured(TALL)) < 0.8
-    assert palette(replace(TALL, colors=torch.tensor(BLUE).expand(8, 3)), pictured(TALL)) == 0
+    assert palette(sides(TALL), pictured(TALL)) == 1
+    assert 0.2 < palette(sides(back_is_blue), pictured(TALL)) < 0.8
+    assert palette(sides(replace(TALL, colors=torch.tensor(BLUE).expand(8, 3))), pictured(TALL)) == 0
+
+
+def test_both_look_at_what_each_would_draw_for_itself(monkeypatch):
+    """24 sides, the part alone and among the others; what they look at and no more is drawn."""
+    hat, reference = cuboid((-0.2, -0.15, 0.1), (0.2, 0.2, 0.35), BLUE), pictured(TALL, 30)
+    shots = []
+    monkeypatch.setattr(module, "shoot", lambda *given: shots.append(len(given[0])) or shoot(*given))
+    together = sides(TALL, [hat])
+    assert sorted(shots) == [1] * 24 + [2] * 24 and len(together) == 24
+    expected = [(yaw, pitch) for yaw in YAWS for pitch in PITCHES]
+    for side, (yaw, pitch) in zip(together, expected):
+        camera = framed([TALL], yaw, pitch)
+        for mine, meshes in ((side.alone, [TALL]), (side.together, [TALL, hat])):
+            separately = shoot(meshes, camera, SIZE)
+            assert (mine.color == separately.color).all() and (mine.part == separately.part).all()
+    assert likeness(together, reference) == likeness(sides(TALL, [hat]), reference)
+    assert palette(together, reference) == palette(sides(TALL, [hat]), reference)
+    assert len(shots) == 3 * 48  # neither draws anything
 
 
 def test_reference_is_cropped_to_the_object():

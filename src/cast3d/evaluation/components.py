@@ -141,7 +141,7 @@ def shape(part: Placed) -> float:
     centres = ((part.truth_visible, part.visible), (part.truth, part.all))
     moves = [np.zeros(3), *(wanted.mean(0) - mine.mean(0) for wanted, mine in centres)]
     moved = (Placed(part.all + move, part.visible, part.truth, part.truth_visible) for move in moves)
-    return max(agreement(one)["f1_1"] for one in moved)
+    return max(_f1(one.to_truth, one.to_part, 1) for one in moved)
 
 
 def lend_labels(outcome: Outcome, truth: Mapping[str, Truth], to_truth: Alignment) -> Outcome:

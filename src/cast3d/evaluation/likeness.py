@@ -17,7 +17,7 @@ from skimage.color import rgb2lab
 
 from ..conditioning.crops import crop_square
 from ..meshes.mesh import Mesh
-from .raster import framed, shoot
+from .raster import Shot, framed, shoot
 
 YAWS, PITCHES = range(0, 360, 45), (0.0, 20.0, 40.0)
 SIZE = 64  # pixels
@@ -61,14 +61,26 @@ class Reference:
         return Reference(np.clip(pixels[..., :3] / np.maximum(alpha, 1e-3), 0, 1), alpha[..., 0] > 0.5)
 
 
-def likeness(part: Mesh, reference: Reference, hiding: Sequence[Mesh] = ()) -> Likeness:
-    """The best of the sides. Where something of `hiding` is in front of the part, nothing is asked."""
+@dataclass(frozen=True)
+class Side:
+    """A part drawn from one side, by itself and among others, of which it is the first."""
+
+    alone: Shot
+    together: Shot
+
+
+def sides(part: Mesh, around: Sequence[Mesh] = ()) -> list[Side]:
+    """The part as `likeness` and `palette` look at it, from all sides."""
+    cameras = (framed([part], yaw, pitch) for yaw, pitch in product(YAWS, PITCHES))
+    return [Side(shoot([part], camera, SIZE), shoot([part, *around], camera, SIZE)) for camera in cameras]
+
+
+def likeness(part: Sequence[Side], reference: Reference) -> Likeness:
+    """The best of the sides. Where something else is in front of the part, nothing is asked."""
     found = []
-    for yaw, pitch in product(YAWS, PITCHES):
-        camera = framed([part], yaw, pitch)
-        alone, together = shoot([part], camera, SIZE), shoot([part, *hiding], camera, SIZE)
+    for side in part:
         # Hidden pixels of an incomplete part may be empty, those of a complete one may be drawn: neither counts.
-        seen = Drawn(alone.color, alone.mask, together.part <= 0)
+        seen = Drawn(side.alone.color, side.alone.mask, side.together.part <= 0)
         found.append((compare(seen, reference).value, seen))
     found.sort(key=lambda item: -item[0])
     tries = product((seen for _, seen in found[:BEST]), ZOOMS, SHIFTS, SHIFTS)
@@ -109,16 +121,15 @@ def lit(colors: NDArray[np.floating], wanted: NDArray[np.floating]) -> NDArray[n
     return np.clip(colors * np.clip(light, gain / SHADE, gain * SHADE)[:, None], 0, 1).astype(np.float64)
 
 
-def palette(part: Mesh, reference: Reference, around: Sequence[Mesh] = ()) -> float:
+def palette(part: Sequence[Side], reference: Reference) -> float:
     """Share of what is seen of a part from all sides whose colour, under some light, is one of its picture's.
 
     The picture shows one side: this sees dark or strange patches on the others.
     """
     own = _distinct(rgb2lab(reference.rgb[reference.mask]))
     right = total = 0
-    for yaw, pitch in product(YAWS, PITCHES):
-        shot = shoot([part, *around], framed([part], yaw, pitch), SIZE)
-        colors = shot.color[shot.part == 0].astype(np.float64)
+    for side in part:
+        colors = side.together.color[side.together.part == 0].astype(np.float64)
         found = np.zeros(len(colors), bool)
         for light in LIGHTS:
             distance = np.linalg.norm(rgb2lab(np.clip(colors * light, 0, 1))[:, None] - own, axis=-1)

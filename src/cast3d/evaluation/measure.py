@@ -14,7 +14,7 @@ from ..conditioning.pictures import open_picture
 from . import structure
 from .alignment import Alignment, align
 from .components import Placed, agreement, lend_labels, placed, placement, points, shape
-from .likeness import NONE, Reference, likeness, palette
+from .likeness import NONE, Reference, likeness, palette, sides
 from .outcome import Outcome
 from .scores import FAILED, scores
 from .suite import Case, Truth
@@ -89,8 +89,8 @@ def _looks(outcome: Outcome, case: Case, term: str) -> Numbers:
     if term in outcome.meshes:
         reference = Reference.of(picture)
         others = [mesh for other, mesh in outcome.meshes.items() if other != term]
-        seen = likeness(outcome.meshes[term], reference, others)
-        share = palette(outcome.meshes[term], reference, others)
+        part = sides(outcome.meshes[term], others)
+        seen, share = likeness(part, reference), palette(part, reference)
     return {"likeness": seen.value, "outline": seen.outline, "color": seen.color, "palette": share}
 
 
