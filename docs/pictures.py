@@ -1,18 +1,20 @@
-"""The pictures of docs/method.md, from the previews of a finished run; or those of an example.
+"""The pictures of docs/method.md, from the previews of a finished run; or those of an example; or of an evaluation.
 
 cast3d compose examples/01-cap-and-backpack/scene.yaml -o out && python docs/pictures.py out
 cast3d compose examples/02-wizard/scene.yaml -o out && python docs/pictures.py out --example examples/02-wizard
+cast3d evaluate suites/bricks-27 -m cast3d,utc,ctg -o out && python docs/pictures.py out \\
+    --suite suites/bricks-27 --methods cast3d,utc,ctg --cases hero,pirate --name results-good
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageDraw
 
 from cast3d.stage_store import StageStore
 
@@ -27,6 +29,7 @@ SHEETS = {  # picture: stages, their previews in order
     "appearance": ("appearance", ("object",)),
 }
 HEIGHT, GAP = 200, 16  # pixels
+CELL, TITLE, SIDE = 144, 20, 45.0  # pixels of a comparison's tiles and titles; yaw of the true view
 TILE, TURNS = 256, (1 / 12, 5 / 12, 7 / 8)  # pixels, and shares of a turn that show an example's front, back and side
 
 
@@ -68,12 +71,48 @@ def example(run: Path) -> Image.Image:
     return sheet.quantize(256, dither=Image.Dither.NONE)
 
 
-def on_white(image: Image.Image) -> Image.Image:
-    """Without transparency, no side longer than a tile."""
+def comparison(out: Path, suite: Path, cases: Sequence[str], methods: Sequence[str]) -> Image.Image:
+    """A row per case of an evaluation: the pictures that went in, the truth, and what each method made (first seed)."""
+    known = {case["id"]: case for case in json.loads((suite / "suite.json").read_text(encoding="utf-8"))}
+    given = max(len(known[name]["assets"]) for name in cases)
+    columns = [*[""] * given, "truth", *methods]
+    sheet = Image.new("RGB", (CELL * len(columns), CELL * len(cases) + TITLE), "white")
+    draw = ImageDraw.Draw(sheet)
+    for x, title in enumerate(columns):
+        draw.text((CELL * x + CELL // 2, TITLE // 2), title, "black", anchor="mm")
+    for y, name in enumerate(cases):
+        case = known[name]
+        tiles = [Image.open(suite / asset["image"]) for asset in case["assets"]]
+        tiles += [Image.new("RGB", (1, 1), "white")] * (given - len(tiles))
+        tiles.append(Image.open(suite / next(view["image"] for view in case["views"] if view["yaw"] == SIDE)))
+        for method in methods:
+            seed = min((out / "cells" / method / name).iterdir())
+            made = seed / "views.webp"
+            tiles.append(_second(Image.open(made)) if made.is_file() else _nothing())
+        for x, tile in enumerate(on_white(tile, CELL) for tile in tiles):
+            place = CELL * x + (CELL - tile.width) // 2, TITLE + CELL * y + (CELL - tile.height) // 2
+            sheet.paste(tile, place)
+    return sheet
+
+
+def _second(row: Image.Image) -> Image.Image:
+    """Of four square views in a row, the one from the viewer's right."""
+    return row.crop((row.height, 0, 2 * row.height, row.height))
+
+
+def _nothing() -> Image.Image:
+    """In place of a run that gave up."""
+    tile = Image.new("RGB", (CELL, CELL), "white")
+    ImageDraw.Draw(tile).text((CELL // 2, CELL // 2), "gave up", "gray", anchor="mm")
+    return tile
+
+
+def on_white(image: Image.Image, side: int = TILE) -> Image.Image:
+    """Without transparency, no side longer than `side`."""
     cut = image.convert("RGBA")
     white = Image.new("RGBA", cut.size, "white")
     white.alpha_composite(cut)
-    white.thumbnail((TILE, TILE))
+    white.thumbnail((side, side))
     return white.convert("RGB")
 
 
@@ -95,8 +134,15 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="the folder of a finished composition")
     parser.add_argument("--example", type=Path, help="folder of an example: writes its result.png instead")
+    parser.add_argument("--suite", type=Path, help="of an evaluation: writes NAME.webp of some cases instead")
+    parser.add_argument("--cases", default="")
+    parser.add_argument("--methods", default="cast3d,utc,ctg")
+    parser.add_argument("--name", default="results")
     arguments = parser.parse_args()
-    if arguments.example:
+    if arguments.suite:
+        chosen = comparison(arguments.run, arguments.suite, arguments.cases.split(","), arguments.methods.split(","))
+        write({arguments.name: chosen}, Path(__file__).parent / "pictures")
+    elif arguments.example:
         example(arguments.run).save(arguments.example / "result.png", optimize=True)
     else:
         size = write(sheets(arguments.run), Path(__file__).parent / "pictures")
