@@ -30,18 +30,6 @@ class Alignment:
     def __call__(self, points: Points) -> Points:
         return self.scale * points @ self.rotation.T + self.translation
 
-    def then(self, later: Alignment) -> Alignment:
-        return Alignment(
-            later.scale * self.scale,
-            later.rotation @ self.rotation,
-            later.scale * later.rotation @ self.translation + later.translation,
-        )
-
-    @property
-    def yaw(self) -> float:
-        """Degrees about z."""
-        return float(np.degrees(np.arctan2(self.rotation[1, 0], self.rotation[0, 0])))
-
 
 IDENTITY = Alignment(1.0, np.eye(3), np.zeros(3))
 

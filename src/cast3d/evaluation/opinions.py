@@ -21,7 +21,7 @@ from ..plain_data import pretty
 from . import results
 from .scores import NAMES
 from .statistics import DRAWS, LEVEL, Estimate
-from .table import SCORES, Entries, Entry, markdown, rich_table
+from .table import SCORES, Entries, Entry, rich_table
 
 Row = Mapping[str, Any]
 PEOPLE = "people"  # their name among the judges of results.json
@@ -38,11 +38,6 @@ def keep(out: Path, judge: str, rows: Sequence[Row]) -> dict[str, Any]:
 def table(content: Mapping[str, Any], judge: str, title: str):
     """For a terminal; columns without a score are left out."""
     return rich_table(content, title, SCORES, _source(judge))
-
-
-def page(content: Mapping[str, Any], judge: str) -> str:
-    """The same in Markdown."""
-    return markdown(content, SCORES, _source(judge))
 
 
 def _source(judge: str) -> Entries:

@@ -34,7 +34,6 @@ class Outcome:
     labelled: bool = True
     main_geometry: Tensor | None = None  # p_B, where the method has one
     hints: Mapping[str, Tensor] = field(default_factory=dict)
-    seconds: float = 0.0
     notes: tuple[str, ...] = ()
 
     @property

@@ -52,13 +52,9 @@ def render(out: Path, results: Mapping[str, Any], cases: Sequence[Case], rows: M
         f"script-src 'self' file: {content_hash(script)}"
     )
     names = [method["name"] for method in results["methods"]]
-    head = "".join(
-        f'<th data-method="{escape(name)}"><button type="button">{escape(name)}</button></th>' for name in names
-    )
+    head = "".join(_head(name, name) for name in names)
     body = "\n".join(_row(out, case, names, rows) for case in cases)
-    options = "".join(
-        f'<option value="{c.metric}" data-better="{c.better}">{escape(c.title)}</option>' for c in COLUMNS
-    )
+    options = "".join(map(_option, COLUMNS))
     title = f"{results['suite']}: {len(cases)} cases, {len(names)} methods"
     return f"""{page_head(title, policy, style)}
 <body class="wide">

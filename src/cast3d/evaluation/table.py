@@ -94,9 +94,9 @@ def text(entry: Entry, column: Column) -> str:
     return f"{mean} ±{half:.{column.digits}f}{'*' if entry.verdict else ''}"
 
 
-def markdown(results: Mapping[str, Any], columns: Sequence[Column], source: Entries = entries) -> str:
+def markdown(results: Mapping[str, Any], columns: Sequence[Column]) -> str:
     """A table in Markdown, one line per method; columns that nobody has are left out."""
-    found = {column: source(results, column.metric) for column in columns}
+    found = {column: entries(results, column.metric) for column in columns}
     shown = [column for column in columns if any(entry.value for entry in found[column].values())]
     lines = ["| method | " + " | ".join(column.title for column in shown) + " |", "|" + " --- |" * (len(shown) + 1)]
     for method in results["methods"]:
