@@ -29,8 +29,7 @@ def bench(tmp_path_factory):
 
 
 EDITORS = ("sdedit", "ode-inversion", "rf-inversion", "flowedit", "flowedit-own", "flowalign")
-SLOW = {f"layout-{name}" for name in EDITORS[1:]} | {"hints-shifted", "hints-blurred", "hints-existing"}
-RUN = [name for name in methods.METHODS if "qwen" not in name and name not in SLOW]
+RUN = [name for name in methods.METHODS if "qwen" not in name]
 
 
 @pytest.mark.parametrize("name", RUN)

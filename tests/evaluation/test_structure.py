@@ -45,10 +45,11 @@ def test_floating_crumbs_are_counted_unless_the_truth_has_them():
 
 def test_pieces_that_touch_by_a_corner_are_one():
     whole = FIGURE.clone()
-    low, high = BOXES["figure"]
-    whole[high[0], high[1], high[2]] = True
+    _, high = BOXES["figure"]
+    whole[high] = True  # beside the last corner
     assert structure.floating(whole, FIGURE, IDENTITY)[0] == 0
-    assert low[2] > 0
+    whole[high], whole[tuple(side + 1 for side in high)] = False, True  # a voxel of air between
+    assert structure.floating(whole, FIGURE, IDENTITY)[0] == 1
 
 
 def test_contact_of_the_truth_with_itself_is_full_and_a_lifted_part_has_none():

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..backbones.folder import backbone_defaults
 from ..errors import InputError
 from ..locks import FolderLock
 from . import cells
@@ -83,9 +84,11 @@ class Worker:
 def evaluate(plan: Plan, workers: int, note: Note = lambda _: None) -> tuple[list[Cell], list[str]]:
     """All cells, in the order of methods, cases and seeds, and what broke. `note` hears of each as it is there.
 
-    Raises InputError before any work for unknown methods, cases and settings, and where another process is at it.
+    Raises InputError before any work for unknown methods, cases and settings, settings that cannot be, and where
+    another process is at it.
     """
     load_suite(plan.suite, plan.cases)
+    backbone_defaults(plan.backbone).changed(plan.settings)
     for name in plan.methods:
         find(name).check()
     plan.out.mkdir(parents=True, exist_ok=True)
