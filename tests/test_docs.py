@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -13,7 +14,7 @@ from cast3d import Scene
 from cast3d.conditioning.cutout import open_cut_out
 from cast3d.runs import RunFolder
 from cast3d.settings import Settings
-from docs.pictures import SHEETS, sheets, write
+from docs.pictures import CELL, SHEETS, TITLE, comparison, sheets, write
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md"), *ROOT.glob("suites/*.md")]
@@ -39,7 +40,8 @@ def test_examples_can_be_read(file):
 
 def test_pictures_of_the_method_are_small():
     kept = list((ROOT / "docs" / "pictures").iterdir())
-    assert {file.name for file in kept} == {f"{name}.webp" for name in SHEETS}
+    of_method = {file.name for file in kept if not file.name.startswith("results-")}
+    assert of_method == {f"{name}.webp" for name in SHEETS}
     assert sum(file.stat().st_size for file in kept) < 250_000
 
 
@@ -60,3 +62,25 @@ def test_pictures_come_from_a_run(tmp_path):
     one, two = made["main"].width, made["parts"].width
     assert abs(one - 300 * 200 / 256) <= 4 and two == 2 * one + 16  # without white at the sides
     assert write(made, tmp_path / "pictures") == sum(f.stat().st_size for f in (tmp_path / "pictures").iterdir())
+
+
+def test_methods_are_compared_side_by_side(tmp_path):
+    """One case, two methods, of which the second gave up."""
+    suite, out = tmp_path / "suite", tmp_path / "out"
+    suite.mkdir()
+    Image.new("RGB", (50, 50), "red").save(suite / "asset.png")
+    Image.new("RGB", (50, 50), "blue").save(suite / "view.png")
+    case = {
+        "id": "a", "assets": [{"term": "cap", "image": "asset.png"}],
+        "views": [{"image": "view.png", "yaw": yaw} for yaw in (0.0, 45.0)],
+    }  # fmt: skip
+    (suite / "suite.json").write_text(json.dumps([case]))
+    for method in ("ours", "theirs"):
+        (out / "cells" / method / "a" / "0").mkdir(parents=True)
+    views = Image.new("RGB", (4 * CELL, CELL), "white")
+    views.paste("green", (CELL, 0, 2 * CELL, CELL))
+    views.save(out / "cells" / "ours" / "a" / "0" / "views.webp", lossless=True)
+    sheet = comparison(out, suite, ["a"], ["ours", "theirs"])
+    assert sheet.size == (4 * CELL, CELL + TITLE)
+    middles = [sheet.getpixel((CELL * x + CELL // 2, TITLE + CELL // 2)) for x in range(3)]
+    assert middles == [(255, 0, 0), (0, 0, 255), (0, 128, 0)]
