@@ -72,6 +72,30 @@ def test_iou_counts_what_is_right_wrong_and_missed():
     assert agreement(part(found, wanted))["iou"] == pytest.approx(6 / 14)
 
 
+def line(start: int, stop: int, y: int = 0, z: int = 0) -> torch.Tensor:
+    grid = torch.zeros(64, 64, 64, dtype=torch.bool)
+    grid[start:stop, y, z] = True
+    return grid
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (line(10, 20, 3, 4), 5),  # every voxel is that far off, both ways
+        (line(15, 25), (1 + 2 + 3 + 4 + 5) / 10),  # five are right, five are off by 1 to 5; the same back
+        (line(10, 20) | line(29, 30), (10 / 11 + 0) / 2),  # one voxel too many, 10 away; the truth is all there
+        (line(10, 15), (0 + (1 + 2 + 3 + 4 + 5) / 10) / 2),  # half is missing, what is there is right
+    ],
+)
+def test_chamfer_is_the_mean_of_the_mean_distances_both_ways(found, expected):
+    assert agreement(part(found, line(10, 20)))["chamfer"] == pytest.approx(expected)
+
+
+def test_chamfer_asks_only_for_what_shows():
+    half = agreement(part(line(10, 15), line(10, 20), line(10, 17)))
+    assert half["chamfer"] == pytest.approx((0 + (1 + 2) / 7) / 2)
+
+
 def test_presence_asks_for_size_and_place():
     assert not part(voxels.shift(WANTED, (30, 0, 0))).present
     crumb = torch.zeros_like(WANTED)

@@ -131,6 +131,32 @@ def test_text_agreement_is_the_overlap_with_what_words_find():
     assert text_agreement(meshes, [], perfect) == 1
 
 
+def test_text_agreement_is_a_mean_over_sides_and_terms():
+    """What words find: the cap with as many pixels of nothing, the backpack right on every other side it is seen on."""
+    meshes = {term: mesh_of(term) for term in BOXES}
+    cameras = [orbit(yaw, 15.0, fov=None, width=1.0) for yaw in range(15, 360, 45)]
+    masks = {
+        term: [torch.from_numpy(shoot(list(meshes.values()), camera, 112).part == index) for camera in cameras]
+        for index, term in enumerate(meshes)
+    }
+    seen = {term: iter([mask for mask in masks[term] if mask.sum() >= 20]) for term in masks}
+    asked = {"cap": 0, "backpack": 0}
+
+    def half(image, alpha, term):
+        mask, asked[term] = next(seen[term]).clone(), asked[term] + 1
+        if term == "cap":
+            nothing = (alpha == 0).nonzero()[: int(mask.sum())]
+            assert len(nothing) == mask.sum()
+            mask[tuple(nothing.unbind(-1))] = True
+        return mask if term == "cap" or asked[term] % 2 else mask & False
+
+    found = text_agreement(meshes, ["cap", "backpack"], half)
+    sides_of_it = asked["backpack"]
+    assert asked["cap"] == 8 and 4 <= sides_of_it < 8  # from the front it is hidden
+    right = (sides_of_it + 1) // 2 / sides_of_it
+    assert found == pytest.approx((0.5 + right) / 2)
+
+
 @pytest.mark.parametrize("term", list(BOXES))
 def test_a_voxelised_box_is_its_shell(term):
     assert (voxelise(mesh_of(term)) == box(*BOXES[term])).all()

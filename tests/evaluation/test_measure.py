@@ -1,13 +1,16 @@
 """All metrics together, the scores, and what a failed run counts as."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from cast3d import voxels
 from cast3d.evaluation.measure import failed, measure
 from cast3d.evaluation.scores import NAMES, apart, scores, smooth
-from cast3d.evaluation.suite import load_suite
-from tests.evaluation.scenes import perfect, truths, write_suite
+from cast3d.evaluation.suite import Truth, load_suite
+from cast3d.voxels import outer_shell
+from tests.evaluation.scenes import box, filled, perfect, truths, write_suite
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +47,54 @@ def test_turning_and_moving_the_whole_changes_nothing_but_looks(case):
         assert moved[name] == pytest.approx(plain[name], abs=0.02), name
 
 
+BASE = ((20, 20, 10), (32, 36, 31))  # its box has a diagonal of exactly 29 voxels: 12, 16, 21
+SIDE = ((32, 22, 14), (33, 30, 22))  # of the backpack: a plate beside the base
+
+
+def plate(start: int) -> torch.Tensor:
+    """100 voxels, in 10 columns from `start` on, those up to 31 on top of the base and the others beyond its edge."""
+    return filled((start, 22, 31), (start + 10, 32, 32))
+
+
+def given(case, grids, shown=None):
+    """The case with another truth: whole parts, and what shows of them."""
+    changed = replace(case)
+    parts = {term: (grid, (shown or grids)[term]) for term, grid in grids.items()}
+    changed.__dict__["truth"] = {term: Truth(*pair) for term, pair in parts.items()}
+    return changed
+
+
+def test_errors_of_a_part_that_can_be_counted(case):
+    """A plate of ten columns that lies two columns off, with a hint that lies three off."""
+    others = {"figure": box(*BASE), "backpack": filled(*SIDE)}
+    whole = {**others, "cap": plate(27)}
+    surface = outer_shell(filled(*BASE) | whole["cap"] | whole["backpack"])
+    changed = given(case, whole, {term: grid & surface for term, grid in whole.items()})
+    outcome = perfect(grids={**others, "cap": plate(25)}, meshes={}, hints={"cap": plate(24)})
+    found = measure(outcome, changed)
+    cap = found["parts"]["cap"]
+    assert cap["f1_1"] == pytest.approx(0.9) and cap["f1_2"] == 1 and cap["iou"] == pytest.approx(90 / 110)
+    assert cap["chamfer"] == pytest.approx((2 + 1) / 10 / 29) and cap["offset"] == pytest.approx(2 / 29)
+    # What shows of the base touches the first column, the three at the base's edge, and both ends of those between.
+    assert cap["contact"] == pytest.approx((40 + 4 * 2) / 100)
+    assert cap["contact_error"] == pytest.approx(((40 + 4 * 2) - (40 + 2 * 2)) / 100)
+    assert cap["contact_iou"] == 1 and cap["shape"] == 1
+    assert cap["hint_f1_1"] == pytest.approx(0.8) and cap["hint_f1_2"] == pytest.approx(0.9)
+    assert cap["hint_iou"] == pytest.approx(80 / (80 + 20 + 20))
+    assert found["object"]["part_contact_error"] == pytest.approx(0.04 / 2)  # the other part is right
+    assert found["object"]["part_offset"] == pytest.approx(1 / 29)
+
+
+def test_overlap_beyond_the_truth_is_counted_pair_by_pair(case):
+    """The cap's overlap, which is smaller than the true one, does not pay for the backpack's."""
+    base = box((20, 20, 20), (40, 40, 40))
+    truth = {"figure": base, "cap": box((20, 22, 35), (30, 32, 45)), "backpack": box((22, 40, 22), (32, 50, 32))}
+    mine = {"figure": base, "cap": box((20, 22, 38), (30, 32, 48)), "backpack": box((22, 34, 22), (32, 44, 32))}
+    found = measure(perfect(grids=mine, meshes={}), given(case, truth))["object"]
+    assert found["interpenetration"] == pytest.approx((0.2 + 0.6 + 0) / 3)
+    assert found["interpenetration_excess"] == pytest.approx((0 + 0.6 + 0) / 3)  # the cap's are 0.2 of true 0.5
+
+
 def test_a_misplaced_part_is_not_aligned_by_itself(case):
     grids = {term: truth.voxels for term, truth in truths().items()}
     grids["cap"] = voxels.shift(grids["cap"], (10, 0, 4))
@@ -74,7 +125,11 @@ def test_an_object_without_parts_is_lent_labels(case):
 
 def test_a_failed_run_scores_nothing(case):
     found = failed(case)["object"]
-    assert all(found[name] == 0 for name in (*NAMES, "average", "part_present", "part_f1_2", "base_f1_2"))
+    counted = ("present", "f1_1", "f1_2", "iou")
+    names = {*NAMES, "average", *(f"{of}_{name}" for of in ("part", "base") for name in counted)}
+    names |= {f"{of}_{name}" for of in ("seen", "unseen") for name in ("f1_1", "f1_2")}
+    assert found == dict.fromkeys(names, 0)
+    assert failed(case)["parts"] == {term: dict.fromkeys(counted, 0) for term in case.terms}
 
 
 def test_scores_are_what_the_page_says():

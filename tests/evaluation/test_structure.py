@@ -60,6 +60,21 @@ def test_contact_of_the_truth_with_itself_is_full_and_a_lifted_part_has_none():
     assert structure.contact(lifted, visible, "cap", IDENTITY)[::2] == (0, 0)
 
 
+def test_contact_is_counted_in_voxels_that_touch():
+    def floor(stop: int) -> torch.Tensor:
+        grid = torch.zeros(64, 64, 64, dtype=torch.bool)
+        grid[10:stop, 20, 19] = True
+        return grid
+
+    part = torch.zeros(64, 64, 64, dtype=torch.bool)
+    part[10:20, 20, 20] = True
+    mine, wanted = ({"part": part, "floor": floor(stop)} for stop in (18, 12))
+    share, true_share, patch = structure.contact(mine, wanted, "part", IDENTITY)
+    assert (share, true_share) == (0.9, 0.3)  # above the floor and one beside it
+    # 10 to 12 are found; of 10 to 18, those from 15 on are more than 2 voxels off.
+    assert patch == pytest.approx(3 / (3 + 0 + 4))
+
+
 def test_contact_in_the_wrong_place_is_no_contact():
     visible = {term: truth.visible for term, truth in truths().items()}
     wrong = visible | {"backpack": box((24, 14, 16), (40, 24, 34))}  # worn in front
@@ -75,7 +90,13 @@ def test_drift_looks_only_away_from_the_parts():
     assert structure.drift(near | CAP, accessories, FIGURE) == 1
     far = FIGURE.clone()
     far[20:44, 24:40, 4:12] = False
-    assert structure.drift(far | CAP, accessories, FIGURE) < 0.9
+    # Of 40 layers of the base, of 24 x 16 voxels, the highest 3 are near the cap. The lowest is full, the others are
+    # rings of 76 voxels; the lowest 8 are gone.
+    kept, lost = 29 * 76, 24 * 16 + 7 * 76
+    assert structure.drift(far | CAP, accessories, FIGURE) == pytest.approx(kept / (kept + lost))
+    grown = FIGURE.clone()
+    grown[30:32, 30:32, 0:4] = True  # 16 voxels more
+    assert structure.drift(grown | CAP, accessories, FIGURE) == pytest.approx((kept + lost) / (kept + lost + 16))
 
 
 def test_roughness_rises_with_pits_and_spikes():
@@ -85,7 +106,8 @@ def test_roughness_rises_with_pits_and_spikes():
     spikes[12:16, 20:36:4, 20:36:4] = True
     assert structure.roughness(smooth) == 0
     assert structure.roughness(pits) == pytest.approx(16 / int(smooth.sum()))
-    assert structure.roughness(spikes) > 0.01
+    # 16 spikes of 4 voxels; each hides the voxel below it.
+    assert structure.roughness(spikes) == pytest.approx(64 / (int(smooth.sum()) - 16 + 64))
     opened = filled((16, 16, 16), (40, 40, 40)) & smooth
     opened[16:17, 18:38, 18:38] = False  # a side is missing: all of it is thin
     assert structure.roughness(opened) > 0.5
