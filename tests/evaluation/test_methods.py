@@ -9,16 +9,17 @@ from PIL import Image
 
 from cast3d import voxels
 from cast3d.errors import InputError
-from cast3d.evaluation import methods
+from cast3d.evaluation import cells, methods
 from cast3d.evaluation.bench import Bench
 from cast3d.evaluation.cache import StageCache
+from cast3d.evaluation.measure import failed
 from cast3d.evaluation.methods import cast3d, customise, folder, hinted, nano3d, placing, uplift, voxhammer
 from cast3d.evaluation.suite import Case, load_suite
 from cast3d.meshes.glb import write_glb
 from cast3d.models.attention import SelfAttention
 from cast3d.voxels import Similarity
 from tests.evaluation.scenes import BOXES, box, cuboid, filled, mesh_of, write_suite
-from tests.tiny_backbone import tiny_backbone
+from tests.tiny_backbone import BANDS, Bands, tiny_backbone
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,7 @@ def bench(tmp_path_factory):
     return Bench(tiny_backbone(), first, 0, StageCache(root / "stages"), (second,))
 
 
+VIEWS = 4  # of the layout, on the tiny backbone
 EDITORS = ("sdedit", "ode-inversion", "rf-inversion", "flowedit", "flowedit-own", "flowalign")
 RUN = [name for name in methods.METHODS if "qwen" not in name]
 
@@ -70,6 +72,44 @@ def test_methods_share_what_they_have_in_common(bench, tmp_path):
         cache.restart()
         methods.find("cast3d").run(mine)  # its own versions are still there
     assert set(tmp_path.iterdir()) == before and cache.made == 0 < cache.seconds
+
+
+@pytest.fixture
+def climbed(bench, tmp_path):
+    """A bench after `cast3d`, which saw no cap in the first layout. Stages are said to have taken 1, 10 and 100 seconds
+    for a layout, its appearance and its hints, and nothing else.
+    """
+    backbone = tiny_backbone(Bands(BANDS, blind={"cap": VIEWS}))
+    mine = Bench(backbone, bench.case, 0, StageCache(tmp_path / "stages"), bench.others)
+    with torch.no_grad():
+        methods.find("cast3d").run(mine)
+        methods.find("no-refine").run(mine)
+    costs = {"layout": 1, "layout_appearance": 10, "hints": 100}
+    for cost in tmp_path.glob("stages/*/seconds.txt"):
+        cost.write_text(str(costs.get(cost.parent.name.rpartition("-")[0], 0)))
+    assert len(list(tmp_path.glob("stages/hints-*"))) == 2  # both rungs
+    return mine
+
+
+@pytest.mark.parametrize("name", ["cast3d", "no-refine"])
+def test_every_method_climbs_its_own_ladder_and_pays_for_the_rungs_that_failed(climbed, tmp_path, monkeypatch, name):
+    """Whichever ran before it on the same stages."""
+    monkeypatch.setattr(cells, "measured", lambda made, method, bench: failed(bench.case))
+    cell = cells.make(methods.find(name), climbed, tmp_path / "cell")
+    assert climbed.cache.made == 0 and climbed.cache.seconds == 2 * 111
+    assert 2 * 111 < cell.seconds < 2 * 111 + 60  # and what is no stage
+
+
+def test_what_another_method_learnt_of_the_ladder_is_forgotten(climbed):
+    with torch.no_grad():
+        climbed.cache.restart()
+        methods.find("cast3d").run(climbed)
+        learnt = dict(climbed.cache.info)
+        climbed.cache.restart()
+        assert learnt["ladder"] and climbed.cache.info == {}
+        climbed.cache.info = learnt  # as if it were not
+        methods.find("no-refine").run(climbed)
+    assert climbed.cache.seconds == 111  # the first rung came free
 
 
 def test_cast3d_is_the_composer(bench):
