@@ -52,7 +52,7 @@ def opinions(wish: Wish, suite: Path | None, out: Path | None, as_json: bool) ->
         raise InputError("--dry-run goes with --judge")
     content = results.read(out)
     if wish.ratings:
-        rows = studies.read_ratings(out, wish.ratings)
+        rows = studies.read_ratings(out, wish.ratings, lambda text: typer.echo(f"warning: {text}", err=True))
         _show(keep(out, PEOPLE, rows), PEOPLE, f"People ({len(wish.ratings)} answers)", as_json)
     if not (wish.judge or wish.study):
         return
@@ -67,13 +67,13 @@ def opinions(wish: Wish, suite: Path | None, out: Path | None, as_json: bool) ->
 
 
 def _judge(wish: Wish, out: Path, content: Mapping[str, Any], cases: Sequence[Any], as_json: bool) -> None:
-    from ..evaluation.endpoints import endpoint, split
+    from ..evaluation.endpoints import address, endpoint
     from ..evaluation.judges import estimate, questions
     from ..evaluation.questions import SYSTEM
 
-    prices, _ = _prices(wish.price), split(wish.judge)
+    prices, at = _prices(wish.price), address(wish.judge, wish.url, wish.extra)
     asked = questions(out, content, cases, wish.samples)
-    found = estimate(out, wish.judge, asked)
+    found = estimate(out, at, asked)
     typer.echo(_cost(found, prices), err=True)
     if wish.dry_run:
         if asked:
