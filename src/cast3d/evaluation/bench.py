@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..backbones import Backbone
-from ..composer import Composition
+from ..composition import Composition
 from ..conditioning.cutout import open_cut_out
 from ..conditioning.pictures import Picture, open_picture
 from ..meshes.mesh import Mesh

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ... import flow
-from ...composer import Composition
+from ...composition import Composition
 from ...errors import InputError
 from ...stages.guide import structure_guide
 from ...stages.hints import Hints

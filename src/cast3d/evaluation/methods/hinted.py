@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ...composer import Composition
+from ...composition import Composition
 from ...plain_data import digest
 from ...stages.hints import Hints
 from ...stages.layout import MainGeometry
