@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import cast3d
 from cast3d import composer as composer_module
+from cast3d import composition as composition_module
 from cast3d.cli import app, main
 from cast3d.cli.inputs import read_scene, read_settings
 from cast3d.cli.progress import StageBars, labels_of
@@ -334,7 +335,7 @@ def test_interrupted_runs_say_how_to_go_on(call, typed, tmp_path, monkeypatch):
     assert "nothing was kept" in done.stderr and not (tmp_path / "early").exists()
 
     monkeypatch.setattr(composer_module, "load", lambda *_, **__: Composer(tiny_backbone()))
-    monkeypatch.setattr(composer_module, "propose_layout", interrupt)
+    monkeypatch.setattr(composition_module, "propose_layout", interrupt)
     done = call("compose", *typed, "-o", tmp_path / "my run", code=130)
     assert f"cast3d resume '{tmp_path / 'my run'}'" in done.stderr
     assert "main geometry: kept from before" in call("resume", tmp_path / "my run", code=130).stderr

@@ -70,7 +70,7 @@ def test_a_run_killed_at_every_moment_of_every_stage_ends_in_the_same_bytes(tmp_
 
 WAITS = """
 import sys, time
-from cast3d import composer
+from cast3d import composer, composition
 from cast3d.cli import main
 from tests.tiny_backbone import tiny_backbone
 
@@ -79,7 +79,7 @@ def wait(*_):
     time.sleep(60)
 
 composer.load = lambda *_, **__: composer.Composer(tiny_backbone())
-composer.extract_hints = wait
+composition.extract_hints = wait
 main()
 """
 
