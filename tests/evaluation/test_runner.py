@@ -173,8 +173,10 @@ if __name__ == "__main__":
     (tmp_path / "script.py").write_text(script)
     command = [sys.executable, str(tmp_path / "script.py")]
     assert subprocess.run([*command, "1"], stderr=subprocess.DEVNULL).returncode == -signal.SIGKILL
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("cell.json")}
-    assert 1 <= len(kept) < 3
+    # Workers outlive the killed process by a cell: theirs may be half-written yet, or done.
+    cells = [path for path in (tmp_path / "out").rglob("cell.json") if path.parent.name == "0"]
+    kept = {path: path.stat().st_mtime_ns for path in cells}
+    assert kept
     done = subprocess.run([*command, "0"], capture_output=True, text=True, check=True)
     assert done.stdout.split() == list(names)
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
