@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from cast3d.errors import CheckpointError, InputError
+from cast3d.segmentation import open_vocabulary
 from cast3d.segmentation.detections import Detections, Thresholds, detect
 from cast3d.segmentation.grounded import normalised
 from cast3d.segmentation.open_vocabulary import load_segmenter
@@ -274,6 +275,29 @@ def test_missing_and_damaged_weights_are_named(weights, tmp_path, monkeypatch):
     _copy_tokenizer(weights / "sam3", tmp_path)
     with pytest.raises(CheckpointError, match=r"model\.safetensors"):
         load_segmenter(f"sam3:{tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("place", "path", "revision"),
+    [
+        ("facebook/sam3", "facebook/sam3", open_vocabulary.REVISIONS["facebook/sam3"]),
+        ("facebook/sam3@main", "facebook/sam3", "main"),
+        ("someone/sam3", "someone/sam3", None),
+        ("FOLDER", "FOLDER", None),
+    ],
+)
+def test_released_ids_have_pinned_revisions(tmp_path, monkeypatch, place, path, revision):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "FOLDER").mkdir()
+    asked = []
+
+    def load(path, trust_remote_code, revision=None):
+        asked.append((path, trust_remote_code, revision))
+
+    open_vocabulary._from(load, place)
+    assert asked == [(path, False, revision)]
+    ids = [id for released in open_vocabulary.RELEASED.values() for id in released.split("+")]
+    assert sorted(ids) == sorted(open_vocabulary.REVISIONS)
 
 
 def test_without_transformers_it_says_how_to_install(monkeypatch):

@@ -29,6 +29,12 @@ RELEASED = {
     "grounded-sam2": "IDEA-Research/grounding-dino-base+facebook/sam2.1-hiera-small",
     "sam3": "facebook/sam3",
 }
+# What "latest" was when this was written. An id without "@revision" means these.
+REVISIONS = {
+    "IDEA-Research/grounding-dino-base": "12bdfa3120f3e7ec7b434d90674b3396eccf88eb",
+    "facebook/sam2.1-hiera-small": "ee5bba1d82bb8749febdf90f45e84b687142ba03",
+    "facebook/sam3": "3c879f39826c281e95690f02c7821c4de09afae7",
+}
 
 
 def places_of(name: str) -> tuple[str, list[str]]:
@@ -78,7 +84,11 @@ def load_segmenter(
 
 def _from(load: Callable[..., Any], place: str, **options: Any) -> Any:
     """`load(place)`, with failures in words that a user can act on."""
-    path, _, revision = (place, "", "") if Path(place).exists() else place.partition("@")
+    if Path(place).exists():
+        path, revision = place, None
+    else:
+        path, _, revision = place.partition("@")
+        revision = revision or REVISIONS.get(path)
     try:
         return load(path, trust_remote_code=False, **({"revision": revision} if revision else {}), **options)
     except (OSError, ValueError, RuntimeError) as error:
