@@ -88,7 +88,7 @@ class Composition:
 
     def main_geometry(self) -> MainGeometry:
         """p_B (Eq. 10). Raises TermNotFound where no voxel comes out."""
-        main = self.staging.stage(
+        return self.staging.stage(
             "main", 1, MainGeometry,
             lambda on: generate_structure(
                 self.backbone, self.picture(self.scene.main), self.settings.image_guidance, self.settings,
@@ -96,10 +96,7 @@ class Composition:
             ),
             self.depends("image_guidance", pictures=[self.scene.main], term=self.scene.main, seed=self.scene.seed),
             previews=lambda m: {"geometry": previews.of_voxels(m.grid)},
-        )  # fmt: skip
-        if not main.grid.any():
-            raise TermNotFound(f"nothing came out for {self.scene.main!r}; try another seed or picture")
-        return main
+        ).require(self.scene.main)  # fmt: skip
 
     def layout_hints(self, main: MainGeometry) -> Hints:
         """p_C, z_C and h_i (Eq. 10-12) with every term found.

@@ -10,7 +10,6 @@ import torch
 
 from . import flow, previews
 from .backbones import Backbone, Condition
-from .errors import TermNotFound
 from .result import Result
 from .settings import Settings
 from .stages.appearance import Appearance, Slat
@@ -33,9 +32,7 @@ class Single:
 
     def run(self, staging: Staging) -> Result:
         """Structure and appearance from noise. Raises TermNotFound where no voxel comes out."""
-        main = self.geometry(staging)
-        if not main.grid.any():
-            raise TermNotFound(f"nothing came out for {self.term!r}; try another seed or picture")
+        main = self.geometry(staging).require(self.term)
         slat = self.appearance(main, staging)
         owner = torch.zeros(len(slat.coords), dtype=torch.long, device=slat.coords.device)
         staging.tell("meshes", 0, 1)

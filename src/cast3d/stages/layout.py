@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .. import flow
 from ..backbones import Backbone, Condition
+from ..errors import TermNotFound
 from ..settings import Settings
 from .guide import slat_guide, structure_guide
 
@@ -35,6 +36,12 @@ class MainGeometry:
     latent: Tensor  # [1, C, r, r, r]
     states: Tensor  # [steps + 1, 1, C, r, r, r] its trajectory {x_t^B} by level
     grid: Tensor  # [64, 64, 64] bool
+
+    def require(self, term: str) -> MainGeometry:
+        """Itself; raises TermNotFound where no voxel came out."""
+        if not self.grid.any():
+            raise TermNotFound(f"nothing came out for {term!r}; try another seed or picture")
+        return self
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,9 @@ class Reading:
     @property
     def prompt(self) -> str:
         text = self.scene.prompt
-        for term, span in sorted(self.scene.spans.items(), key=lambda item: -item[1].start):
-            text = text[: span.start] + self.name(term) + text[span.end :] if term in self.lookalikes else text
+        spans = self.scene.spans
+        for term in sorted(self.lookalikes, key=lambda term: -spans[term].start):
+            text = text[: spans[term].start] + self.name(term) + text[spans[term].end :]
         return text
 
     def relation(self, term: str) -> str:
