@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from cast3d import splats, voxels
 from cast3d.backbones import load_backbone
@@ -99,6 +100,16 @@ def test_packaged_weights_are_the_saved_ones_up_to_storage(folder):
     z = torch.randn(1, 8, 16, 16, 16)
     expected = net(z)
     assert (backbone.structure_decoder(z) - expected).abs().max() < 0.03 * expected.abs().max()
+
+
+def test_half_precision_is_packaged_on_demand(folder, tmp_path):
+    arguments = ["--checkpoints", folder / "checkpoints", "--data", folder / "data"]
+    run(package, *arguments, "--out", tmp_path, "--half")
+    (saved,) = (folder / "checkpoints").glob("slat_flow-*.safetensors")
+    expected = {key.removeprefix("slat_flow."): value for key, value in load_file(saved).items()}
+    packed = load_file(tmp_path / "ckpts/slat_flow.safetensors")
+    assert {value.dtype for value in packed.values()} == {torch.float16}
+    assert all(torch.equal(value, expected[key]) for key, value in packed.items())
 
 
 def test_packaging_names_what_is_missing(tmp_path):

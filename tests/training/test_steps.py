@@ -20,6 +20,7 @@ from training.bricks import (
     train_structure_vae,
 )
 from training.bricks.common import LOTS, seeded
+from training.bricks.condition_pool import softened
 
 SMALL = ("--seconds", 0.01, "--workers", 0)  # at least one step is taken
 ENDS = ("out_layer", "input_layer")  # where latent statistics are folded in
@@ -207,3 +208,14 @@ def test_patch_colours_are_read_patch_by_patch():
     tokens = torch.cat([torch.rand(2, 1, 16), tokens], 1)
     assert head.patch_loss(tokens, image) < 1e-12
     assert head.patch_loss(tokens[:, [0, 2, 1, *range(3, 10)]], image) > 1e-3
+
+
+def test_softened_pictures_lie_between_the_picture_and_its_blur():
+    picture = torch.zeros(64, 4, 9, 9)
+    picture[:, :, 4, 4] = 1
+    soft = softened(picture)
+    assert torch.allclose(soft.sum((2, 3)), torch.ones(64, 4))  # no light is lost
+    assert ((soft[:, 0, 4, 4] >= 0.25) & (soft[:, 0, 4, 4] <= 1)).all() and soft[:, 0, 4, 4].std() > 0.1
+    assert torch.allclose(soft[:, 0, 3, 4], (1 - soft[:, 0, 4, 4]) / 6)
+    flat = torch.full((2, 4, 5, 5), 0.7)
+    assert torch.allclose(softened(flat), flat)  # borders, too

@@ -125,6 +125,7 @@ def main() -> None:
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
     parser.add_argument("--data", type=Path, default=Path("data/bricks"))
     parser.add_argument("--out", type=Path, default=Path("src/cast3d/weights/bricks"))
+    parser.add_argument("--half", action="store_true", help="no 8-bit matrices, to measure what they cost")
     args = parser.parse_args()
 
     words, unread = (json.loads((args.data / name).read_text()) for name in ("words.json", "unread.json"))
@@ -134,7 +135,8 @@ def main() -> None:
         stem = args.out / "ckpts" / STEMS[key]
         constants = set(net.constants()) if hasattr(net, "constants") else set()
         weights = {k: v for k, v in net.state_dict().items() if k not in constants}
-        packed = {k: v.contiguous() for k, v in eight_bit.pack(weights).items()}
+        packed = {k: v.half() for k, v in weights.items()} if args.half else eight_bit.pack(weights)
+        packed = {k: v.contiguous() for k, v in packed.items()}
         save_file(packed, f"{stem}.safetensors")
         config = {"name": name_of(type(net)), "args": net.config}
         stem.with_suffix(".json").write_text(json.dumps(config, indent=1) + "\n")

@@ -22,7 +22,7 @@ from .appearance import features, voxel_points
 from .assemble import Batch, DeviceBank, surface_points
 from .bank import Bank
 from .common import Average, Log, Optimiser, Parallel, add_seed, load_half, save_half, schedule, seeded
-from .condition_pool import Conditions, build
+from .condition_pool import Conditions, build, softened
 from .objects import SLOTS, Objects
 from .pool import Stream
 from .train_appearance import POINTS
@@ -169,7 +169,7 @@ def main() -> None:
         text = named[torch.randint(0, len(named), (args.batch - n_picture,), device=device)]
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             with torch.no_grad():
-                seen = frozen["picture"](c.image[rows, 0].float() / 255, c.frame[rows])
+                seen = frozen["picture"](softened(c.image[rows, 0].float() / 255), c.frame[rows])
                 seen = seen * (torch.rand(len(rows), 1, 1, device=device) >= args.drop)
                 dropped = torch.rand(len(text), 1, device=device) < args.drop
                 told = frozen["words"](torch.where(dropped, empty_words(1, device), c.words[text]))
