@@ -1,5 +1,7 @@
 """Running a plan: what is kept, what is made again, killed runs, several processes, the files and the page."""
 
+import csv
+import io
 import json
 import re
 import shutil
@@ -20,7 +22,7 @@ from cast3d.evaluation import cells, results, runner
 from cast3d.evaluation.page import write_page
 from cast3d.evaluation.runner import Plan, evaluate
 from cast3d.evaluation.suite import load_suite
-from cast3d.evaluation.table import PARTS, SCORES, document, entries, markdown
+from cast3d.evaluation.table import PARTS, SCORES, document, entries, markdown, rows
 from cast3d.meshes.glb import write_glb
 from tests.evaluation.scenes import BOXES, mesh_of, write_suite
 from tests.tiny_backbone import BANDS, Bands, tiny_backbone
@@ -262,6 +264,17 @@ def test_tables_show_means_over_cases(written):
     assert entries(written, "part_f1_2")["cast3d"].change is None
     assert "hint F1@2" in markdown(written, PARTS)
     assert document(written).startswith("tiny: 2 cases, seeds 0.") and table in document(written)
+
+
+def test_every_run_is_a_row(written):
+    failed = dict(written["runs"][0], failure="nothing came out", object={"average": 0.0})
+    found = list(csv.DictReader(io.StringIO(rows(written | {"runs": [*written["runs"], failed]}))))
+    assert [(row["method"], row["case"], int(row["seed"])) for row in found[:-1]] == [
+        (run["method"], run["case"], run["seed"]) for run in written["runs"]
+    ]
+    for row, run in zip(found, written["runs"]):
+        assert row["gave_up"] == "0" and float(row["part_f1_2"]) == pytest.approx(run["object"]["part_f1_2"], rel=1e-3)
+    assert (found[-1]["gave_up"], found[-1]["average"], found[-1]["part_f1_2"]) == ("1", "0", "")
 
 
 # --- the page -------------------------------------------------------------------------------------------------------

@@ -125,7 +125,7 @@ def _run(plan: Plan, workers: int, as_json: bool) -> list[str]:
     from ..evaluation.page import write_page
     from ..evaluation.runner import evaluate as run
     from ..evaluation.suite import load_suite
-    from ..evaluation.table import TABLES, document, rich_table
+    from ..evaluation.table import TABLES, document, rich_table, rows
     from ..files import atomic_write
 
     console = messages()
@@ -145,6 +145,7 @@ def _run(plan: Plan, workers: int, as_json: bool) -> list[str]:
     facts = {"seeds": list(plan.seeds), "backbone": plan.backbone, "settings": dict(plan.settings)}
     content = results.write(plan.out, plan.suite.name, [find(name) for name in plan.methods], cases, cells, facts)
     atomic_write(plan.out / "tables.md", document(content))
+    atomic_write(plan.out / "runs.csv", rows(content))
     page = write_page(plan.out, content, cases)
     if as_json:
         typer.echo(json.dumps(content, ensure_ascii=False))

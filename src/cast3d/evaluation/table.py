@@ -1,7 +1,9 @@
-"""Results as tables: on the terminal, and as Markdown."""
+"""Results as tables: on the terminal, as Markdown, and every run as a row of CSV."""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -114,6 +116,19 @@ def document(results: Mapping[str, Any]) -> str:
     head += f" * told apart from {first} at 95% (paired bootstrap)."
     tables = (f"## {title}\n\n{markdown(results, columns)}" for title, columns in TABLES.items())
     return "\n\n".join([head, *tables]) + "\n"
+
+
+def rows(results: Mapping[str, Any]) -> str:
+    """CSV, one line per run: method, case, seed, gave_up (0 or 1), then every metric of the tables; empty: has none."""
+    names = [column.metric for columns in TABLES.values() for column in columns]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["method", "case", "seed", "gave_up", *names])
+    for run in results["runs"]:
+        found = {**run["object"], "seconds": run["seconds"]}
+        values = ("" if found.get(name) is None else f"{found[name]:.4g}" for name in names)
+        writer.writerow([run["method"], run["case"], run["seed"], int(bool(run["failure"])), *values])
+    return out.getvalue()
 
 
 def rich_table(results: Mapping[str, Any], title: str, columns: Sequence[Column], source: Entries = entries):
