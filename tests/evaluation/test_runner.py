@@ -99,6 +99,26 @@ def test_only_what_changed_is_made_again(finished, tmp_path, monkeypatch, tiny):
     assert made == ["cast3d", "ctg"]
 
 
+def test_a_method_under_another_setting_is_the_plan_under_that_setting(finished, tmp_path, tiny):
+    plan, found = finished
+    plan = replace(
+        plan, cases=("one",), out=tmp_path / "both", methods=("cast3d", "cast3d+image_guidance=0+diffusion=0")
+    )
+    (usual, changed), broken = run(plan)
+    settings = {"image_guidance": 0, "diffusion": 0}
+    (alone,), _ = run(replace(plan, methods=("cast3d",), out=tmp_path / "alone", settings=settings))
+    assert not broken and usual.object == found[0].object
+    assert (changed.object, changed.parts) == (alone.object, alone.parts) != (usual.object, usual.parts)
+
+
+def test_what_methods_under_different_settings_share_is_made_once(finished, tmp_path, tiny):
+    plan = replace(finished[0], cases=("one",), out=tmp_path / "out", methods=("cast3d", "cast3d+part_start=2"))
+    run(plan)
+    stages = [path.name for path in (plan.out / "stages" / "one" / "0").iterdir()]
+    counts = {name: sum(stage.startswith(f"{name}-") for stage in stages) for name in ("layout", "hints", "part")}
+    assert counts == {"layout": 1, "hints": 1, "part": 2 * (len(BOXES) - 1)}
+
+
 def test_a_cell_belongs_to_its_settings_seed_case_weights_and_files(finished, tmp_path, tiny):
     plan, _ = finished
     worker, method = runner.Worker.start(plan), runner.find("cast3d")
@@ -200,7 +220,9 @@ def test_two_evaluations_of_one_folder_are_refused(finished, tiny):
     ("change", "message"),
     [({"methods": ("cast3d", "nothing")}, "no method"), ({"cases": ("three",)}, "no case"),
      ({"methods": ("folder:/nowhere",)}, "is no folder"), ({"suite": Path("/nowhere")}, "is no suite"),
-     ({"settings": {"part_strat": 3}}, "unknown setting"), ({"settings": {"part_start": 99}}, "part_start")],
+     ({"settings": {"part_strat": 3}}, "unknown setting"), ({"settings": {"part_start": 99}}, "part_start"),
+     ({"methods": ("cast3d+part_strat=3",)}, "unknown setting"), ({"methods": ("cast3d+part_start",)}, "SETTING=VALUE"),
+     ({"methods": ("cast3d+part_start=99",)}, "part_start"), ({"methods": ("utc+part_start=3",)}, "cast3d alone")],
 )  # fmt: skip
 def test_wrong_plans_are_refused_before_any_work(finished, tmp_path, change, message):
     plan, _ = finished
@@ -369,4 +391,6 @@ def test_wrong_arguments_are_plain_errors_and_leave_nothing(finished, tmp_path, 
 
 def test_the_list_names_every_method():
     done = CliRunner().invoke(app, ["evaluate", "--list"])
-    assert done.exit_code == 0 and "voxhammer-oracle" in done.stdout and "folder:PATH" in done.stdout
+    assert done.exit_code == 0 and all(
+        name in done.stdout for name in ("voxhammer-oracle", "cast3d+SETTING=VALUE", "folder:PATH")
+    )

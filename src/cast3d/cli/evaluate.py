@@ -93,6 +93,7 @@ def _list() -> None:
 
     for method in METHODS.values():
         typer.echo(f"{method.name:20} {method.about}")
+    typer.echo(f"{'cast3d+SETTING=VALUE':20} the method under another setting; +SETTING=VALUE as often as needed")
     typer.echo(f"{'folder:PATH':20} results of another system: PATH/<case>.glb or PATH/<case>/<seed>.glb")
 
 

@@ -88,9 +88,10 @@ def evaluate(plan: Plan, workers: int, note: Note = lambda _: None) -> tuple[lis
     another process is at it.
     """
     load_suite(plan.suite, plan.cases)
-    backbone_defaults(plan.backbone).changed(plan.settings)
-    for name in plan.methods:
-        find(name).check()
+    defaults = backbone_defaults(plan.backbone).changed(plan.settings)
+    for method in map(find, plan.methods):
+        method.check()
+        defaults.changed(method.settings)
     plan.out.mkdir(parents=True, exist_ok=True)
     lock = FolderLock(plan.out)
     try:

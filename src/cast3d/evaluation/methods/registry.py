@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ class Method:
     """`run` makes an outcome; `check` raises InputError where it cannot run at all.
 
     A foreign method works in a frame of its own and may lack cases; `stamp` tells whether its results have changed.
-    `compares` says that a case's outcome depends on the other cases of the suite too.
+    `compares` says that a case's outcome depends on the other cases of the suite too. `settings` are those it was named
+    with, for checking them before any work.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Method:
     foreign: bool = False
     stamp: Callable[[], str] = lambda: ""
     compares: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def own(self) -> dict[str, Any]:
@@ -82,17 +84,31 @@ def _methods() -> list[Method]:
 
 METHODS: dict[str, Method] = {method.name: method for method in _methods()}
 FOLDER = "folder:"
+WITH = "+"
 
 
 def find(name: str) -> Method:
-    """A method by its name, or `folder:PATH` for results of another system."""
+    """A method by its name, `cast3d+SETTING=VALUE+...`, or `folder:PATH` for results of another system."""
     if name.startswith(FOLDER):
         path = Path(name.removeprefix(FOLDER))
         run, check = partial(outcome_of_folder, folder=path), partial(_require, path)
         return Method(name, run, f"results in {path}", check, foreign=True, stamp=partial(_stamp, path))
-    if name not in METHODS:
-        raise InputError(f"no method {name!r}{nearest(name, METHODS)}; known: {', '.join(METHODS)}, folder:PATH")
-    return METHODS[name]
+    plain, *changes = name.split(WITH)
+    if plain not in METHODS:
+        known = ", ".join((*METHODS, "cast3d+SETTING=VALUE", "folder:PATH"))
+        raise InputError(f"no method {plain!r}{nearest(plain, METHODS)}; known: {known}")
+    return _changed(name, METHODS[plain], changes) if changes else METHODS[plain]
+
+
+def _changed(name: str, method: Method, changes: list[str]) -> Method:
+    """The method under other settings, so that one evaluation compares settings case by case."""
+    if method.name != "cast3d":
+        raise InputError(f"{name!r}: settings can be changed for cast3d alone, not for {method.name}")
+    pairs = [change.partition("=") for change in changes]
+    if not all(setting and value for setting, _, value in pairs):
+        raise InputError(f"{name!r}: after cast3d comes +SETTING=VALUE, as often as needed")
+    settings = {setting.strip(): value.strip() for setting, _, value in pairs}
+    return Method(name, partial(method.run, **settings), f"with {' and '.join(changes)}", settings=settings)
 
 
 def _require(path: Path) -> None:
