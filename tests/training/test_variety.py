@@ -104,6 +104,15 @@ def test_varied_parts_stay_in_the_frame_and_the_others_stay_as_they_are(bench):
     assert (half.amax(-1) <= 31).all() and ((center - 32).abs() <= 1).all()
 
 
+def test_parts_glued_in_their_place_keep_all_of_their_own(bench):
+    bank, plain, batch, _ = varied(bench)
+    pieces = (batch.placement >= 0).sum(1) - (plain.placement >= 0).sum(1)
+    glued = (pieces > 0) & torch.tensor(bench[1].family == FAMILIES.index("in_place"))
+    assert glued.any()
+    before, after = (to_bool(occupancy(bank, one))[glued] for one in (plain, batch))
+    assert (before <= after).all() and (after.sum((1, 2, 3)) > before.sum((1, 2, 3))).all()
+
+
 def test_the_same_seed_varies_alike(bench):
     first, again, other = (varied(bench, seed)[2].warp for seed in (3, 3, 4))
     assert torch.equal(first, again) and not torch.equal(first, other)

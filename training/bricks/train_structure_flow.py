@@ -35,7 +35,7 @@ from .train_structure_vae import networks as vae_networks
 
 CONTEXT = 256
 # Single parts more often than they are met (`objects.MIX`): they are the hardest to read off a picture.
-MIX = {"figure": 0.32, "bare": 0.05, "filled": 0.29, "in_place": 0.20, "rider": 0.04, "creature": 0.06, "animal": 0.04}
+MIX = {"figure": 0.34, "bare": 0.04, "filled": 0.26, "in_place": 0.24, "rider": 0.04, "creature": 0.04, "animal": 0.04}
 QUARTERS = 2  # per side of a patch, for `PartNaming.patch_loss`
 
 

@@ -15,7 +15,8 @@ from torch import Tensor
 from .assemble import Batch, DeviceBank, R, to_bool
 from .placement import FILLED_SHARE
 
-GLUED, STRETCHED_FILLED, STRETCHED_IN_PLACE = 0.35, 0.3, 0.4  # shares of the single parts
+GLUED_FILLED, STRETCHED_FILLED = 0.35, 0.3  # shares of the single parts
+GLUED_IN_PLACE, STRETCHED_IN_PLACE = 0.2, 0.45
 MOST_STRETCH = 2.0  # `assemble.warped` leaves no gaps up to here
 EXTRA = 2  # pieces that a glued shape may have beside its first
 
@@ -30,14 +31,17 @@ def vary(
     """The batch with some single parts stretched or glued to others of the batch, and which objects changed [B]."""
     device = batch.placement.device
     coin = torch.rand(len(filled), generator=generator, device=device)
-    glued = filled & (coin < GLUED)
-    stretched = filled & (coin >= GLUED) & (coin < GLUED + STRETCHED_FILLED)
-    moved = in_place & (coin < STRETCHED_IN_PLACE)
+    glued = filled & (coin < GLUED_FILLED)
+    stretched = filled & (coin >= GLUED_FILLED) & (coin < GLUED_FILLED + STRETCHED_FILLED)
+    alone = in_place & (batch.placement[:, 1:] < 0).all(1)
+    grown = alone & (coin < GLUED_IN_PLACE)
+    moved = in_place & (coin >= GLUED_IN_PLACE) & (coin < GLUED_IN_PLACE + STRETCHED_IN_PLACE)
     warp = torch.eye(3, 4, device=device).repeat(*batch.placement.shape, 1, 1)
     batch = replace(batch, **{key: value.clone() for key, value in vars(batch).items() if key != "warp"}, warp=warp)
-    if glued.any():
-        _glue(bank, batch, glued.nonzero()[:, 0], filled.nonzero()[:, 0], generator)
-    for rows, spread, fit in ((stretched, 0.3, True), (moved, 0.12, False)):
+    for rows, fit in ((glued, True), (grown, False)):
+        if rows.any() and filled.any():
+            _glue(bank, batch, rows.nonzero()[:, 0], filled.nonzero()[:, 0], generator, fit)
+    for rows, spread, fit in ((stretched, 0.3, True), (moved, 0.15, False)):
         index = rows.nonzero()[:, 0]
         if len(index):
             center, half = boxes(bank.grid[batch.placement[index, 0].clamp_min(0)])
@@ -48,7 +52,7 @@ def vary(
                 batch.warp[index, :1] = fitted(linear[:, None], nowhere, center[:, None], half[:, None])
             else:
                 batch.warp[index, 0] = _affine(linear, center, center)
-    return batch, glued | stretched | moved
+    return batch, glued | grown | stretched | moved
 
 
 def boxes(words: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,8 +88,11 @@ def _affine(linear: Tensor, target: Tensor, center: Tensor) -> Tensor:
     return torch.cat([linear, target[..., None] - linear @ center[..., None]], -1)
 
 
-def _glue(bank: DeviceBank, batch: Batch, rows: Tensor, donors: Tensor, generator: torch.Generator) -> None:
-    """Puts one or two parts of other objects at the faces of each row's part, in any orientation; in place."""
+def _glue(bank: DeviceBank, batch: Batch, rows: Tensor, donors: Tensor, generator: torch.Generator, fit: bool) -> None:
+    """Puts one or two parts of other objects at the faces of each row's part, in any orientation; changes `batch`.
+
+    With `fit` the whole fills the grid and the row's part is turned and stretched too; without, it stays where it is.
+    """
     n, device = len(rows), rows.device
 
     def uniform(*shape: int) -> Tensor:
@@ -106,7 +113,10 @@ def _glue(bank: DeviceBank, batch: Batch, rows: Tensor, donors: Tensor, generato
     upright = (uniform(n) < 0.5)[:, None, None]
     turn[:, 0] = torch.where(upright, torch.eye(3, device=device), turn[:, 0])
     stretch = (0.25 * _normal((n, 1 + EXTRA, 3), generator, device)).exp()
-    size = torch.exp(-1.2 * uniform(n, 1 + EXTRA, 1)) * (24 / half.amax(-1, keepdim=True).clamp_min(1)).clamp(max=2)
+    largest = half.amax(-1, keepdim=True).clamp_min(1)
+    size = torch.exp(-1.2 * uniform(n, 1 + EXTRA, 1)) * ((24 if fit else largest[:, :1]) / largest).clamp(max=2)
+    if not fit:
+        turn[:, 0], stretch[:, 0], size[:, 0] = torch.eye(3, device=device), 1, 1
     linear = (stretch * size)[..., None] * turn
     reach = (linear.abs() @ half[..., None])[..., 0]
     # On a face of the first piece, sunk into it by a part of its own depth.
@@ -116,7 +126,9 @@ def _glue(bank: DeviceBank, batch: Batch, rows: Tensor, donors: Tensor, generato
     out = reach[:, :1] + (0.2 + 0.7 * uniform(n, EXTRA, 1)) * reach[:, 1:]
     target = (aside * reach[:, :1]).scatter(-1, axis, sign * out.gather(-1, axis))
     target = torch.cat([torch.zeros_like(target[:, :1]), target], 1)
-    batch.warp[rows, : 1 + EXTRA] = fitted(linear, target, center, half)
+    batch.warp[rows, : 1 + EXTRA] = (
+        fitted(linear, target, center, half) if fit else _affine(linear, target + center[:, :1], center)
+    )
 
 
 def _rotations(device: torch.device) -> Tensor:
