@@ -19,7 +19,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -191,7 +191,8 @@ def single_forwards(backbone: Forced, compiled: bool) -> list[dict[str, Any]]:
                 torch.full((1,), 500.0, device=backbone.device),
                 torch.randn(batch, tokens, net.config["cond_channels"], device=backbone.device),
             )
-            variants = {"fused": [], "plain": [SDPBackend.MATH]} if batch == 1 else {"fused": []}
+            # Compiled blocks keep the kernels that they were compiled with: they have no plain variant.
+            variants = {"fused": [], "plain": [SDPBackend.MATH]} if batch == 1 and not compiled else {"fused": []}
             for name, backends in variants.items():
                 with backbone.residency(net), sdpa_kernel(backends or list(DEFAULT)):
                     times = milliseconds(lambda: net(*inputs), 2 + 7, backbone.device)  # noqa: B023
@@ -249,39 +250,45 @@ def main() -> None:
         "compositions": [],
     }
     print(report["machine"], report["voxels"], sep="\n", flush=True)
-    report |= run(args, device, case)
-    if args.json:
-        args.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+    def save() -> None:
+        if args.json:
+            args.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+    run(args, device, case, report, save)
     if not all(share <= LIMIT for share in report["agreement"].values()):  # a NaN is no agreement
         sys.exit("batched and single predictions differ by more than the limit")
 
 
-def run(args: argparse.Namespace, device: torch.device, case: Case) -> dict[str, Any]:
+def run(
+    args: argparse.Namespace, device: torch.device, case: Case, report: dict[str, Any], save: Callable[[], None]
+) -> None:
+    """All measurements, into `report`; saved after each, so that a run that is cut off leaves what it had."""
     full = dict(WARM, view_yaws=4) if args.tiny else {}
     resident = random_backbone(device, args.tiny, False, case)
     resident.batch = args.batch
     print(f"weights: {weight_bytes(networks_of(resident)) / 2**30:.2f} GiB", flush=True)
-    tables = []
 
     def measure(title: str, backbone: Forced, settings: dict[str, Any], extract: bool = False) -> None:
         backbone.extract = False
         compose(backbone, WARM)
         backbone.extract = extract
-        tables.append(print_table(title, compose(backbone, settings)))
+        report["compositions"].append(print_table(title, compose(backbone, settings)))
+        save()
 
     few = full | FEW_VIEWS
     measure(f"resident, batches of up to {args.batch}", resident, full, extract=True)
     resident.batch = 1
     measure("resident, one prediction at a time", resident, few)
     resident.batch = args.batch
-    found = agreement(resident)
-    forwards = single_forwards(resident, compiled=False)
+    report["agreement"] = agreement(resident)
+    report["single_forwards"] = single_forwards(resident, compiled=False)
     if args.compile:
         for net in resident.structure_flows.values():
             for block in net.blocks:
                 block.compile()
         measure(f"resident, compiled, batches of up to {args.batch}", resident, few)
-        forwards += single_forwards(resident, compiled=True)
+        report["single_forwards"] += single_forwards(resident, compiled=True)
     del resident
     if device.type == "cuda":
         torch.cuda.empty_cache()
@@ -290,7 +297,6 @@ def run(args: argparse.Namespace, device: torch.device, case: Case) -> dict[str,
     measure(f"offloaded, batches of up to {args.batch}", offloaded, few)
     offloaded.batch = 2
     measure("offloaded, batches of up to 2", offloaded, few)
-    return {"compositions": tables, "agreement": found, "single_forwards": forwards}
 
 
 if __name__ == "__main__":

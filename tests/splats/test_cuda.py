@@ -112,7 +112,8 @@ def test_without_a_card_it_says_what_to_take():
 def test_what_is_missing_is_named(monkeypatch):
     cuda.problem.cache_clear()
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setitem(sys.modules, "gsplat", None)
+    for module in ("gsplat", "gsplat.cuda"):  # installed and loaded or not
+        monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr(cuda, "find_spec", lambda _: None)
     assert "not installed; install it with" in cuda.problem()
     cuda.problem.cache_clear()
