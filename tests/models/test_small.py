@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from cast3d.conditioning import encoders
 from cast3d.conditioning.encoders import FRAMES, PictureEncoder, WordEncoder
 from cast3d.meshes.surface import is_closed
 from cast3d.models import SparseTensor, load, save
@@ -165,6 +166,27 @@ def test_pictures_become_a_frame_token_and_patches():
     net, image = drawn(PictureEncoder(32, 32, 16, 1, 2), 5), random(1, 4, 32, 32).sigmoid()
     filled, in_place = (net(image, torch.tensor([FRAMES.index(name)])) for name in ("filled", "in_place"))
     assert filled.shape == (1, 1 + 16, 16) and not torch.allclose(filled, in_place)
+
+
+def test_tokens_say_where_their_patch_lies():
+    """`look` gives quarters of patches, row by row; each patch's token depends on what it says, the first on none."""
+    net, image = drawn(PictureEncoder(32, 32, 16, 1, 2), 5), random(1, 4, 32, 32).sigmoid()
+    frame = torch.zeros(1, dtype=torch.int64)
+    tokens, places = net.look(image, frame)
+    assert places.shape == (1, 6, 8, 8) and torch.equal(tokens, net(image, frame))
+    with torch.no_grad():
+        net.places.weight.zero_()
+        net.places.bias.copy_(torch.arange(24) / 24 - 0.5)  # channel by channel: quarters of the patch
+    again, places = net.look(image, frame)
+    assert torch.equal(places[0, :, 2:4, 2:4].flatten(), net.places.bias)
+    moved = (again - tokens).abs().amax(-1)[0]
+    assert moved[0] == 0 and (moved[1:] > 0).all()
+
+
+def test_positions_as_waves_know_every_voxel_from_every_other():
+    waves = encoders._waves(((torch.arange(64) + 0.5) / 64 - 0.5)[:, None])
+    gaps = torch.cdist(waves, waves) + 9 * torch.eye(64)
+    assert waves.shape == (64, 2 * encoders.OCTAVES) and gaps.min() > 1
 
 
 def test_padded_words_are_silent_and_unseen():

@@ -210,6 +210,18 @@ def test_patch_colours_are_read_patch_by_patch():
     assert head.patch_loss(tokens[:, [0, 2, 1, *range(3, 10)]], image) > 1e-3
 
 
+def test_places_count_where_there_is_something_to_see():
+    place = torch.rand(2, 7, 6, 6)
+    place[:, 6, :, :3] = 0  # nothing there
+    found = place[:, :6].clone()
+    found[..., :3] += 9
+    assert train_structure_flow.place_loss(found, place) == 0
+    found[:, 0] += 0.5  # one of six coordinates
+    assert abs(train_structure_flow.place_loss(found, place) - 0.25 / 6) < 1e-6
+    place[:, 6] = 0
+    assert train_structure_flow.place_loss(found, place) == 0
+
+
 def test_softened_pictures_lie_between_the_picture_and_its_blur():
     picture = torch.zeros(64, 4, 9, 9)
     picture[:, :, 4, 4] = 1

@@ -321,7 +321,7 @@ def frame_views(yaw: Tensor, pitch: Tensor) -> Views:
 def crop_views(points: Points, yaw: Tensor, pitch: Tensor, margin: Tensor | float = 1.2) -> Views:
     """Cameras that crop to the object: width = margin times the larger side of its picture."""
     views = frame_views(yaw, pitch)
-    uv = torch.stack([_project(points, views, axis) for axis in ("right", "up")], -1)  # [B, N, 2]
+    uv = torch.stack([projected(points, views, axis) for axis in ("right", "up")], -1)  # [B, N, 2]
     hidden = ~points.valid[..., None]
     low = uv.masked_fill(hidden, math.inf).amin(1)
     high = uv.masked_fill(hidden, -math.inf).amax(1)
@@ -330,7 +330,7 @@ def crop_views(points: Points, yaw: Tensor, pitch: Tensor, margin: Tensor | floa
     return Views(views.right, views.up, views.back, center, 0.5 * margin * size.clamp_min(1))
 
 
-def _project(points: Points, views: Views, axis: str) -> Tensor:
+def projected(points: Points, views: Views, axis: str) -> Tensor:
     """[B, N] voxel units from the view's centre along one of its axes."""
     return ((points.position - views.center[:, None]) * getattr(views, axis)[:, None]).sum(-1)
 
@@ -377,9 +377,9 @@ def render(
     side = size * supersample
     scale = side / (2 * views.half_width[:, None])
     item, index = points.valid.nonzero(as_tuple=True)
-    px = (_project(points, views, "right") * scale + side / 2)[item, index].floor().long()
-    py = (side / 2 - _project(points, views, "up") * scale)[item, index].floor().long()
-    depth = ((4 * R - _project(points, views, "back")[item, index]) * 4096).long().clamp(0, 2**21 - 1)
+    px = (projected(points, views, "right") * scale + side / 2)[item, index].floor().long()
+    py = (side / 2 - projected(points, views, "up") * scale)[item, index].floor().long()
+    depth = ((4 * R - projected(points, views, "back")[item, index]) * 4096).long().clamp(0, 2**21 - 1)
     key = (depth << 32) | index  # the nearest point wins, ties go to the lower index
     empty = torch.iinfo(torch.int64).max
     buffer = torch.full((b * side * side + 1,), empty, dtype=torch.int64, device=depth.device)

@@ -14,9 +14,11 @@ from cast3d.conditioning.words import Vocabulary
 
 from .assemble import Batch, DeviceBank, Views, crop_views, frame_views, occupancy, render, shell, surface_points
 from .objects import FAMILIES, Objects
+from .places import places
 from .variety import vary
 
 WORDS = 32
+CELLS = 28  # per side of a picture, in which places are told: quarters of the encoder's patches
 
 
 @dataclass
@@ -24,6 +26,7 @@ class Conditions:
     """What N objects look like and are called; pictures are uint8, V views each."""
 
     image: Tensor  # [N, V, 4, 112, 112]
+    place: Tensor  # [N, V, 7, 28, 28] float16, see `places`
     frame: Tensor  # [N] 0 filled, 1 in place
     words: Tensor  # [N, 32] int64
     text_ok: Tensor  # [N] bool, the caption says enough to be a condition for this target
@@ -54,11 +57,11 @@ def pictures(
     generator: torch.Generator,
     views: int = 2,
     columns: int = 4096,
-) -> Tensor:
-    """uint8 [B, views, 4, 112, 112] with random cameras, lights and crops."""
+) -> tuple[Tensor, Tensor]:
+    """uint8 [B, views, 4, 112, 112] with random cameras, lights and crops, and their `places` [B, views, 7, 28, 28]."""
     device = surface.device
     points = surface_points(bank, batch, surface, columns)
-    out = []
+    out, where = [], []
     for _ in range(views):
         yaw, pitch = random_views(len(in_frame), generator, device)
         margin = 1.15 + 0.15 * torch.rand(len(in_frame), generator=generator, device=device)
@@ -72,7 +75,8 @@ def pictures(
         gain = 1 + 0.12 * torch.randn(len(in_frame), 1, 1, 1, generator=generator, device=device)
         image = torch.cat([(image[:, :3] * gain).minimum(image[:, 3:]), image[:, 3:]], 1)
         out.append((image.clamp(0, 1) * 255).round().byte())
-    return torch.stack(out, 1)
+        where.append(places(points, camera, CELLS))
+    return torch.stack(out, 1), torch.stack(where, 1)
 
 
 def softened(image: Tensor) -> Tensor:
@@ -128,7 +132,7 @@ def build(
     families = objects.family
     filled = torch.tensor(families == FAMILIES.index("filled"), device=device)
     in_place = torch.tensor(families == FAMILIES.index("in_place"), device=device)
-    images, targets, text_ok = [], [], ~in_place
+    images, where, targets, text_ok = [], [], [], ~in_place
     for start in range(0, len(families), chunk):
         rows = np.arange(start, min(start + chunk, len(families)))
         batch, here = Batch.of(objects, rows, device), slice(start, start + len(rows))
@@ -140,10 +144,13 @@ def build(
         coin = torch.rand(len(rows), generator=generator, device=device)
         in_frame = torch.where(in_place[here], coin < 0.5, coin < 0.15)
         in_frame &= ~filled[here]
-        images.append(pictures(bank, batch, surface, in_frame, generator, views))
+        image, place = pictures(bank, batch, surface, in_frame, generator, views)
+        images.append(image)
+        where.append(place)
     color, color_ok = slot_colors(objects, np.arange(len(families)), num_slots)
     conditions = Conditions(
         image=torch.cat(images),
+        place=torch.cat(where),
         frame=(~filled).long(),
         words=encode_words(vocabulary, list(objects.caption)).to(device),
         text_ok=text_ok,

@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cast3d.conditioning.encoders import PictureEncoder, WordEncoder
+from cast3d.conditioning.encoders import QUARTERS, PictureEncoder, WordEncoder
 from cast3d.conditioning.words import START, Vocabulary
 from cast3d.models import SparseStructureFlowModel
 
@@ -36,7 +36,6 @@ from .train_structure_vae import networks as vae_networks
 CONTEXT = 256
 # Single parts more often than they are met (`objects.MIX`): they are the hardest to read off a picture.
 MIX = {"figure": 0.34, "bare": 0.04, "filled": 0.26, "in_place": 0.24, "rider": 0.04, "creature": 0.04, "animal": 0.04}
-QUARTERS = 2  # per side of a patch, for `PartNaming.patch_loss`
 
 
 class PartNaming(nn.Module):
@@ -71,6 +70,12 @@ class PartNaming(nn.Module):
         target = F.adaptive_avg_pool2d(image, side)
         found = self.patches(tokens[:, 1:]).float().transpose(1, 2).unflatten(2, (side // QUARTERS, -1))
         return (F.pixel_shuffle(found, QUARTERS) - target).square().mean()
+
+
+def place_loss(found: Tensor, place: Tensor) -> Tensor:
+    """Squared error per coordinate of surfaces `found` [B, 6, S, S], where `place` [B, 7, S, S] (`places`) has any."""
+    share = place[:, 6:].float()
+    return ((found - place[:, :6]).square() * share).sum() / (6 * share.sum()).clamp_min(1)
 
 
 def flow_network(channels: int = 320, blocks: int = 8) -> SparseStructureFlowModel:
@@ -143,7 +148,7 @@ def make_pool(size, bank, stream, encoder, vocabulary, num_slots, device, genera
 def picture_step(nets, naming, pool: Pool, rows: Tensor, drop: float) -> dict[str, Tensor]:
     view = torch.randint(0, pool.image.shape[1], (len(rows),), device=rows.device)
     image = softened(pool.image[rows, view].float() / 255)
-    tokens = nets["picture"](image, pool.frame[rows])
+    tokens, found = nets["picture"].look(image, pool.frame[rows])
     name, color = naming.loss(tokens, pool.parts[rows], pool.color[rows], pool.color_ok[rows])
     keep = torch.rand(len(rows), 1, 1, device=rows.device) >= drop
     return {
@@ -151,6 +156,7 @@ def picture_step(nets, naming, pool: Pool, rows: Tensor, drop: float) -> dict[st
         "picture_parts": name,
         "picture_colors": color,
         "picture_patches": naming.patch_loss(tokens, image),
+        "picture_places": place_loss(found, pool.place[rows, view]),
     }
 
 
@@ -261,7 +267,8 @@ def main() -> None:
             loss = share * losses["picture"] + (1 - share) * losses["words"]
             naming_loss = losses["picture_parts"] + 0.5 * losses["words_parts"]
             color_loss = losses["picture_colors"] + losses["words_colors"]
-            loss = loss + 0.02 * naming_loss + 0.2 * color_loss + 2.0 * losses["picture_patches"]
+            patch_loss = 2.0 * losses["picture_patches"] + 4.0 * losses["picture_places"]
+            loss = loss + 0.02 * naming_loss + 0.2 * color_loss + patch_loss
         loss.backward()
         parallel.average_gradients(optimiser.params)
         overall = args.span[0] + (args.span[1] - args.span[0]) * progress

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 FRAMES = ("filled", "in_place")
+QUARTERS = 2  # per side of a patch, for which a picture's surfaces are told
+OCTAVES = 6  # of positions as sines and cosines: from the whole grid down to four voxels
 
 
 class EncoderBlock(nn.Module):
@@ -35,6 +37,9 @@ class PictureEncoder(nn.Module):
 
     The first token says which frame the picture's object is wanted in: "filled" (it fills the grid) or "in_place" (at
     its true place and scale in the frame of the base it belongs to); without it a cropped picture cannot tell.
+
+    The others also say in so many words where in that frame the surfaces of their patch are (`look`), as positions that
+    a flow can compare with those of its own tokens.
     """
 
     def __init__(
@@ -68,14 +73,35 @@ class PictureEncoder(nn.Module):
         self.blocks = nn.ModuleList(EncoderBlock(c, num_heads) for _ in range(num_blocks))
         self.norm = nn.LayerNorm(c)
         self.out_layer = nn.Linear(c, out_channels)
+        told = 6 * QUARTERS**2
+        self.places = nn.Linear(c, told)
+        self.place_layer = nn.Linear(2 * OCTAVES * told, out_channels, bias=False)
+        nn.init.zeros_(self.place_layer.weight)
 
     def forward(self, image: Tensor, frame: Tensor) -> Tensor:
         """`image` [B, 4, S, S]; `frame` [B] int64, index into `FRAMES`."""
+        return self.look(image, frame)[0]
+
+    def look(self, image: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens, and x, y, z of the nearest and the farthest surface [B, 6, S/4, S/4], in [-0.5, 0.5] of the frame."""
         h = self.stem(image.to(self.position.dtype)).flatten(2).transpose(1, 2) + self.position
         h = torch.cat([self.frame(frame)[:, None], h], dim=1)
         for block in self.blocks:
             h = block(h)
-        return self.out_layer(self.norm(h)).float()
+        h = self.norm(h)
+        told = self.places(h[:, 1:]).float()
+        tokens = self.out_layer(h).float()
+        # What the places mean is for their own loss to say, so no gradient goes back through them.
+        at = self.place_layer(_waves(told.detach()).to(self.position.dtype)).float()
+        tokens = torch.cat([tokens[:, :1], tokens[:, 1:] + at], dim=1)
+        side = int(told.shape[1] ** 0.5)
+        return tokens, F.pixel_shuffle(told.transpose(1, 2).unflatten(2, (side, side)), QUARTERS)
+
+
+def _waves(position: Tensor) -> Tensor:
+    """[..., C] in [-0.5, 0.5] -> [..., 2 OCTAVES C]: sines and cosines, the longest wave spans twice the grid."""
+    angle = position[..., None] * (torch.pi * 2 ** torch.arange(OCTAVES, device=position.device))
+    return torch.cat([angle.sin(), angle.cos()], dim=-1).flatten(-2)
 
 
 class WordEncoder(nn.Module):
