@@ -66,6 +66,7 @@ class Composer:
         require_terms(scene, reseed or {})
         chosen = self.backbone.defaults.changed({**scene.settings, **(settings or {})})
         pictures = {asset.term: _cut_out(asset, chosen.background) for asset in scene.assets}
+        self.backbone.require_segmenter()
         terms = {term: (reseed or {}).get(term, scene.seed) for term in scene.terms}
         recipe = self._recipe(
             COMPOSE, scene.prompt, chosen, {"scene": scene.seed, "terms": terms}, scene=scene, pictures=pictures

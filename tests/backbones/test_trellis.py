@@ -33,6 +33,7 @@ from cast3d.backbones.sources import Source, sources_of
 from cast3d.backbones.trellis import FLOWS as FLOW_KEYS
 from cast3d.backbones.trellis import TrellisDescriber, picture_encoder
 from cast3d.backbones.verify import against_release, exercise, front, inspect
+from cast3d.cli.findings import findings
 from cast3d.composer import Composer
 from cast3d.conditioning.crops import preprocess_trellis
 from cast3d.conditioning.pictures import open_picture
@@ -43,6 +44,7 @@ from cast3d.settings import Settings
 from cast3d.splats import Gaussians
 from cast3d.stages.guide import slat_guide, structure_guide
 from tests.golden_data import golden
+from tests.segmentation.tiny_networks import save_grounding_dino, save_sam2
 
 pytest.importorskip("transformers", reason="TRELLIS needs the extra 'trellis'")
 
@@ -51,6 +53,8 @@ pytest.importorskip("transformers", reason="TRELLIS needs the extra 'trellis'")
 def folder(tmp_path_factory) -> Path:
     home = tmp_path_factory.mktemp("trellis")
     write_random_folder(home, tiny=True)
+    save_grounding_dino(home / "detector")
+    save_sam2(home / "masks")
     return home
 
 
@@ -62,7 +66,8 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def backbone(folder):
-    return load_backbone(f"{folder / IMAGE}+{folder / TEXT}")
+    segmenter = f"grounded-sam2:{folder / 'detector'}+{folder / 'masks'}"
+    return load_backbone(f"{folder / IMAGE}+{folder / TEXT}", loading=Loading(segmenter=segmenter))
 
 
 @pytest.fixture
@@ -98,7 +103,7 @@ def test_full_size_files_are_the_released_ones():
 def test_two_repositories_are_one_backbone(backbone):
     assert set(backbone.structure_flows) == set(backbone.slat_flows) == {"image", "text"}
     assert backbone.structure_flows["text"].config["qk_rms_norm_cross"]
-    assert len(backbone.hashes) == 8 + 1 and backbone.hashes["segmenter"] == "grounded-sam2"
+    assert len(backbone.hashes) == 8 + 1 and backbone.hashes["segmenter"].startswith("grounded-sam2:")
     torch.testing.assert_close(backbone.slat_mean, torch.tensor(NORMALIZATION["mean"]))
     assert not backbone.at_once and not backbone.orthographic
 
@@ -359,13 +364,38 @@ def test_a_release_is_recognised_by_its_arguments_size_and_hash():
 
 def test_every_network_is_tried(backbone):
     found = {check.name: check for check in exercise(backbone)}
-    assert len(found) == 9 and all(check.ok for name, check in found.items() if name != "structure VAE")
-    assert found["structure VAE"].ok is None  # of random weights
+    random = ("structure VAE", "segmenter")  # random weights make nothing that can be called good
+    assert len(found) == 10 and all(check.ok for name, check in found.items() if name not in random)
+    assert found["structure VAE"].ok is None
+    assert found["segmenter"].ok is not False and "of a red ball it marks" in found["segmenter"].text
     backbone.structure_flows["text"].out_layer.bias.data += float("nan")
     try:
         assert {check.name for check in exercise(backbone) if check.ok is False} == {"text structure"}
     finally:
         backbone.structure_flows["text"].out_layer.bias.data.nan_to_num_()
+
+
+def test_a_segmenter_that_is_not_there_fails_before_anything_is_sampled(folder, tmp_path):
+    place = f"{folder / IMAGE}+{folder / TEXT}"
+    lacking = load_backbone(place, loading=Loading(segmenter=f"sam3:{tmp_path / 'nowhere'}"))
+    *_, last = exercise(lacking)
+    assert last.name == "segmenter" and last.ok is False and "nowhere" in last.text and "segmenter=" in last.fix
+    calls = []
+    pictures = {"ball": picture(), "cap": picture("gold")}
+    with pytest.raises(CheckpointError, match="nowhere"):
+        Composer(lacking).compose("a ball with a cap", pictures, "ball", progress=lambda *what: calls.append(what))
+    assert not calls
+    shown = {one.name: one for one in findings(place, loading=dict(segmenter=f"sam3:{tmp_path / 'nowhere'}"))}
+    assert shown["compose"].ok is False and "see segmenter" in shown["compose"].text
+
+
+def test_doctor_names_the_fix_where_a_card_is_too_small(folder, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr("cast3d.backbones.verify.exercise", full)
+    *_, last = findings(f"{folder / IMAGE}+{folder / TEXT}")
+    assert last.ok is False and "memory of cpu is full" in last.text and "memory=offload" in last.fix
 
 
 def test_the_side_that_resembles_a_picture_is_found(backbone, monkeypatch):

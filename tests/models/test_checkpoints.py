@@ -192,3 +192,15 @@ def test_configs_that_are_none(stem, content):
     stem.with_suffix(".json").write_text(content)
     with pytest.raises(CheckpointError, match=r"tiny\.json"):
         load(stem)
+
+
+def test_a_file_of_another_network_says_what_to_do(stem):
+    edit_weights(stem, **{"out_layer.bias": None})
+    with pytest.raises(CheckpointError, match=r"tiny\.json .*fetch both"):
+        load(stem)
+    edit_weights(stem, **{"out_layer.bias": torch.zeros(3)})
+    with pytest.raises(CheckpointError, match=r"tiny\.json .*fetch both"):
+        load(stem)
+    edit_weights(stem, **{"out_layer.bias": torch.zeros(2), "another": torch.zeros(2)})
+    with pytest.raises(CheckpointError, match=r"tiny\.json .*fetch both"):
+        load(stem)

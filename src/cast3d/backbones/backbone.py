@@ -150,6 +150,13 @@ class Backbone:
     def denormalised(self, coords: Tensor, feats: Tensor) -> SparseTensor:
         return self.sparse(coords, feats * self.slat_std + self.slat_mean)
 
+    def require_segmenter(self) -> None:
+        """Loads a segmenter that comes at the first question; raises CheckpointError where it cannot be loaded.
+
+        Called before anything is sampled: the layout that it is for takes a while.
+        """
+        getattr(self.segmenter, "networks", ())
+
     def detect(self, image: Tensor, alpha: Tensor, term: str, thresholds: Thresholds) -> Detections:
         """What the segmenter finds for a term in one view, see `segmentation.detect`."""
         with self.residency(*getattr(self.segmenter, "networks", ())):

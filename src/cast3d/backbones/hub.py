@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ..errors import CheckpointError
+from ..pretrained import reason
 
 IMAGE, TEXT = "microsoft/TRELLIS-image-large", "microsoft/TRELLIS-text-xlarge"
 
@@ -18,7 +19,8 @@ REVISIONS = {
     "openai/clip-vit-large-patch14": "32bd64288804d66eefd0ccbe215aa642df71cc41",
 }
 
-# Bytes of the released weight files. For TRELLIS-image-large as published; for the text models as their configs give.
+# Bytes of the released weight files. For TRELLIS-image-large as published; for the text models as their configs give,
+# so that only the former are demanded.
 BYTES = {
     "ss_enc_conv3d_16l8_fp16": 119_068_016,
     "ss_dec_conv3d_16l8_fp16": 147_591_972,
@@ -36,7 +38,8 @@ BYTES = {
     "slat_dec_mesh_swin8_B_64l8m256c_fp16": 181_903_412,
 }
 
-# SHA-256 of files of the pinned revision, as public lock files record them; none could be computed here.
+# SHA-256 of files of the pinned revision, as public lock files record them; none could be computed here, so that
+# another one is a doubt and no error.
 HASHES = {
     "ss_enc_conv3d_16l8_fp16": "107874eeaa0feb82f51b19db5da7db534fb7e7f19e5a122b9ff1bc2e258bfc6d",
     "ss_dec_conv3d_16l8_fp16": "1c76d4a40519aa2d711cc263a8404105231ac26db31d946bed48b84fee79009a",
@@ -59,22 +62,41 @@ def download(repository: str, revision: str | None, file: str) -> Path:
     try:
         path = Path(hub.hf_hub_download(repository, file, revision=revision))
     except (OSError, ValueError, hub.errors.HfHubHTTPError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise CheckpointError(
-            f"{file} of {at} cannot be fetched: {reason}. Without a network, give the folder of a copy instead, "
+            f"{file} of {at} cannot be fetched: {reason(error)}. Without a network, give the folder of a copy instead, "
             "such as --backbone TRELLIS-image-large+TRELLIS-text-xlarge"
         ) from error
-    check_size(path, at)
+    if revision == REVISIONS[IMAGE]:  # a commit is the same wherever it is kept; of others no size was ever seen
+        check_size(path, at)
     return path
 
 
 def check_size(path: Path, origin: str) -> None:
-    """A released weight file has its released size."""
+    """A weight file of the pinned release has its size."""
     expected, found = BYTES.get(path.stem), path.stat().st_size
     if path.suffix == ".safetensors" and expected not in (None, found):
+        # A snapshot of the hub's cache is links: one that is deleted is only made again, to the same file.
         raise CheckpointError(
-            f"{path} has {found:,} bytes, the released file has {expected:,}; delete it, and {origin} is fetched again"
+            f"{path} has {found:,} bytes, the released file has {expected:,}; "
+            f"delete {path.resolve()}, and {origin} is fetched again"
         )
+
+
+def doubtful(path: Path, digest: str) -> bool:
+    """Whether a file passes for one of the pinned release by name and size, but not by SHA-256.
+
+    In a folder this may be a damaged copy. What comes from another repository or revision is meant to be something
+    else, and smaller networks under released names are no copies.
+    """
+    if digest == HASHES.get(path.stem, digest) or path.stat().st_size != BYTES[path.stem]:
+        return False
+    return snapshot_of(path) in (None, REVISIONS[IMAGE])
+
+
+def snapshot_of(path: Path) -> str | None:
+    """The commit that a file in the cache of the hub library belongs to; None for a file elsewhere."""
+    _, at, after = path.as_posix().rpartition("/snapshots/")
+    return after.partition("/")[0] if at else None
 
 
 def require_hub() -> ModuleType:

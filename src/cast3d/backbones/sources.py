@@ -17,6 +17,7 @@ from .hub import IMAGE, TEXT, download, split_revision
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 ALIASES = {"trellis": (IMAGE, TEXT)}
 KINDS = {"image_cond_model": "image", "text_cond_model": "text"}
+SAMPLERS = ("sparse_structure_sampler", "slat_sampler")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Source:
         args = config.get("args") if isinstance(config, dict) else None
         if not isinstance(args, dict) or not isinstance(args.get("models"), dict):
             raise CheckpointError(f'{path} has no "args": {{"models": ...}}')
+        check_arguments(path, args)
         return config
 
     @property
@@ -110,6 +112,31 @@ class Source:
         if self.folder is None:
             readings.append((Source("/".join(owner)), inside))
         return readings
+
+
+def check_arguments(path: Path, args: dict[str, Any]) -> None:
+    """What a pipeline.json gives is of the kind that is read here; what it leaves out is asked for where it is used."""
+    for key, value in args["models"].items():
+        if not isinstance(value, str) or not value:
+            raise CheckpointError(f"{path}: models.{key} is a path such as 'ckpts/NAME', not {shown(value)}")
+    for key in KINDS:
+        if key in args and (not isinstance(args[key], str) or not args[key]):
+            raise CheckpointError(
+                f"{path}: {key} is a text, the name of an encoder such as 'dinov2_vitl14_reg' or "
+                f"'openai/clip-vit-large-patch14', not {shown(args[key])}"
+            )
+    for key in SAMPLERS:
+        sampler = args.get(key, {})
+        if not isinstance(sampler, dict) or not isinstance(sampler.get("params", {}), dict):
+            raise CheckpointError(
+                f'{path}: {key} is an object with params, such as {{"params": {{"steps": 25}}}}, not {shown(sampler)}'
+            )
+
+
+def shown(value: Any) -> str:
+    """A value as it stands in a file, shortened."""
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def shipped() -> Path:

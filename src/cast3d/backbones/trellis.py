@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from warnings import warn
 
 import numpy as np
 import torch
@@ -21,13 +22,15 @@ from ..errors import CheckpointError, InputError
 from ..models import load
 from ..segmentation.detections import Detections, Thresholds
 from .backbone import ADVICE, Backbone
+from .fitting import check_classes, check_conditions, check_latents, normalization
 from .hashes import hashes_of
-from .hub import split_revision
+from .hub import doubtful, split_revision
 from .loading import Loading
 from .residency import Offloaded, Residency, Resident, fits
 from .sources import Source
 
 ENCODER = "ss_enc_conv3d_16l8_fp16"  # released beside the decoder, listed in no pipeline.json
+ENCODER_KEY = "sparse_structure_encoder"  # if one lists it
 SHARED = {
     "structure_decoder": "sparse_structure_decoder",
     "gaussian_decoder": "slat_decoder_gs",
@@ -118,11 +121,21 @@ def load_trellis(sources: Sequence[Source], device: torch.device, loading: Loadi
     by_kind = by_kind_of(sources)
     mean, std = normalization(by_kind)
     stems = stems_of(by_kind, sources)
-    size = sum(Path(f"{stem}.safetensors").stat().st_size for stem in stems.values()) + ENCODERS
+    check_classes(named(by_kind, stems))
+    for kind, source in by_kind.items():
+        check_latents(source, stems[f"{kind} slat_flow_model"], mean, std)
+    files = [Path(f"{stem}.safetensors") for stem in stems.values()]
+    size = sum(path.stat().st_size for path in files) + ENCODERS
     offload = loading.memory == "offload" or (loading.memory == "auto" and not fits(size, device))
     residency = Offloaded(device) if offload else Resident()
     at = torch.device("cpu") if offload else device
+    encoders = {kind: ENCODER_LOADERS[kind](source, at) for kind, source in by_kind.items()}
+    for kind, source in by_kind.items():
+        for key in FLOWS:
+            check_conditions(source, stems[f"{kind} {key}"], encoders[kind].channels)
     networks = {name: load(stem, at, torch.float32 if device.type == "cpu" else None) for name, stem in stems.items()}
+    hashes = hashes_of(files)
+    tell_doubts(path for path in files if doubtful(path, hashes[path.stem]))
 
     def flows(key: str) -> dict[str, nn.Module]:
         return {kind: networks[f"{kind} {key}"] for kind in by_kind}
@@ -135,14 +148,9 @@ def load_trellis(sources: Sequence[Source], device: torch.device, loading: Loadi
         slat_flows=flows(FLOWS[1]),
         slat_mean=torch.tensor(mean, device=device),
         slat_std=torch.tensor(std, device=device),
-        describer=TrellisDescriber(
-            device,
-            residency,
-            picture_encoder(by_kind["image"], at) if "image" in by_kind else None,
-            text_encoder(by_kind["text"], at) if "text" in by_kind else None,
-        ),
+        describer=TrellisDescriber(device, residency, encoders.get("image"), encoders.get("text")),
         segmenter=LateSegmenter(lambda: _segmenter(loading.segmenter, at)),
-        hashes=hashes_of(Path(f"{stem}.safetensors") for stem in stems.values()) | {"segmenter": loading.segmenter},
+        hashes=hashes | {"segmenter": loading.segmenter},
         about={"licence": "TRELLIS: MIT; DINOv2: Apache-2.0; CLIP: MIT"},
         residency=residency,
     )
@@ -158,6 +166,24 @@ def stems_of(by_kind: dict[str, Source], sources: Sequence[Source]) -> dict[str,
     return stems
 
 
+def named(by_kind: dict[str, Source], stems: dict[str, Path]) -> Iterator[tuple[Source, str, Path]]:
+    """For each of `stems_of`: the source whose pipeline names it, under which key."""
+    first = by_kind.get("image") or by_kind["text"]
+    for name, stem in stems.items():
+        kind, _, key = name.rpartition(" ")
+        yield by_kind[kind] if kind else first, {**SHARED, "structure_encoder": ENCODER_KEY}.get(key, key), stem
+
+
+def tell_doubts(paths: Iterable[Path]) -> None:
+    """One warning about all files that are not what their names and sizes say."""
+    if listed := ", ".join(sorted(map(str, paths))):
+        warn(
+            "released by name and size, but not by SHA-256, so fine-tuned or random weights or a damaged copy (if the "
+            f"release is meant, fetch them again): {listed}",
+            stacklevel=4,  # whoever called load_backbone
+        )
+
+
 def by_kind_of(sources: Sequence[Source]) -> dict[str, Source]:
     by_kind: dict[str, Source] = {}
     for source in sources:
@@ -170,27 +196,12 @@ def by_kind_of(sources: Sequence[Source]) -> dict[str, Source]:
     return by_kind
 
 
-def normalization(by_kind: dict[str, Source]) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of the structured latents, which all repositories must share."""
-    found = {}
-    for source in by_kind.values():
-        values = source.args.get("slat_normalization")
-        if not isinstance(values, dict) or not {"mean", "std"} <= values.keys():
-            raise CheckpointError(f"{source.place}/pipeline.json has no slat_normalization with mean and std")
-        found[source.place] = (values["mean"], values["std"])
-    first, *rest = found.values()
-    if any(values != first for values in rest):
-        raise CheckpointError(f"{' and '.join(found)} have different slat_normalization: their latents do not fit")
-    return first
-
-
 def encoder_stem(source: Source, others: Sequence[Source]) -> Path:
     """The structure encoder: named by the pipeline, or beside the structure decoder."""
-    key = "sparse_structure_encoder"
-    if key in source.args["models"]:
-        return source.stem(key, others)
+    if ENCODER_KEY in source.args["models"]:
+        return source.stem(ENCODER_KEY, others)
     decoder = source.args["models"].get(SHARED["structure_decoder"], "ckpts/")
-    return source.locate(f"{str(decoder).rpartition('/')[0]}/{ENCODER}", key, others)
+    return source.locate(f"{str(decoder).rpartition('/')[0]}/{ENCODER}", ENCODER_KEY, others)
 
 
 def picture_encoder(source: Source, device: torch.device) -> Dinov2:
@@ -205,6 +216,9 @@ def text_encoder(source: Source, device: torch.device) -> ClipText:
     inside = conditioner(source, name)
     repository, revision = split_revision(name)
     return load_clip_text(inside or repository, device, None if inside else revision)
+
+
+ENCODER_LOADERS = {"image": picture_encoder, "text": text_encoder}
 
 
 def conditioner(source: Source, name: str) -> Path | None:

@@ -24,6 +24,7 @@ from ..finding import Finding
 from ..models.checkpoints import build, read_config
 from ..models.file_size import ORDER, file_bytes
 from ..models.released import RELEASED
+from ..segmentation.detections import Thresholds
 from ..splats import orbit, render
 from .backbone import Backbone
 from .hashes import hashes_of
@@ -149,6 +150,24 @@ def exercise(backbone: Backbone) -> Iterator[Finding]:
     share = float((kept & cube).sum() / (kept | cube).sum())
     text = f"a cube comes back with IoU {share:.2f}; trained weights give more than 0.9"
     yield Finding("structure VAE", text, True if share > 0.9 else None)
+    if "text" in backbone.structure_flows:  # what composes, and so asks for masks
+        yield segmenter(backbone)
+
+
+def segmenter(backbone: Backbone) -> Finding:
+    """The segmenter, loaded if it was not yet, asked for a red ball in a picture of one, with its own thresholds."""
+    pixels = torch.from_numpy(np.asarray(_disc(), dtype=np.float32) / 255).permute(2, 0, 1).to(backbone.device)
+    alpha = pixels[3]
+    try:
+        found = backbone.detect(pixels[:3] * alpha + 1 - alpha, alpha, "red ball", Thresholds())
+    except Cast3dError as error:
+        return Finding("segmenter", str(error), False, "--with segmenter=KIND:FOLDER, see docs/segmentation.md")
+    if found.best is not None and not 0 <= found.best <= 1:  # a NaN is neither
+        return Finding("segmenter", "gives scores that are not between 0 and 1", False)
+    share = float((found.mask & (alpha > 0.5)).sum() / (alpha > 0.5).sum())
+    best = "" if found.best is None else f", best score {found.best:.2f}"
+    text = f"runs; of a red ball it marks {share:.0%}{best}; trained weights mark nearly all of it"
+    return Finding("segmenter", text, True if share > 0.8 else None)
 
 
 def _run(name: str, call: Any, backbone: Backbone) -> Finding:

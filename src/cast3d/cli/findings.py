@@ -131,19 +131,29 @@ def _version(package: str) -> str:
 
 
 def _verdict(backbone: str, device: str, loading: Mapping[str, Any], front: Path | None) -> Iterator[Finding]:
-    """Loads the networks: the one sure way to know."""
+    """Loads the networks and tries them: the one sure way to know."""
+    import torch
+
     from ..backbones import Loading, load_backbone
 
+    failed = []
     try:
         loaded = load_backbone(backbone, device, Loading(**loading))
-        if loaded.name == "trellis":
-            yield from _tried(loaded, front)
+        for one in _tried(loaded, front) if loaded.name == "trellis" else ():
+            failed += [one.name] if one.ok is False else []
+            yield one
     except Cast3dError as error:
         fix = "run with bricks, the shipped backbone" if backbone != "bricks" else "install cast3d again"
         yield Finding("compose", f"would not run: {error}", False, fix)
         return
+    except torch.OutOfMemoryError:
+        text = f"would not run: the memory of {device} is full; other programs may hold some of it"
+        yield Finding("compose", text, False, "--with memory=offload --with batch=2")
+        return
     lacking = {"image", "text"} - loaded.structure_flows.keys()
-    if lacking:
+    if failed:
+        yield Finding("compose", f"would not run as it should: see {', '.join(failed)}", False)
+    elif lacking:
         yield Finding("compose", f"needs a {lacking.pop()} model, too", False, "--backbone IMAGE_FOLDER+TEXT_FOLDER")
     else:
         yield Finding("compose", f"runs with {backbone} on {device}; so do resume, lift and imagine", True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import CheckpointError
+from ..pretrained import load_network, load_tokenizer
 from .dinov2 import require_transformers
 
 if TYPE_CHECKING:
@@ -48,18 +48,7 @@ def load_clip_text(
     revision: str | None = None,
 ) -> ClipText:
     """The text tower and the tokenizer of a transformers folder or hub id."""
-    transformers = require_transformers()
-    try:
-        model, info = transformers.CLIPTextModel.from_pretrained(
-            source, revision=revision, use_safetensors=True, dtype=torch.float32, output_loading_info=True
-        )
-        tokenizer = transformers.CLIPTokenizer.from_pretrained(source, revision=revision)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"text encoder {str(source)!r} cannot be loaded: {_first_line(error)}") from error
-    if missing := sorted(info["missing_keys"]):  # transformers would draw them at random
-        raise CheckpointError(f"text encoder {str(source)!r} lacks {len(missing)} weights, such as {missing[0]}")
+    transformers, what = require_transformers(), f"text encoder {str(source)!r}"
+    model = load_network(transformers.CLIPTextModel, source, revision, what, dtype=torch.float32)
+    tokenizer = load_tokenizer(transformers.CLIPTokenizer, source, revision, what)
     return ClipText(model, tokenizer).to(device).eval().requires_grad_(False)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from .. import extras
 from ..errors import CheckpointError
+from ..pretrained import DAMAGED, load_network, reason
 
 if TYPE_CHECKING:
     from transformers import Dinov2WithRegistersModel
@@ -77,15 +78,11 @@ def load_dinov2(
         vit = from_original(Path(f"{source}.json"), Path(f"{source}.safetensors"))
     else:
         name = RELEASED.get(str(source), str(source))
-        try:
-            vit, info = transformers.Dinov2WithRegistersModel.from_pretrained(
-                name, revision=revision, use_safetensors=True, dtype=dtype, output_loading_info=True
-            )
-        except (OSError, ValueError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise CheckpointError(f"picture encoder {str(source)!r} cannot be loaded from {name}: {reason}") from error
-        if missing := sorted(set(info["missing_keys"]) - {"embeddings.mask_token"}):  # for training only
-            raise CheckpointError(f"picture encoder {name} lacks {len(missing)} weights, such as {missing[0]}")
+        vit = load_network(
+            transformers.Dinov2WithRegistersModel, name, revision, f"picture encoder {name!r}",
+            spare=["embeddings.mask_token"],  # for training only
+            dtype=dtype,
+        )  # fmt: skip
     return Dinov2(vit).to(device, dtype).eval().requires_grad_(False)
 
 
@@ -117,8 +114,13 @@ def from_original(config: Path, weights: Path) -> Dinov2WithRegistersModel:
             )
         )
         vit.load_state_dict(rename(load_file(weights)))
-    except (OSError, ValueError, KeyError, AttributeError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(f"{weights} is not a DINOv2 encoder with registers: {error}") from error
+    except SafetensorError as error:
+        raise CheckpointError(f"{weights} {DAMAGED}: {error}") from error
+    except (OSError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{weights} is not a DINOv2 encoder with registers as {config.name} describes it: {reason(error)}; "
+            "fetch both again"
+        ) from error
     return vit
 
 

@@ -142,15 +142,24 @@ def check_keys(path: Path, found: set[str], expected: set[str], optional: set[st
     if unexpected := sorted(found - expected):
         hint = nearest(unexpected[0], expected - found)
         raise CheckpointError(
-            f"{path}: unexpected tensor {unexpected[0]!r}{hint} ({len(unexpected)} unexpected in all)"
+            f"{path}: unexpected tensor {unexpected[0]!r}{hint} ({len(unexpected)} unexpected in all){another(path)}"
         )
     if missing := sorted(expected - found - optional):
-        raise CheckpointError(f"{path}: tensor {missing[0]!r} is missing ({len(missing)} missing in all)")
+        raise CheckpointError(
+            f"{path}: tensor {missing[0]!r} is missing ({len(missing)} missing in all){another(path)}"
+        )
 
 
 def check_shape(path: Path, key: str, found: list[int], expected: list[int]) -> None:
     if found != expected:
-        raise CheckpointError(f"{path}: tensor {key!r} has shape {found}, the config asks for {expected}")
+        raise CheckpointError(
+            f"{path}: tensor {key!r} has shape {found}, the config asks for {expected}{another(path)}"
+        )
+
+
+def another(path: Path) -> str:
+    """What to do about whole files that do not fit."""
+    return f"; {path.with_suffix('.json').name} describes another network than this file holds, fetch both again"
 
 
 def check_kind(path: Path, key: str, found: torch.dtype, expected: torch.dtype) -> None:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .. import extras
-from ..errors import CheckpointError, InputError, nearest
+from .. import extras, pretrained
+from ..errors import InputError, nearest
 from .detections import Thresholds
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ REVISIONS = {
     "facebook/sam2.1-hiera-small": "ee5bba1d82bb8749febdf90f45e84b687142ba03",
     "facebook/sam3": "3c879f39826c281e95690f02c7821c4de09afae7",
 }
+ADVICE = (
+    "Give a folder with config.json, model.safetensors and the tokenizer's files, or a hub id that this machine can "
+    "reach (gated ones after accepting their terms and `hf auth login`)"
+)
 
 
 def places_of(name: str) -> tuple[str, list[str]]:
@@ -64,14 +68,10 @@ def load_segmenter(
     thresholds = thresholds or Thresholds()
 
     def network(cls: str, place: str) -> Any:
-        load = getattr(transformers, cls).from_pretrained
-        options = dict(use_safetensors=True, dtype=torch.float32, output_loading_info=True)
-        net, info = _from(load, place, **options)
-        if missing := sorted(info["missing_keys"]):  # transformers would draw them at random
-            raise CheckpointError(f"{place} lacks {len(missing)} weights of {cls}, such as {missing[0]}")
+        net = _from(getattr(transformers, cls), place, pretrained.load_network, dtype=torch.float32)
         return net.to(device).eval().requires_grad_(False)
 
-    tokenizer = _from(transformers.AutoTokenizer.from_pretrained, places[0])
+    tokenizer = _from(transformers.AutoTokenizer, places[0], pretrained.load_tokenizer)
     if kind == "sam3":
         from .concepts import Sam3
 
@@ -82,18 +82,11 @@ def load_segmenter(
     return GroundedSam2(detector, tokenizer, network("Sam2Model", places[1]), thresholds)
 
 
-def _from(load: Callable[..., Any], place: str, **options: Any) -> Any:
-    """`load(place)`, with failures in words that a user can act on."""
+def _from(source: Any, place: str, load: Callable[..., Any] = pretrained.load, **options: Any) -> Any:
+    """`load(source, ...)` at a place, with failures in words that a user can act on."""
     if Path(place).exists():
         path, revision = place, None
     else:
         path, _, revision = place.partition("@")
         revision = revision or REVISIONS.get(path)
-    try:
-        return load(path, trust_remote_code=False, **({"revision": revision} if revision else {}), **options)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise CheckpointError(
-            f"the segmenter's weights {path!r} cannot be loaded: {str(error).strip().splitlines()[0]}. Give a folder "
-            "with config.json, model.safetensors and the tokenizer's files, or a hub id that this machine can reach "
-            "(gated ones after accepting their terms and `hf auth login`)"
-        ) from error
+    return load(source, path, revision, f"the segmenter {path!r}", advice=ADVICE, **options)
