@@ -42,7 +42,7 @@ DEFAULTS = {
     "slat_steps": 4,
     "image_guidance": 3.0,
     "text_guidance": 3.0,
-    "slat_image_guidance": 2.0,
+    "slat_image_guidance": 1.0,
     "slat_text_guidance": 0.0,
     "layout_generator": "static",
     "layout_starts": [10, 11, 12],
