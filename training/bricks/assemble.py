@@ -335,6 +335,15 @@ def projected(points: Points, views: Views, axis: str) -> Tensor:
     return ((points.position - views.center[:, None]) * getattr(views, axis)[:, None]).sum(-1)
 
 
+def pixels(points: Points, views: Views, side: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Object, index, column and row (from the top) of each valid point in pictures of side x side, some beyond them."""
+    scale = side / (2 * views.half_width[:, None])
+    item, index = points.valid.nonzero(as_tuple=True)
+    x = (projected(points, views, "right") * scale + side / 2)[item, index].floor().long()
+    y = (side / 2 - projected(points, views, "up") * scale)[item, index].floor().long()
+    return item, index, x, y
+
+
 def default_light(views: Views) -> Tensor:
     """World direction towards the light: the camera's upper left, [B, 3]."""
     x, y, z = F.normalize(torch.tensor(LIGHT), dim=0).tolist()
@@ -375,10 +384,7 @@ def render(
     """
     b = len(points.role)
     side = size * supersample
-    scale = side / (2 * views.half_width[:, None])
-    item, index = points.valid.nonzero(as_tuple=True)
-    px = (projected(points, views, "right") * scale + side / 2)[item, index].floor().long()
-    py = (side / 2 - projected(points, views, "up") * scale)[item, index].floor().long()
+    item, index, px, py = pixels(points, views, side)
     depth = ((4 * R - projected(points, views, "back")[item, index]) * 4096).long().clamp(0, 2**21 - 1)
     key = (depth << 32) | index  # the nearest point wins, ties go to the lower index
     empty = torch.iinfo(torch.int64).max

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .assemble import Points, R, Views, projected
+from .assemble import Points, R, Views, pixels, projected
 
 
 def places(points: Points, views: Views, side: int, finer: int = 2) -> Tensor:
@@ -20,10 +20,7 @@ def places(points: Points, views: Views, side: int, finer: int = 2) -> Tensor:
     where none does. A sample is a square: the nearest (farthest) of the points in it counts.
     """
     b, fine = len(points.role), side * finer
-    scale = fine / (2 * views.half_width[:, None])
-    item, index = points.valid.nonzero(as_tuple=True)
-    x = (projected(points, views, "right") * scale + fine / 2)[item, index].floor().long()
-    y = (fine / 2 - projected(points, views, "up") * scale)[item, index].floor().long()
+    item, index, x, y = pixels(points, views, fine)
     seen = (x >= 0) & (x < fine) & (y >= 0) & (y < fine)
     item, index, pixel = item[seen], index[seen], ((item * fine + y) * fine + x)[seen]
     height = (projected(points, views, "back")[item, index] * 4096).long() + 2**20  # positive for all of the grid

@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cast3d.conditioning.encoders import QUARTERS, PictureEncoder, WordEncoder
+from cast3d.conditioning.encoders import QUARTERS, PictureEncoder, WordEncoder, by_quarters
 from cast3d.conditioning.words import START, Vocabulary
 from cast3d.models import SparseStructureFlowModel
 
@@ -66,10 +66,8 @@ class PartNaming(nn.Module):
 
     def patch_loss(self, tokens: Tensor, image: Tensor) -> Tensor:
         """Squared error of the mean colours and alpha of each patch's quarters; `image` [B, 4, S, S] in [0, 1]."""
-        side = QUARTERS * int((tokens.shape[1] - 1) ** 0.5)
-        target = F.adaptive_avg_pool2d(image, side)
-        found = self.patches(tokens[:, 1:]).float().transpose(1, 2).unflatten(2, (side // QUARTERS, -1))
-        return (F.pixel_shuffle(found, QUARTERS) - target).square().mean()
+        found = by_quarters(self.patches(tokens[:, 1:]).float())
+        return (found - F.adaptive_avg_pool2d(image, found.shape[-1])).square().mean()
 
 
 def place_loss(found: Tensor, place: Tensor) -> Tensor:

@@ -27,12 +27,13 @@ from ..models.released import RELEASED
 from ..segmentation.detections import Thresholds
 from ..splats import orbit, render
 from .backbone import Backbone
+from .fitting import normalization
 from .hashes import hashes_of
 from .hub import BYTES, HASHES
 from .random_encoders import CLIP_LARGE, DINOV2_LARGE
 from .random_folder import NORMALIZATION
 from .sources import Source
-from .trellis import by_kind_of, conditioner, normalization, stems_of
+from .trellis import by_kind_of, conditioner, stems_of
 
 AGAIN = "fetch the file again"
 YAWS = {"front": 0.0, "left": 90.0, "back": 180.0, "right": 270.0}  # seen from there; 0 looks from -y

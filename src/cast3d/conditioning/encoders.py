@@ -94,8 +94,13 @@ class PictureEncoder(nn.Module):
         # What the places mean is for their own loss to say, so no gradient goes back through them.
         at = self.place_layer(_waves(told.detach()).to(self.position.dtype)).float()
         tokens = torch.cat([tokens[:, :1], tokens[:, 1:] + at], dim=1)
-        side = int(told.shape[1] ** 0.5)
-        return tokens, F.pixel_shuffle(told.transpose(1, 2).unflatten(2, (side, side)), QUARTERS)
+        return tokens, by_quarters(told)
+
+
+def by_quarters(told: Tensor) -> Tensor:
+    """What patches say of their quarters, [B, P^2, C QUARTERS^2], as a picture [B, C, P QUARTERS, P QUARTERS]."""
+    side = int(told.shape[1] ** 0.5)
+    return F.pixel_shuffle(told.transpose(1, 2).unflatten(2, (side, side)), QUARTERS)
 
 
 def _waves(position: Tensor) -> Tensor:
