@@ -348,7 +348,8 @@ def test_pictures_that_cannot_be_cut_out_are_named(tmp_path):
     noise.save(tmp_path / "noise.png")
     for source, name in ((noise, "the picture of 'cap'"), (tmp_path / "noise.png", r".*noise\.png")):
         with pytest.raises(InputError, match=f"{name}: the background could not be told"):
-            Composer(tiny_backbone()).compose(CAP_ONLY, {"figure": pictures()["figure"], "cap": source})
+            shown = {"figure": pictures()["figure"], "cap": source}
+            Composer(tiny_backbone()).compose(CAP_ONLY, shown, settings={"background": "plain"})
 
 
 def test_lift_names_its_frames():

@@ -19,10 +19,11 @@ class Settings:
     """What can be set by name, on the command line with `--set name=value`. Levels count from 0 (clean) to `steps`."""
 
     background: str = _of(
-        "plain",
-        "how pictures without transparency are cut out: from one plain colour, or by a network (see docs/pictures.md)",
+        "auto",
+        "how pictures without transparency are cut out: from one plain colour, by a network, or as it takes (see "
+        "docs/pictures.md)",
         "",
-        ("plain", "u2net", "isnet", "birefnet"),
+        ("auto", "plain", "u2net", "isnet", "birefnet"),
     )
     structure_steps: int = _of(25, "sampling steps of the structure flow", "N")
     slat_steps: int = _of(25, "sampling steps of the structured-latent flow", "N")

@@ -116,6 +116,12 @@ def test_order_of_the_repositories_does_not_matter(folder, backbone):
     assert torch.equal(other.decode_structure(x), backbone.decode_structure(x))
 
 
+def test_an_idle_card_is_told_of(folder, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.warns(UserWarning, match="give device 'cuda'"):
+        load_backbone(f"{folder / IMAGE}+{folder / TEXT}")
+
+
 def test_torsos_are_single_precision_on_a_cpu_only(backbone, folder):
     assert backbone.structure_flows["image"].dtype == torch.float32
     kept = load_backbone(f"{folder / IMAGE}", "cpu", Loading(memory="offload"))

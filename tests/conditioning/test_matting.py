@@ -169,9 +169,31 @@ def test_damaged_graphs_are_refused(release):
 def test_the_setting_reaches_the_network(brightness):
     photo = Image.fromarray(photograph())
     with pytest.raises(InputError, match="could not be told"):
-        Composer(tiny_backbone()).lift(photo)
-    lifted = Composer(tiny_backbone()).lift(photo, settings={"background": "u2net"})
-    assert "object: the background was cut out by u2net" in lifted.warnings
+        Composer(tiny_backbone()).lift(photo, settings={"background": "plain"})
+    for settings in ({"background": "u2net"}, {}):  # by itself, as it takes
+        lifted = Composer(tiny_backbone()).lift(photo, settings=settings)
+        assert "object: the background was cut out by u2net" in lifted.warnings
+
+
+def test_auto_takes_the_network_only_where_the_background_is_not_plain(brightness):
+    plain = np.where(disc(N)[..., None], 250, 20).astype(np.uint8).repeat(3, axis=2)
+    for picture, note in ((plain, "the plain background was cut out"), (photograph(), "cut out by u2net")):
+        assert note in cut_out(open_picture(Image.fromarray(picture)), "auto").notes[0]
+
+
+def test_auto_without_onnxruntime_says_what_would_help(release, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(InputError, match=r"could not be told.*set background to one of u2net"):
+        cut_out(open_picture(Image.fromarray(photograph())), "auto")
+
+
+def test_auto_says_both_what_failed_and_why_the_network_did_not_help(release, monkeypatch):
+    def offline(url, path):
+        raise CheckpointError(f"{url} cannot be fetched")
+
+    monkeypatch.setattr(matting, "_download", offline)
+    with pytest.raises(InputError, match=r"could not be told.*u2net did not help: .*cannot be fetched"):
+        cut_out(open_picture(Image.fromarray(photograph())), "auto")
 
 
 def test_another_method_makes_picture_stages_anew(brightness, tmp_path):

@@ -134,6 +134,7 @@ def load_trellis(sources: Sequence[Source], device: torch.device, loading: Loadi
         for key in FLOWS:
             check_conditions(source, stems[f"{kind} {key}"], encoders[kind].channels)
     networks = {name: load(stem, at, torch.float32 if device.type == "cpu" else None) for name, stem in stems.items()}
+    tell_slow(device)
     hashes = hashes_of(files)
     tell_doubts(path for path in files if doubtful(path, hashes[path.stem]))
 
@@ -172,6 +173,15 @@ def named(by_kind: dict[str, Source], stems: dict[str, Path]) -> Iterator[tuple[
     for name, stem in stems.items():
         kind, _, key = name.rpartition(" ")
         yield by_kind[kind] if kind else first, {**SHARED, "structure_encoder": ENCODER_KEY}.get(key, key), stem
+
+
+def tell_slow(device: torch.device) -> None:
+    """A warning where a card lies idle: nothing is moved to it unless it is asked for."""
+    if device.type == "cpu" and torch.cuda.is_available():
+        warn(
+            "TRELLIS runs on the CPU, which takes hours; to use this machine's CUDA card give device 'cuda' (--device)",
+            stacklevel=4,
+        )
 
 
 def tell_doubts(paths: Iterable[Path]) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from scipy import ndimage
 from skimage.color import rgb2lab
 
-from ..errors import InputError
+from ..errors import Cast3dError, InputError
 from . import matting
 from .crops import OPAQUE
 from .pictures import Picture, open_picture
@@ -30,6 +30,8 @@ SHADOW, SOFT = 45.0, 3.0  # darkening in L, and its slope per pixel, up to which
 SMALL_HOLE, LARGE_HOLE = 0.002, 0.02  # shares of the object
 WHITE = 96.0  # L from which a background counts as white
 PLAIN = "plain"  # the method of this module; others are names of networks
+AUTO = "auto"  # this module's, or the network below where the background is not plain and networks can run
+NETWORK = "u2net"  # what TRELLIS's own preprocessing uses
 RECENT = 8  # pictures
 EMPTY, FULL = 0.001, 0.98  # shares of a picture that a network's object must have and must not exceed
 ADVICE = (
@@ -62,9 +64,10 @@ def open_cut_out(source: str | Path | Image.Image, method: str = PLAIN, name: st
 def cut_out(picture: Picture, method: str = PLAIN) -> Picture:
     """The picture with its background transparent; one that has an alpha channel in use is returned as it is.
 
-    `method` is "plain" or a network of `matting`. Raises InputError where the background is not plain, or the network
-    finds no object; notes a cut-out that deserves a look. The last few are kept: commands look at every picture before
-    the networks load, and a run opens it again.
+    `method` is "plain", a network of `matting`, or "auto": plain where that works, by a network elsewhere if
+    onnxruntime is installed. Raises InputError where the background is not plain, or the network finds no object;
+    notes a cut-out that deserves a look. The last few are kept: commands look at every picture before the networks
+    load, and a run opens it again.
     """
     if picture.has_alpha:
         if picture.rgba.getextrema()[3][1] <= OPAQUE:
@@ -81,7 +84,7 @@ def cut_out(picture: Picture, method: str = PLAIN) -> Picture:
 def _cut_out(picture: Picture, method: str) -> Picture:
     image = picture.rgba.convert("RGB")
     image.thumbnail((WORK_SIDE, WORK_SIDE), Image.Resampling.LANCZOS)
-    if method != PLAIN:
+    if method not in (PLAIN, AUTO):
         return _by_network(picture, image, method)
     rgb = np.asarray(image)
     lab = rgb2lab(rgb).astype(np.float32)
@@ -90,7 +93,13 @@ def _cut_out(picture: Picture, method: str) -> Picture:
     inside = _inside(lab - border.lab, border)
     confidence = _confidence(distance, inside, border)
     if confidence < FAILED:
-        raise InputError(f"the background could not be told from the object (confidence {confidence:.2f}); {ADVICE}")
+        problem = f"the background could not be told from the object (confidence {confidence:.2f})"
+        if method == AUTO and matting.available():
+            try:
+                return _by_network(picture, image, NETWORK)
+            except Cast3dError as error:
+                raise InputError(f"{problem}, and the network {NETWORK} did not help: {error}") from error
+        raise InputError(f"{problem}; {ADVICE}")
     result = Image.fromarray(_matte(rgb.astype(np.float32), inside))
     if confidence < UNSURE:
         return picture.noted(

@@ -13,6 +13,7 @@ hold a graph of known operations, no code.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import urllib.request
@@ -86,6 +87,11 @@ class Matting:
             return Image.new("L", image.size)
         alpha = Image.fromarray(((out - low) / (high - low) * 255).astype(np.uint8))
         return alpha.resize(image.size, Image.Resampling.LANCZOS)
+
+
+def available() -> bool:
+    """Whether networks can run here: `onnxruntime` is installed."""
+    return importlib.util.find_spec("onnxruntime") is not None
 
 
 @lru_cache(maxsize=1)
