@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import torch
 
-from training.bricks.assemble import crop_views, frame_views
+from training.bricks.assemble import crop_views, frame_views, render
+from training.bricks.condition_pool import Shown
 from training.bricks.places import places
 
 from .test_assemble import FRONT, dots
@@ -46,3 +47,30 @@ def test_places_do_not_depend_on_the_camera():
         place = places(points, views, side=8)[0].float()
         cell = place[6].nonzero()[0].tolist()
         assert torch.allclose(place[:3, cell[0], cell[1]], in_grid(20, 12, 40), atol=1e-3)
+
+
+def test_a_mirrored_picture_is_that_of_the_mirrored_object():
+    """Seen from the mirrored side, in pixels and in places; and only where asked for."""
+    position = ((20.3, 12.0, 40.2), (50.1, 30.0, 9.0))
+    object_, other = dots(*position), dots(*((64 - x, y, z) for x, y, z in position))
+    yaw, pitch = torch.tensor([0.6]), torch.tensor([0.3])
+
+    def shown(points, yaw):
+        views = frame_views(yaw, pitch)
+        image, place = render(points, views, ambient=1.0)[0], places(points, views, side=8)  # no light from a side
+        return Shown(image, None, place, torch.stack([yaw, pitch], -1), *[None] * 3)
+
+    twice = Shown(*(None if x is None else torch.cat([x, x]) for x in vars(shown(object_, yaw)).values()))
+    flipped, expected = twice.mirrored(torch.tensor([True, False])), shown(other, -yaw)
+    for key in ("image", "place", "view"):
+        mirrored, same = getattr(flipped, key).float()
+        assert torch.allclose(mirrored, getattr(expected, key)[0].float(), atol=2e-3), key
+        assert torch.equal(same, getattr(twice, key)[1].float()), key
+
+
+def test_other_colours_are_the_same_in_picture_and_answer():
+    shown = Shown(torch.rand(2, 4, 6, 6), None, None, None, None, torch.rand(2, 5, 3), None)
+    channels = torch.tensor([[2, 0, 1], [0, 1, 2]])
+    new = shown.recolored(channels)
+    assert torch.equal(new.image[0], shown.image[0, [2, 0, 1, 3]]) and torch.equal(new.image[1], shown.image[1])
+    assert torch.equal(new.color[0], shown.color[0][:, [2, 0, 1]]) and torch.equal(new.color[1], shown.color[1])

@@ -14,6 +14,7 @@ from training.bricks import (
     pool,
     prepare,
     train_appearance,
+    train_picture_encoder,
     train_segmenter,
     train_slat_flow,
     train_structure_flow,
@@ -21,6 +22,7 @@ from training.bricks import (
 )
 from training.bricks.common import LOTS, seeded
 from training.bricks.condition_pool import softened
+from training.bricks.questions import PITCHES, YAWS, Questions, place_loss, weighted
 
 SMALL = ("--seconds", 0.01, "--workers", 0)  # at least one step is taken
 ENDS = ("out_layer", "input_layer")  # where latent statistics are folded in
@@ -109,7 +111,7 @@ def test_structure_flow_goes_on_from_its_state(data, out, structure):
     rows = log(out, "structure_flow")
     flow(data, out, "--span", 0.5, 1, "--lr", 0)
     assert unchanged(before, load_file(out / "state" / "raw.safetensors")) == list(before)
-    assert {key.split(".")[0] for key in before} == {"flow", "picture", "words", "naming"}
+    assert {key.split(".")[0] for key in before} == {"flow", "picture", "words", "questions"}
     assert {key.split(".")[0] for key in structure} == {"flow", "picture", "words"}
     assert rows[0]["pool"] >= 4 and log(out, "structure_flow")[-1]["progress"] == 1
 
@@ -117,6 +119,20 @@ def test_structure_flow_goes_on_from_its_state(data, out, structure):
 def test_structure_flow_asks_for_the_vae_first(data, tmp_path):
     with pytest.raises(SystemExit, match="run train_structure_vae first"):
         run(train_structure_flow, "--data", data, "--out", tmp_path, *SMALL)
+
+
+def test_the_picture_encoder_learns_alone_and_leaves_the_rest(data, out, structure):
+    step = ("--data", data, "--out", out, *SMALL, "--batch", 4, "--pool", 4, "--first-pool", 4, "--views", 2)
+    run(train_picture_encoder, *step)
+    after = weights(out, "structure_flow")
+    rows = log(out, "picture_encoder")
+    assert rows[0]["pool"] >= 4 and rows[-1]["step"] >= 1
+    assert {"picture_parts", "picture_colors", "picture_patches", "picture_places", "picture_views"} <= set(rows[-1])
+    same = unchanged(structure, after)
+    assert {key.split(".")[0] for key in same} >= {"flow", "words"}
+    assert "picture.places.weight" not in same and all(
+        "words." not in k and "flow." not in k for k in set(after) - set(same)
+    )
 
 
 def test_appearance_goes_on(data, out, appearance):
@@ -161,6 +177,7 @@ def tensors(value):
     "step, maker, arguments",
     [
         (train_structure_vae, "shell", ("--pool", 4)),
+        (train_picture_encoder, "make_pool", ("--first-pool", 4)),
         (train_structure_flow, "make_pool", ("--first-pool", 4)),
         (train_appearance, "shell", ("--pool", 2, "--batch", 1)),
         (train_slat_flow, "make_pool", ("--pool", 4)),
@@ -198,7 +215,7 @@ def test_seeds_do_not_meet():
 
 def test_patch_colours_are_read_patch_by_patch():
     """Tokens that hold the quarters' colours, read by the identity, cost nothing; in another order they do."""
-    head = train_structure_flow.PartNaming(3, 2, channels=16)
+    head = Questions(3, 2, channels=16)
     with torch.no_grad():
         head.patches.weight.copy_(torch.eye(16))
         head.patches.bias.zero_()
@@ -215,11 +232,38 @@ def test_places_count_where_there_is_something_to_see():
     place[:, 6, :, :3] = 0  # nothing there
     found = place[:, :6].clone()
     found[..., :3] += 9
-    assert train_structure_flow.place_loss(found, place) == 0
-    found[:, 0] += 0.5  # one of six coordinates
-    assert abs(train_structure_flow.place_loss(found, place) - 0.25 / 6) < 1e-6
+    assert place_loss(found, place) == 0
+    found[:, :2] += torch.tensor([0.3, 0.4])[:, None, None]  # the nearer of two surfaces is half a side away
+    assert abs(place_loss(found, place, soft=0) - 0.25) < 1e-6
     place[:, 6] = 0
-    assert train_structure_flow.place_loss(found, place) == 0
+    assert place_loss(found, place) == 0
+
+
+def test_of_two_places_that_fit_either_costs_no_more_than_the_middle():
+    """Squares would ask for the middle, where nothing is."""
+    place = torch.ones(3, 7, 2, 2)
+    place[:, 0] = torch.tensor([-0.4, -0.4, 0.4])[:, None, None]  # two of three are here
+    either, middle = (place[:1, :6].expand(3, -1, -1, -1).clone() for _ in range(2))
+    middle[:, 0] = -0.4 / 3
+    assert place_loss(either, place) < place_loss(middle, place)
+
+
+def test_the_view_is_asked_in_bins_of_five_degrees():
+    """Tokens that hold the right bins, read by a trunk and head that pass them on, cost nothing."""
+    head = Questions(3, 2, channels=YAWS + PITCHES)
+    head.trunk = torch.nn.Identity()
+    head.views = torch.nn.Identity()
+    view = torch.deg2rad(torch.tensor([[-59.0, 1.0], [2.0, 34.0], [60.0, 35.0]]))
+    tokens = torch.zeros(3, 1, YAWS + PITCHES)
+    for row, (yaw, pitch) in enumerate(((0, 0), (12, 6), (23, 6))):
+        tokens[row, 0, [yaw, YAWS + pitch]] = 50.0
+    assert head.view_loss(tokens, view) < 1e-6
+    assert head.view_loss(tokens.roll(1, 0), view) > 10
+
+
+def test_only_questions_count_among_the_losses():
+    losses = {"picture": torch.tensor(5.0), "picture_places": torch.tensor(0.5), "words_parts": torch.tensor(1.0)}
+    assert weighted(losses) == pytest.approx(4.0 * 0.5 + 0.01)
 
 
 def test_softened_pictures_lie_between_the_picture_and_its_blur():

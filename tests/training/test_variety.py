@@ -1,5 +1,7 @@
 """Stretched and glued shapes: grids and points move together and stay in the frame."""
 
+from unittest import mock
+
 import pytest
 import torch
 
@@ -116,3 +118,20 @@ def test_parts_glued_in_their_place_keep_all_of_their_own(bench):
 def test_the_same_seed_varies_alike(bench):
     first, again, other = (varied(bench, seed)[2].warp for seed in (3, 3, 4))
     assert torch.equal(first, again) and not torch.equal(first, other)
+
+
+def test_twins_stand_on_both_sides(bench):
+    """Glued shapes with one piece twice: the two grids are mirror images in the object's plane of symmetry."""
+    bank, objects = bench
+    with mock.patch.object(variety, "TWINS", 1.0), mock.patch.object(variety, "GLUED_FILLED", 1.0):
+        _, _, batch, _ = varied(bench)
+    filled = torch.tensor(objects.family == FAMILIES.index("filled"))
+    one, two = batch.warp[filled, 1], batch.warp[filled, 2]
+    assert torch.equal(batch.placement[filled, 1], batch.placement[filled, 2])
+    middle = batch.warp[filled, 0]
+    center, _ = variety.boxes(bank.grid[batch.placement[filled, 0]])
+    plane = ((middle[..., :3] @ center[..., None])[..., 0] + middle[..., 3])[:, 0]
+    point = torch.tensor([20.0, 30.0, 40.0, 1.0])
+    left, right = one @ point, two @ point
+    assert torch.allclose(left[:, 0] - plane, plane - right[:, 0], atol=1e-3)
+    assert torch.allclose(left[:, 1:], right[:, 1:], atol=1e-3)

@@ -189,15 +189,16 @@ def warped(
     Every voxel hands itself on from 27 points inside it: walls of one voxel survive shrinking.
     """
     item, *cell = to_bool(words).nonzero(as_tuple=True)
-    middle = torch.stack(cell, -1) + 0.5
-    linear, shift = affine[item, :, :3], affine[item, :, 3]
-    out = torch.zeros(len(words) * R**3, dtype=torch.bool, device=words.device)
+    along = affine[item].unbind(-1)  # the images of x, y and z, and the shift
+    middle = along[3] + sum((c[:, None] + 0.5) * a for c, a in zip(cell, along))
+    nowhere = len(words) * R**3
+    out = torch.zeros(nowhere + 1, dtype=torch.bool, device=words.device)
     for step in itertools.product((-0.49, 0.0, 0.49), repeat=3):
-        point = (linear @ (middle + middle.new_tensor(step))[..., None])[..., 0] + shift
-        voxel = point.floor().long()
+        voxel = (middle + sum(s * a for s, a in zip(step, along))).floor().long()
         inside = ((voxel >= 0) & (voxel < R)).all(-1)
-        x, y, z = voxel[inside].unbind(-1)
-        out[((item[inside] * R + x) * R + y) * R + z] = True
+        x, y, z = voxel.unbind(-1)
+        out[torch.where(inside, ((item * R + x) * R + y) * R + z, nowhere)] = True
+    out = out[:-1]
     bits = torch.arange(R, device=words.device)
     return (out.view(-1, R, R, R).long() << bits).sum(-1)  # bits of a word are distinct: the sum is their union
 

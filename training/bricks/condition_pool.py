@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from .variety import vary
 
 WORDS = 32
 CELLS = 28  # per side of a picture, in which places are told: quarters of the encoder's patches
+MOST_YAW, MOST_PITCH = math.pi / 3, 35 / 180 * math.pi  # of the cameras, to both sides and upwards only
 
 
 @dataclass
@@ -27,6 +29,7 @@ class Conditions:
 
     image: Tensor  # [N, V, 4, 112, 112]
     place: Tensor  # [N, V, 7, 28, 28] float16, see `places`
+    view: Tensor  # [N, V, 2] yaw and pitch of the cameras in radians
     frame: Tensor  # [N] 0 filled, 1 in place
     words: Tensor  # [N, 32] int64
     text_ok: Tensor  # [N] bool, the caption says enough to be a condition for this target
@@ -37,16 +40,52 @@ class Conditions:
     def __len__(self) -> int:
         return len(self.image)
 
+    def shown(self, rows: Tensor) -> Shown:
+        """One random view of each of the `rows`, softened."""
+        view = torch.randint(0, self.image.shape[1], (len(rows),), device=rows.device)
+        image = softened(self.image[rows, view].float() / 255)
+        where = self.frame[rows], self.place[rows, view], self.view[rows, view]
+        return Shown(image, *where, self.parts[rows], self.color[rows], self.color_ok[rows])
+
     @staticmethod
     def join(pieces: list[Conditions]) -> Conditions:
         return Conditions(*(torch.cat(parts) for parts in zip(*(vars(piece).values() for piece in pieces))))
 
 
+@dataclass
+class Shown:
+    """Pictures as an encoder sees them, one of each of B objects, and what it may be asked about them."""
+
+    image: Tensor  # [B, 4, 112, 112] in [0, 1]
+    frame: Tensor  # the rest as in `Conditions`, without the axis of views
+    place: Tensor
+    view: Tensor
+    parts: Tensor
+    color: Tensor
+    color_ok: Tensor
+
+    def mirrored(self, flip: Tensor) -> Shown:
+        """The pictures of the objects' mirror images in their plane of symmetry, x -> -x, where `flip` [B] is true."""
+        sign = self.place.new_tensor([-1, 1, 1, -1, 1, 1, 1])[:, None, None]
+        yaw = self.view.new_tensor([-1, 1])
+        return replace(
+            self,
+            image=_where(flip, self.image.flip(-1), self.image),
+            place=_where(flip, self.place.flip(-1) * sign, self.place),
+            view=_where(flip, self.view * yaw, self.view),
+        )
+
+    def recolored(self, channels: Tensor) -> Shown:
+        """Red, green and blue taken from the given `channels` [B, 3]."""
+        alpha = torch.cat([channels, torch.full_like(channels[:, :1], 3)], 1)
+        image = self.image.gather(1, alpha[..., None, None].expand_as(self.image))
+        return replace(self, image=image, color=self.color.gather(2, channels[:, None].expand_as(self.color)))
+
+
 def random_views(count: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
     """Yaw within 60 degrees of the front, pitch 0 to 35 degrees, evenly; in radians."""
     u = torch.rand(2, count, generator=generator, device=device)
-    yaw = (2 * u[0] - 1) * torch.pi / 3
-    return yaw, u[1] * (35 / 180 * torch.pi)
+    return (2 * u[0] - 1) * MOST_YAW, u[1] * MOST_PITCH
 
 
 def pictures(
@@ -57,11 +96,11 @@ def pictures(
     generator: torch.Generator,
     views: int = 2,
     columns: int = 4096,
-) -> tuple[Tensor, Tensor]:
-    """uint8 [B, views, 4, 112, 112] with random cameras, lights and crops, and their `places` [B, views, 7, 28, 28]."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Pictures with random cameras, lights and crops, as `Conditions` keeps them: `image`, `place` and `view`."""
     device = surface.device
     points = surface_points(bank, batch, surface, columns)
-    out, where = [], []
+    out, where, view = [], [], []
     for _ in range(views):
         yaw, pitch = random_views(len(in_frame), generator, device)
         margin = 1.15 + 0.15 * torch.rand(len(in_frame), generator=generator, device=device)
@@ -76,7 +115,8 @@ def pictures(
         image = torch.cat([(image[:, :3] * gain).minimum(image[:, 3:]), image[:, 3:]], 1)
         out.append((image.clamp(0, 1) * 255).round().byte())
         where.append(places(points, camera, CELLS))
-    return torch.stack(out, 1), torch.stack(where, 1)
+        view.append(torch.stack([yaw, pitch], -1))
+    return torch.stack(out, 1), torch.stack(where, 1), torch.stack(view, 1)
 
 
 def softened(image: Tensor) -> Tensor:
@@ -124,6 +164,7 @@ def build(
     views: int = 2,
     chunk: int = 512,
     varied: bool = False,
+    columns: int = 3072,  # see `surface_points`; fewer are faster and leave more pinholes
 ) -> tuple[Conditions, list[Tensor]]:
     """Conditions of `objects`, and `target(batch, shell words)` of every chunk; `varied`: see `variety`.
 
@@ -132,7 +173,7 @@ def build(
     families = objects.family
     filled = torch.tensor(families == FAMILIES.index("filled"), device=device)
     in_place = torch.tensor(families == FAMILIES.index("in_place"), device=device)
-    images, where, targets, text_ok = [], [], [], ~in_place
+    shots, targets, text_ok = [], [], ~in_place
     for start in range(0, len(families), chunk):
         rows = np.arange(start, min(start + chunk, len(families)))
         batch, here = Batch.of(objects, rows, device), slice(start, start + len(rows))
@@ -144,13 +185,13 @@ def build(
         coin = torch.rand(len(rows), generator=generator, device=device)
         in_frame = torch.where(in_place[here], coin < 0.5, coin < 0.15)
         in_frame &= ~filled[here]
-        image, place = pictures(bank, batch, surface, in_frame, generator, views)
-        images.append(image)
-        where.append(place)
+        shots.append(pictures(bank, batch, surface, in_frame, generator, views, columns))
     color, color_ok = slot_colors(objects, np.arange(len(families)), num_slots)
+    image, place, view = (torch.cat(shot) for shot in zip(*shots))
     conditions = Conditions(
-        image=torch.cat(images),
-        place=torch.cat(where),
+        image=image,
+        place=place,
+        view=view,
         frame=(~filled).long(),
         words=encode_words(vocabulary, list(objects.caption)).to(device),
         text_ok=text_ok,

@@ -103,7 +103,7 @@ class Bench:
     def picture(self, batch: Batch, surface: Tensor, generator: torch.Generator, framed: bool = False) -> Tensor:
         """[1, 4, 112, 112]: cropped to the object, or what the camera of the whole frame sees."""
         in_frame = torch.tensor([framed], device=surface.device)
-        image, _ = pictures(self.bank, batch, surface, in_frame, generator, views=1)
+        image, *_ = pictures(self.bank, batch, surface, in_frame, generator, views=1)
         return image[:, 0].float() / 255
 
     def of_picture(self, picture: Tensor, frame: str = "in_place") -> Condition:

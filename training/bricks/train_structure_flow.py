@@ -4,7 +4,7 @@
     torchrun --nproc-per-node 2 -m training.bricks.train_structure_flow ...      (several GPUs)
 
 Flow matching in the released convention: x_t = (1 - t) x_0 + t eps, the network predicts eps - x_0. The encoders learn
-from the flow and, at once and densely, from naming the parts and colours that a picture or a sentence is about.
+from the flow and, at once and densely, from the `questions` they are asked.
 """
 
 from __future__ import annotations
@@ -20,60 +20,23 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cast3d.conditioning.encoders import QUARTERS, PictureEncoder, WordEncoder, by_quarters
+from cast3d.conditioning.encoders import PictureEncoder, WordEncoder
 from cast3d.conditioning.words import START, Vocabulary
 from cast3d.models import SparseStructureFlowModel
 
 from .assemble import Batch, DeviceBank, to_bool
 from .bank import Bank
 from .common import Average, Log, Optimiser, Parallel, add_seed, load_half, save_half, schedule, seeded
-from .condition_pool import WORDS, Conditions, build, softened
+from .condition_pool import WORDS, Conditions, build
 from .objects import SLOTS
 from .pool import Stream
 from .prepare import load_catalog
+from .questions import Questions, weighted
 from .train_structure_vae import networks as vae_networks
 
 CONTEXT = 256
 # Single parts more often than they are met (`objects.MIX`): they are the hardest to read off a picture.
-MIX = {"figure": 0.34, "bare": 0.04, "filled": 0.26, "in_place": 0.24, "rider": 0.04, "creature": 0.04, "animal": 0.04}
-
-
-class PartNaming(nn.Module):
-    """From the first condition token: which catalogue parts are there, and the main colour of each slot.
-
-    From every other token of a picture: the colours of its patch. Shapes need no colours, and an encoder that only
-    serves shapes forgets them (two thirds of their variance were left), but the appearance flow reads them there.
-    """
-
-    def __init__(self, num_parts: int, num_slots: int, channels: int = CONTEXT):
-        super().__init__()
-        self.num_parts, self.num_slots = num_parts, num_slots
-        self.trunk = nn.Sequential(nn.Linear(channels, 512), nn.GELU(approximate="tanh"))
-        self.parts = nn.Linear(512, num_parts)
-        self.colors = nn.Linear(512, 3 * num_slots)
-        self.patches = nn.Linear(channels, 4 * QUARTERS**2)
-        nn.init.constant_(self.parts.bias, -5.0)
-
-    def loss(self, tokens: Tensor, parts: Tensor, color: Tensor, color_ok: Tensor) -> tuple[Tensor, Tensor]:
-        """Binary cross-entropy over parts (summed, per object) and squared error of the used slots' colours."""
-        h = self.trunk(tokens[:, 0])
-        target = torch.zeros(len(h), self.num_parts + 1, device=h.device)
-        target.scatter_(1, parts.where(parts >= 0, self.num_parts), 1.0)
-        logits = self.parts(h).float()
-        naming = F.binary_cross_entropy_with_logits(logits, target[:, :-1], reduction="none").sum(1).mean()
-        error = (self.colors(h).float().view(-1, self.num_slots, 3) - color).square().sum(-1)
-        return naming, (error * color_ok).sum() / color_ok.sum().clamp_min(1)
-
-    def patch_loss(self, tokens: Tensor, image: Tensor) -> Tensor:
-        """Squared error of the mean colours and alpha of each patch's quarters; `image` [B, 4, S, S] in [0, 1]."""
-        found = by_quarters(self.patches(tokens[:, 1:]).float())
-        return (found - F.adaptive_avg_pool2d(image, found.shape[-1])).square().mean()
-
-
-def place_loss(found: Tensor, place: Tensor) -> Tensor:
-    """Squared error per coordinate of surfaces `found` [B, 6, S, S], where `place` [B, 7, S, S] (`places`) has any."""
-    share = place[:, 6:].float()
-    return ((found - place[:, :6]).square() * share).sum() / (6 * share.sum()).clamp_min(1)
+MIX = {"figure": 0.3, "bare": 0.04, "filled": 0.32, "in_place": 0.24, "rider": 0.03, "creature": 0.03, "animal": 0.04}
 
 
 def flow_network(channels: int = 320, blocks: int = 8) -> SparseStructureFlowModel:
@@ -143,31 +106,18 @@ def make_pool(size, bank, stream, encoder, vocabulary, num_slots, device, genera
     return Pool(*(torch.cat(parts) for parts in zip(*(vars(piece).values() for piece in pieces))))
 
 
-def picture_step(nets, naming, pool: Pool, rows: Tensor, drop: float) -> dict[str, Tensor]:
-    view = torch.randint(0, pool.image.shape[1], (len(rows),), device=rows.device)
-    image = softened(pool.image[rows, view].float() / 255)
-    tokens, found = nets["picture"].look(image, pool.frame[rows])
-    name, color = naming.loss(tokens, pool.parts[rows], pool.color[rows], pool.color_ok[rows])
+def picture_step(nets, questions: Questions, pool: Pool, rows: Tensor, drop: float) -> dict[str, Tensor]:
+    tokens, answers = questions.of_picture(nets["picture"], pool.shown(rows))
     keep = torch.rand(len(rows), 1, 1, device=rows.device) >= drop
-    return {
-        "picture": flow_loss(nets["flow"], pool.latent[rows].float(), tokens * keep),
-        "picture_parts": name,
-        "picture_colors": color,
-        "picture_patches": naming.patch_loss(tokens, image),
-        "picture_places": place_loss(found, pool.place[rows, view]),
-    }
+    return {"picture": flow_loss(nets["flow"], pool.latent[rows].float(), tokens * keep), **answers}
 
 
-def words_step(nets, naming, pool: Pool, rows: Tensor, drop: float) -> dict[str, Tensor]:
+def words_step(nets, questions: Questions, pool: Pool, rows: Tensor, drop: float) -> dict[str, Tensor]:
     dropped = torch.rand(len(rows), 1, device=rows.device) < drop
     words = torch.where(dropped, empty_words(1, rows.device), pool.words[rows])
     tokens = nets["words"](words)
-    name, color = naming.loss(tokens, pool.parts[rows], pool.color[rows], pool.color_ok[rows])
-    return {
-        "words": flow_loss(nets["flow"], pool.latent[rows].float(), tokens),
-        "words_parts": name,
-        "words_colors": color,
-    }
+    answers = questions.of_words(tokens, pool, rows)
+    return {"words": flow_loss(nets["flow"], pool.latent[rows].float(), tokens), **answers}
 
 
 def main() -> None:
@@ -203,8 +153,8 @@ def main() -> None:
     if not load_half(vae, args.out / "structure_vae"):
         raise SystemExit(f"no structure_vae weights in {args.out}: run train_structure_vae first")
     nets = {key: net.to(device) for key, net in networks(len(vocabulary)).items()}
-    naming = PartNaming(num_parts, num_slots).to(device)
-    trained = {**nets, "naming": naming}
+    questions = Questions(num_parts, num_slots, CONTEXT).to(device)
+    trained = {**nets, "questions": questions}
     if args.state and (args.state / "raw.safetensors").exists():
         raw = load_file(args.state / "raw.safetensors", device=str(device))
         for key, net in trained.items():
@@ -260,13 +210,10 @@ def main() -> None:
         rows = torch.randint(0, len(pool), (n_picture,), device=device)
         text = text_rows[torch.randint(0, len(text_rows), (args.batch - n_picture,), device=device)]
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            losses = picture_step(nets, naming, pool, rows, args.drop) | words_step(nets, naming, pool, text, args.drop)
-            share = args.picture_share
-            loss = share * losses["picture"] + (1 - share) * losses["words"]
-            naming_loss = losses["picture_parts"] + 0.5 * losses["words_parts"]
-            color_loss = losses["picture_colors"] + losses["words_colors"]
-            patch_loss = 2.0 * losses["picture_patches"] + 4.0 * losses["picture_places"]
-            loss = loss + 0.02 * naming_loss + 0.2 * color_loss + patch_loss
+            losses = picture_step(nets, questions, pool, rows, args.drop)
+            losses |= words_step(nets, questions, pool, text, args.drop)
+            loss = args.picture_share * losses["picture"] + (1 - args.picture_share) * losses["words"]
+            loss = loss + weighted(losses)
         loss.backward()
         parallel.average_gradients(optimiser.params)
         overall = args.span[0] + (args.span[1] - args.span[0]) * progress

@@ -19,6 +19,8 @@ GLUED_FILLED, STRETCHED_FILLED = 0.35, 0.3  # shares of the single parts
 GLUED_IN_PLACE, STRETCHED_IN_PLACE = 0.2, 0.45
 MOST_STRETCH = 2.0  # `assemble.warped` leaves no gaps up to here
 EXTRA = 2  # pieces that a glued shape may have beside its first
+UPRIGHT = 0.85  # of glued shapes' first pieces; the others are turned, and which side is their front nobody can see
+TWINS = 0.4  # of glued shapes have the same piece on both sides, as most things that are worn are symmetrical
 
 
 def vary(
@@ -104,13 +106,16 @@ def _glue(bank: DeviceBank, batch: Batch, rows: Tensor, donors: Tensor, generato
     batch.main_rgb[rows, here] = batch.main_rgb[pick, 0]
     batch.skin_rgb[rows, here] = batch.skin_rgb[pick, 0]
     batch.placement[rows[uniform(n) < 0.5], EXTRA] = -1
+    twins = uniform(n) < TWINS
+    for value in (batch.placement, batch.main_rgb, batch.skin_rgb):
+        value[rows[twins], 2] = value[rows[twins], 1]
 
     placement = batch.placement[rows, : 1 + EXTRA]
     center, half = (x.view(n, 1 + EXTRA, 3) for x in boxes(bank.grid[placement.clamp_min(0).flatten()]))
     half = half * (placement >= 0)[..., None]
     turns = _rotations(device)
     turn = turns[torch.randint(len(turns), (n, 1 + EXTRA), generator=generator, device=device)]
-    upright = (uniform(n) < 0.5)[:, None, None]
+    upright = (uniform(n) < UPRIGHT)[:, None, None]
     turn[:, 0] = torch.where(upright, torch.eye(3, device=device), turn[:, 0])
     stretch = (0.25 * _normal((n, 1 + EXTRA, 3), generator, device)).exp()
     largest = half.amax(-1, keepdim=True).clamp_min(1)
@@ -126,6 +131,8 @@ def _glue(bank: DeviceBank, batch: Batch, rows: Tensor, donors: Tensor, generato
     out = reach[:, :1] + (0.2 + 0.7 * uniform(n, EXTRA, 1)) * reach[:, 1:]
     target = (aside * reach[:, :1]).scatter(-1, axis, sign * out.gather(-1, axis))
     target = torch.cat([torch.zeros_like(target[:, :1]), target], 1)
+    mirror = torch.tensor([-1.0, 1, 1], device=device)
+    linear[twins, 2], target[twins, 2] = mirror[:, None] * linear[twins, 1], mirror * target[twins, 1]
     batch.warp[rows, : 1 + EXTRA] = (
         fitted(linear, target, center, half) if fit else _affine(linear, target + center[:, :1], center)
     )
