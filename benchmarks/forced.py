@@ -7,6 +7,7 @@ the voxels of a known composition and their outlines in the views.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -33,6 +34,10 @@ from cast3d.segmentation.detections import Detections
 from cast3d.settings import Settings
 from cast3d.splats import Camera
 from cast3d.voxels import canonical, dilate, resample, to_coords, to_world
+
+from .segmenter import random_grounded_sam2
+
+BOXES = 2
 
 
 @dataclass(frozen=True)
@@ -64,17 +69,27 @@ def read_case(suite: Path, name: str, extent: float = 0.98) -> Case:
 
 @dataclass
 class Forced(Backbone):
-    """Its structure decoder runs, and says the voxels of `case`; its segmenter says their outlines."""
+    """Its structure decoder runs, and says the voxels of `case`; its segmenter runs, and says their outlines.
+
+    A segmenter of random weights finds hundreds of things or none. It draws `BOXES` per question, as real ones do.
+    """
 
     case: Case | None = None
     extract: bool = True  # surfaces, too; those of noise are a million crumbs
     answers: Iterator[Tensor] = field(init=False)
     views: Iterator[tuple[Camera, str]] = field(init=False)
+    segmenting: list[float] = field(init=False)  # seconds of every question to the segmenter
 
     def restart(self, cameras: Sequence[Camera]) -> None:
         """Before a composition."""
+        self.segmenting = []
         self.answers = iter(self.case.decoded())
         self.views = cycle([(camera, term) for camera in cameras for term in self.case.scene.terms])
+
+    def clock(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
 
     def decode_structure(self, latent: Tensor) -> Tensor:
         super().decode_structure(latent)
@@ -83,6 +98,11 @@ class Forced(Backbone):
     def detect(self, image: Tensor, alpha: Tensor, term: str, thresholds: Any) -> Detections:
         camera, asked = next(self.views)
         assert asked == term
+        start = self.clock()
+        with self.residency(*self.segmenter.networks):
+            boxes, scores = self.segmenter.boxes(image, term)
+            self.segmenter.masks(image, boxes[scores.topk(BOXES).indices])
+        self.segmenting.append(self.clock() - start)
         mask = outline(self.case.grids[term], camera, len(alpha)).to(alpha.device)
         return Detections(mask & (alpha > 0.5))
 
@@ -122,6 +142,9 @@ def random_backbone(device: torch.device, tiny: bool, offload: bool, case: Case)
         tokenizer = write_tokenizer(Path(folder), tiny)
     pictures = settle(Dinov2(random_dinov2(tiny, device)))
     text = settle(ClipText(random_clip_text(tiny, device), tokenizer))
+    segmenter = random_grounded_sam2(tiny, device)
+    for net in segmenter.networks:
+        settle(net)
     flows = {"image": FLOWS[IMAGE], "text": FLOWS[TEXT]}
     return Forced(
         name="trellis, random weights",
@@ -135,7 +158,7 @@ def random_backbone(device: torch.device, tiny: bool, offload: bool, case: Case)
         slat_mean=torch.tensor(NORMALIZATION["mean"], device=device),
         slat_std=torch.tensor(NORMALIZATION["std"], device=device),
         describer=TrellisDescriber(device, residency, pictures, text),
-        segmenter=None,
+        segmenter=segmenter,
         defaults=Settings(),
         residency=residency,
         case=case,

@@ -146,7 +146,7 @@ def flows_of(backbone: Forced) -> list[nn.Module]:
 def networks_of(backbone: Forced) -> list[nn.Module]:
     described = [backbone.describer.picture_encoder, backbone.describer.text_encoder]
     coders = [backbone.structure_encoder, backbone.structure_decoder, backbone.gaussian_decoder, backbone.mesh_decoder]
-    return [*flows_of(backbone), *coders, *described]
+    return [*flows_of(backbone), *coders, *described, *backbone.segmenter.networks]
 
 
 def compose(backbone: Forced, settings: dict[str, Any]) -> list[Row]:
@@ -274,6 +274,8 @@ def run(
         compose(backbone, WARM)
         backbone.extract = extract
         report["compositions"].append(print_table(title, compose(backbone, settings)))
+        report["compositions"][-1]["segmenter"] = told = backbone.segmenting
+        print(f"of the hints, the segmenter: {len(told)} questions, {1000 * sum(told):.0f} ms", flush=True)
         save()
 
     few = full | FEW_VIEWS

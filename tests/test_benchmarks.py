@@ -11,6 +11,7 @@ from benchmarks.flops import forward_flops
 from benchmarks.forced import outline, read_case
 from benchmarks.full_size import SUITE
 from benchmarks.networks import SMALL, measure
+from benchmarks.segmenter import detector_config, masker_config, random_grounded_sam2
 from cast3d.models import SparseTensor
 from cast3d.splats import orbit
 from tests.models.tiny import tiny
@@ -56,3 +57,22 @@ def test_a_case_has_its_outlines():
     pack = outline(case.grids["figure"], orbit(0, 0), 128).nonzero()[:, 0].float().mean()
     assert cap < pack  # rows count from the top
     assert len(case.decoded()) == 5 and torch.equal(case.decoded()[1], case.whole)
+
+
+def test_the_segmenter_has_the_released_sizes():
+    """Millions of weights of grounding-dino-base and of sam2.1-hiera-small without its memory of videos."""
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed: pip install transformers")
+    with torch.device("meta"):
+        detector = transformers.GroundingDinoForObjectDetection(detector_config())
+        masker = transformers.Sam2Model(masker_config())
+    counts = [sum(p.numel() for p in net.parameters()) / 1e6 for net in (detector, masker)]
+    assert counts == [pytest.approx(232.3, abs=0.1), pytest.approx(38.5, abs=0.1)]
+
+
+def test_a_tiny_segmenter_finds_boxes_and_draws_masks():
+    pytest.importorskip("transformers", reason="transformers is not installed: pip install transformers")
+    segmenter, image = random_grounded_sam2(True, torch.device("cpu")), torch.rand(3, 48, 64)
+    with torch.no_grad():
+        boxes, scores = segmenter.boxes(image, "a baseball cap")
+        masks, _ = segmenter.masks(image, boxes[:2])
+    assert boxes.shape == (len(scores), 4) and masks.shape == (2, 48, 64)
