@@ -2,8 +2,10 @@
 
 import json
 import shutil
+from dataclasses import replace
 from itertools import islice
 from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 import torch
@@ -17,6 +19,7 @@ from cast3d.errors import InputError
 from tests.training.test_steps import run
 from tests.training.tiny_ldraw import tiny, tiny_bank, write
 from training.bricks import (
+    condition_pool,
     evaluate,
     package,
     prepare,
@@ -31,6 +34,7 @@ from training.bricks.bank import Bank
 from training.bricks.common import save_half
 from training.bricks.ldraw import Library
 from training.bricks.pictures import Studio
+from training.bricks.places import places
 from training.bricks.quality import ROWS, Bench, Row
 
 ORACLE = SimpleNamespace(device=torch.device("cpu"))
@@ -120,7 +124,7 @@ def test_packaging_names_what_is_missing(tmp_path):
 
 
 def test_the_table_is_printed_saved_and_drawn(folder, capsys):
-    rows = ("figure", "layout", "part_shift", "segmenter", "slat_text")
+    rows = ("figure", "places", "layout", "part_shift", "segmenter", "slat_text")
     out = folder / "quality.json"
     arguments = ["--data", folder / "data", "--backbone", folder / "w", "--count", 1, "--sheets", folder / "sheets"]
     run(evaluate, *arguments, "--rows", *rows, "--set", "part_start=3", "-o", out)
@@ -135,6 +139,28 @@ def test_the_table_is_printed_saved_and_drawn(folder, capsys):
     assert saved["settings"]["structure_steps"] == package.DEFAULTS["structure_steps"]
     assert saved["settings"]["part_start"] == 3
     assert set(saved["models"]) == {*package.STEMS.values(), "pipeline"}
+
+
+def test_places_told_right_cost_nothing_and_each_voxel_beside_counts_as_one(bench):
+    """An encoder that is told the places, moved along x by some voxels."""
+    answers = []
+
+    def overheard(*asked):
+        answers.append(places(*asked))
+        return answers[-1]
+
+    def look(image, frame):
+        return None, answers[-1][:, :6].float() + torch.tensor([off / 64, 0, 0, 0, 0, 0]).view(1, 6, 1, 1)
+
+    oracle = SimpleNamespace(
+        device=torch.device("cpu"), describer=SimpleNamespace(picture_encoder=SimpleNamespace(look=look))
+    )
+    told = replace(bench, backbone=oracle)
+    for off, within in ((0.0, 1.0), (1.5, 1.0), (3.0, 0.0)):
+        with mock.patch.object(condition_pool, "places", overheard):
+            case = next(quality.reading("filled", "train", "filled")(told))
+        assert case.scores["voxels_error"] == pytest.approx(off, abs=0.05)
+        assert case.scores["within_two"] == within and len(case.shown) == 3
 
 
 def test_goals_are_floors_except_for_errors():

@@ -49,7 +49,8 @@ def line(result: dict) -> str:
     """A line of the table, in Markdown."""
     shown = ", ".join(f"{k} {m:.3f} ± {result['standard_error'][k]:.3f}" for k, m in result["mean"].items())
     goals = ", ".join(f"{k} {'<=' if k.endswith('_error') else '>='} {goal:g}" for k, goal in result["goal"].items())
-    return f"| {result['title']} | {result['count']} | {shown} | {goals} | {'yes' if result['met'] else 'no'} |"
+    met = "-" if not result["goal"] else "yes" if result["met"] else "no"
+    return f"| {result['title']} | {result['count']} | {shown} | {goals or '-'} | {met} |"
 
 
 def tile(shown: Tensor) -> Image.Image:

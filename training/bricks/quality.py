@@ -28,6 +28,7 @@ from .assembly import FIGURE
 from .bank import Bank
 from .catalog import Catalog
 from .condition_pool import pictures
+from .grids import SIZE
 from .objects import SLOTS, Objects, sample
 from .options import Options
 from .train_segmenter import make_scenes
@@ -150,6 +151,26 @@ def from_picture(mix: str, split: str, frame: str = "in_place", framed: bool = F
             picture = bench.picture(truth.batch, truth.surface, generator, framed)
             found = bench.structure(bench.of_picture(picture, frame), truth.index).grid
             yield Case(agreement(found, truth.grid), (picture[0], truth.grid, found), truth.caption)
+
+    return measure
+
+
+def reading(mix: str, split: str, frame: str) -> Measure:
+    """How far off the nearest surfaces are that the picture encoder tells, in voxels; shown as colours of places."""
+
+    def measure(bench: Bench) -> Iterator[Case]:
+        generator, encoder = bench.generator(), bench.backbone.describer.picture_encoder
+        index = torch.tensor([FRAMES.index(frame)], device=bench.backbone.device)
+        cropped = torch.zeros(1, dtype=torch.bool, device=bench.backbone.device)
+        for truth in bench.truths(mix, split):
+            image, place, _ = pictures(bench.bank, truth.batch, truth.surface, cropped, generator, views=1)
+            picture, place = image[:, 0].float() / 255, place[0, 0].float()
+            found = encoder.look(picture, index)[1][0]
+            full = place[6] > 0.9
+            distance = SIZE * (found[:3] - place[:3]).norm(dim=0)[full]
+            scores = {"voxels_error": float(distance.median()), "within_two": float((distance <= 2).float().mean())}
+            told = (torch.where(full, 0.5 + where[:3], 1.0) for where in (place, found))
+            yield Case(scores, (picture[0], *told), truth.caption)
 
     return measure
 
@@ -338,6 +359,15 @@ ROWS = {
         {"f1": 0.65},
     ),
     "animal": Row("animal from one picture, trained shape", from_picture("animal", splits.TRAIN), {"f1": 0.85}),
+    "places": Row(
+        "places read off a picture, filled frame, trained shape", reading("filled", splits.TRAIN, "filled"), {}
+    ),
+    "places_unseen": Row(
+        "places read off a picture, filled frame, unseen shape", reading("filled", splits.TEST, "filled"), {}
+    ),
+    "places_in_place_unseen": Row(
+        "places read off a picture, in place, unseen shape", reading("in_place", splits.TEST, "in_place"), {}
+    ),
     "text": Row("figure from text", from_text, {"f1": 0.95}),
     "layout": Row(
         "layout STM from the picture's own base", layout, {"f1": 0.96, "base_kept": 0.97, "accessory_found": 0.88}
