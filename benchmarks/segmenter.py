@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
 
+from cast3d.backbones.random_encoders import made
 from cast3d.conditioning.dinov2 import require_transformers
 from cast3d.segmentation.grounded import GroundedSam2
 
@@ -23,13 +23,8 @@ def random_grounded_sam2(tiny: bool, device: torch.device) -> GroundedSam2:
     """grounding-dino-base and sam2.1-hiera-small (without its memory of videos), in float32 as `cast3d` loads them."""
     transformers = require_transformers()
 
-    def made(cls: Any, config: Any) -> nn.Module:
-        with torch.random.fork_rng(devices=[]), torch.device(device):
-            torch.manual_seed(0)
-            return cls(config).eval().requires_grad_(False)
-
-    detector = made(transformers.GroundingDinoForObjectDetection, detector_config(tiny))
-    masker = made(transformers.Sam2Model, masker_config(tiny))
+    detector = made(transformers.GroundingDinoForObjectDetection, detector_config(tiny), device)
+    masker = made(transformers.Sam2Model, masker_config(tiny), device)
     sides = dict(side=TINY_SIDE, longest=2 * TINY_SIDE) if tiny else {}
     return GroundedSam2(detector, transformers.BertTokenizer(vocab=WORDS), masker, **sides)
 

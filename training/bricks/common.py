@@ -196,6 +196,11 @@ class Parallel:
             self.agreed = float(box)
         return self.agreed
 
+    def close(self) -> None:
+        """The processes part."""
+        if self.size > 1:
+            torch.distributed.destroy_process_group()
+
     def average_gradients(self, params: list[nn.Parameter]) -> None:
         """Every process gets the mean; a parameter without a gradient counts as zero."""
         if self.size == 1:

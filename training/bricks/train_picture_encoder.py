@@ -78,9 +78,9 @@ def main() -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     vocabulary = Vocabulary(json.loads((args.data / "words.json").read_text()))
     bank = DeviceBank.upload(Bank.load(args.data / "bank.npz"), device)
-    kept = {key: net.to(device) for key, net in networks(len(vocabulary)).items()}
+    kept = networks(len(vocabulary))
     load_half(kept, args.out / "structure_flow")
-    encoder = kept["picture"]
+    encoder = kept["picture"].to(device)
     questions = Questions(len(load_catalog(args.data)), len(SLOTS), CONTEXT).to(device)
     parallel.share([encoder, questions])
     average = Average({"picture": encoder}, 0.999)
@@ -129,8 +129,7 @@ def main() -> None:
     log.write(step=step, samples=step * args.batch * parallel.size, progress=1.0)
     save()
     stream.close()
-    if parallel.size > 1:
-        torch.distributed.destroy_process_group()
+    parallel.close()
 
 
 if __name__ == "__main__":

@@ -231,8 +231,7 @@ def main() -> None:
     if main_process:
         save()
     stream.close()
-    if parallel.size > 1:
-        torch.distributed.destroy_process_group()
+    parallel.close()
 
 
 if __name__ == "__main__":

@@ -31,17 +31,18 @@ def random_dinov2(tiny: bool = False, device: torch.device | str = "cpu", seed: 
     """A `Dinov2WithRegistersModel`, large or tiny."""
     transformers = require_transformers()
     config = transformers.Dinov2WithRegistersConfig(**(DINOV2_TINY if tiny else DINOV2_LARGE))
-    return _made(transformers.Dinov2WithRegistersModel, config, device, seed)
+    return made(transformers.Dinov2WithRegistersModel, config, device, seed)
 
 
 def random_clip_text(tiny: bool = False, device: torch.device | str = "cpu", seed: int = 0) -> Any:
     """A `CLIPTextModel`, large or tiny."""
     transformers = require_transformers()
     config = transformers.CLIPTextConfig(**(CLIP_TINY if tiny else CLIP_LARGE))
-    return _made(transformers.CLIPTextModel, config, device, seed)
+    return made(transformers.CLIPTextModel, config, device, seed)
 
 
-def _made(cls: Any, config: Any, device: torch.device | str, seed: int) -> Any:
+def made(cls: Any, config: Any, device: torch.device | str, seed: int = 0) -> Any:
+    """A network of random weights, on its device from the start."""
     with torch.random.fork_rng(devices=[]), torch.device(device):
         torch.manual_seed(seed)
         return cls(config).eval().requires_grad_(False)

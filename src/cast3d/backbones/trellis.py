@@ -118,6 +118,7 @@ def load_trellis(sources: Sequence[Source], device: torch.device, loading: Loadi
 
     On a CPU torsos run in float32, elsewhere as their configs say (float16).
     """
+    tell_slow(device)
     by_kind = by_kind_of(sources)
     mean, std = normalization(by_kind)
     stems = stems_of(by_kind, sources)
@@ -134,7 +135,6 @@ def load_trellis(sources: Sequence[Source], device: torch.device, loading: Loadi
         for key in FLOWS:
             check_conditions(source, stems[f"{kind} {key}"], encoders[kind].channels)
     networks = {name: load(stem, at, torch.float32 if device.type == "cpu" else None) for name, stem in stems.items()}
-    tell_slow(device)
     hashes = hashes_of(files)
     tell_doubts(path for path in files if doubtful(path, hashes[path.stem]))
 
