@@ -117,7 +117,7 @@ def tiny_backbone(segmenter: Bands | None = None, **settings: Any) -> Backbone:
 
 def with_namer(backbone: Backbone, *names: str) -> Backbone:
     """It calls every worn thing `names`, the last one first."""
-    namer = PictureNamer(names, names, [False] * len(names), in_channels=16, channels=2)
+    namer = PictureNamer(names, names, [False] * len(names), in_channels=32, channels=2)
     with torch.no_grad():
         namer.project.weight.zero_()
         namer.project.bias.copy_(torch.tensor([1.0, 1.0]))

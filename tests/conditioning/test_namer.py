@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cast3d.conditioning.namer import PictureNamer
+from cast3d.conditioning.namer import PictureNamer, pool
 
 NAMES = ("cap", "hat", "sword", "knife", "cape")
 KINDS = ("hat", "hat", "blade", "blade", "cloth")
@@ -28,6 +28,23 @@ def test_likeness_is_a_cosine(namer):
 
 def test_the_likest_of_each_kind_comes_first(namer):
     assert namer.ranked(torch.tensor([[1.0, 0.4, 0.5, 0.2]])) == ["hat", "knife", "cape"]
+
+
+def test_a_kind_is_as_likely_as_all_of_its_things():
+    """Three swords at a cosine of .8 together say more than a cape at .84, and less than one at .9."""
+    net = PictureNamer(("cape", "sword", "knife", "sabre"), ("cloth", "blade", "blade", "blade"), [False] * 4, 2, 2)
+    with torch.no_grad():
+        net.project.weight.copy_(torch.eye(2))
+        net.project.bias.zero_()
+        net.centers.copy_(torch.tensor([[0.9, 0.19**0.5], [0.8, 0.6], [0.8, 0.6], [0.8, 0.6]]))
+        assert net.ranked(torch.tensor([[1.0, 0.0]])) == ["cape", "sword"]
+        net.centers[0] = torch.tensor([0.84, (1 - 0.84**2) ** 0.5])
+        assert net.ranked(torch.tensor([[1.0, 0.0]])) == ["sword", "cape"]
+
+
+def test_tokens_are_pooled():
+    tokens = torch.arange(12.0).view(1, 3, 4)
+    assert pool(tokens).tolist() == [[0, 1, 2, 3, 6, 7, 8, 9]]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ YAWS, PITCHES = 24, 7  # bins of five degrees
 WEIGHTS = {
     "picture_parts": 0.02,
     "picture_colors": 0.2,
-    "picture_patches": 2.0,
+    "picture_patches": 4.0,
     "picture_places": 4.0,
     "picture_views": 0.05,
     "words_parts": 0.01,

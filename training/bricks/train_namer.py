@@ -26,6 +26,7 @@ from torch import Tensor
 from cast3d.backbones.bricks import PictureEncoder, PictureNamer
 from cast3d.conditioning.crops import preprocess_small
 from cast3d.conditioning.encoders import FRAMES
+from cast3d.conditioning.namer import pool
 from cast3d.models import load, save
 
 from . import catalog, splits
@@ -37,8 +38,9 @@ from .pictures import Camera, Studio, render
 
 NAMER = "ckpts/picture_namer"
 VIEWS, SIZE = 8, 336  # pictures of each part; pixels, as people have some more than the encoder
-CHANNELS, SHRINKAGE = 64, 0.3  # of the discriminant; share of a round covariance mixed into that within parts
+CHANNELS, SHRINKAGE = 64, 0.6  # of the discriminant; share of a round covariance mixed into that within parts
 YAW, PITCH = (-45.0, 45.0), (0.0, 35.0)  # degrees, as people photograph things
+COSTUMES = {"covers_neck", "full_costume"}  # stand in for nothing: they leave no room for what else is worn
 SKIN = (255, 205, 60)
 
 
@@ -62,14 +64,14 @@ def shots(studio: Studio, part: Part) -> Iterator[Image.Image]:
 
 
 def look(studio: Studio, parts: Sequence[Part], encoder: PictureEncoder) -> Seen:
-    """The encoder's first token for every shot; `filled`, as lone things are shown."""
+    """The encoder's tokens for every shot, pooled; `filled`, as lone things are shown."""
     frame = torch.full((VIEWS,), FRAMES.index("filled"))
     size = encoder.config["image_size"]
     pooled = []
     for part in parts:
         images = torch.stack([torch.as_tensor(preprocess_small(shot, size)) for shot in shots(studio, part)])
         with torch.inference_mode():
-            pooled.append(encoder(images, frame)[:, 0])
+            pooled.append(pool(encoder(images, frame)))
     return Seen(list(parts), torch.stack(pooled))
 
 
@@ -129,8 +131,9 @@ def main() -> None:
     encoder = load(args.weights / "ckpts/picture_encoder")
     alone, split = set(bank.part[bank.frame == FILLED].tolist()), splits.load()
     accessories = [part for part in parts if part.id in alone and part.family in catalog.ACCESSORY_FAMILIES]
-    known = [part for part in accessories if split.get(part.id, splits.TRAIN) == splits.TRAIN]
-    new = [part for part in accessories if part not in known]
+    trained = [part for part in accessories if split.get(part.id, splits.TRAIN) == splits.TRAIN]
+    known = [part for part in trained if not COSTUMES & part.flags]
+    new = [part for part in accessories if part not in trained]
     namer = fit(look(studio, known, encoder))
     stem = args.weights / NAMER
     save(namer.half(), stem)

@@ -3,7 +3,7 @@
     python -m training.bricks.train_segmenter --data data/bricks --out checkpoints
 
 It will see renders of generated layouts, which are rougher than parts: points are snapped to voxels and shaken, colours
-drift. A prompt is a term of the picture, or (one in four) a term of another picture, whose mask is empty.
+drift, and a base may come out in the colours of what it wears (`repainted`). A prompt is a term of the picture, or (one in four) a term of another picture, whose mask is empty.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from .pool import Stream
 
 MIX = {"figure": 0.75, "bare": 0.03, "rider": 0.08, "creature": 0.08, "animal": 0.06}
 EMPTY_SHARE = 0.25
+REPAINTED, DRIFT = 0.5, 0.12  # share of the objects whose colours are wrong, and deviation of a role's colour
+ONE_COLOR = 0.3  # of these, lose most of the difference between their colours
 
 
 @dataclass
@@ -53,6 +55,18 @@ def roughened(points: Points, amount: Tensor) -> Points:
     return replace(points, position=position, normal=normal, color=color)
 
 
+def repainted(points: Points) -> Points:
+    """Half of the objects in wrong colours: every role's shifted by its own amount, some nearly in one colour."""
+    count, device = len(points.color), points.color.device
+    shift = DRIFT * torch.randn(count, MAX_PIECES, 3, device=device)
+    color = points.color + shift.gather(1, points.role[..., None].expand_as(points.color))
+    alike = (torch.rand(count, device=device) < ONE_COLOR) * (0.5 + 0.5 * torch.rand(count, device=device))
+    one = points.color.gather(1, torch.randint(points.color.shape[1], (count, 1, 1), device=device).expand(-1, 1, 3))
+    color = torch.lerp(color, one.expand_as(color), alike[:, None, None].expand_as(color))
+    wrong = torch.rand(count, 1, 1, device=device) < REPAINTED
+    return replace(points, color=torch.where(wrong, color, points.color).clamp(0, 1))
+
+
 @torch.no_grad()
 def make_scenes(
     bank: DeviceBank, objects: Objects, vocabulary: Vocabulary, device: torch.device, chunk: int = 256
@@ -64,7 +78,7 @@ def make_scenes(
         batch = Batch.of(objects, rows, device)
         points = surface_points(bank, batch, shell(occupancy(bank, batch)), 4096)
         n = len(rows)
-        points = roughened(points, torch.rand(n, device=device))
+        points = roughened(repainted(points), torch.rand(n, device=device))
         yaw = (torch.rand(n, device=device) * 2 - 1) * torch.pi
         pitch = torch.deg2rad(torch.rand(n, device=device) * 70 - 25)
         views = frame_views(yaw, pitch) if start // chunk % 4 else crop_views(points, yaw, pitch, 1.15)

@@ -1,6 +1,7 @@
 """Step 4: the structured-latent flow for pictures and words, on the condition encoders of step 2 (frozen).
 
 python -m training.bricks.train_slat_flow --data data/bricks --out checkpoints --seconds 540
+torchrun --nproc-per-node 2 -m training.bricks.train_slat_flow ...      (several GPUs)
 """
 
 from __future__ import annotations
@@ -138,8 +139,9 @@ def main() -> None:
     add_seed(parser)
     args = parser.parse_args()
 
-    device = Parallel().device()
-    first, generator = seeded(args.seed, 501, device)
+    parallel = Parallel()
+    device = parallel.device()
+    first, generator = seeded(args.seed, 501 + 1_000_000 * parallel.rank, device)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     vocabulary = Vocabulary(json.loads((args.data / "words.json").read_text()))
     bank = DeviceBank.upload(Bank.load(args.data / "bank.npz"), device)
@@ -151,15 +153,21 @@ def main() -> None:
     nets = {"slat_flow": flow_network().to(device)}
     if args.resume:
         load_half(nets, args.out / "slat_flow")
+    parallel.share(list(nets.values()))
     average, optimiser = Average(nets, 0.999), Optimiser(list(nets.values()), args.lr)
     stream = Stream(args.data, args.pool, seed=first, workers=args.workers, mix=MIX)
-    log = Log(args.out / "slat_flow.jsonl")
+    main_process = parallel.rank == 0
+    log = Log(args.out / "slat_flow.jsonl" if main_process else None)
+
+    def save() -> None:
+        if main_process:
+            save_half(average.average, args.out / "slat_flow")
 
     pool = make_pool(bank, stream.next(), appearance["encoder"], vocabulary, device, generator)
     log.write(pool=len(pool.start), voxels=len(pool.coords))
     begin, step, left, saved = time.time(), 0, args.epochs * args.pool, time.time()
     n_picture = int(args.batch * args.picture_share)
-    while (progress := (time.time() - begin) / args.seconds) < 1:
+    while (progress := parallel.agree((time.time() - begin) / args.seconds, step)) < 1:
         if left <= 0:
             pool = make_pool(bank, stream.next(), appearance["encoder"], vocabulary, device, generator)
             left = args.epochs * args.pool
@@ -178,19 +186,21 @@ def main() -> None:
                 "words": slat_loss(nets["slat_flow"], pool.batch(text), told, args.high_noise),
             }
         (args.picture_share * out["picture"] + (1 - args.picture_share) * out["words"]).backward()
+        parallel.average_gradients(optimiser.params)
         optimiser.step(schedule(progress))
         average.update()
         log.add(**out)
         left -= args.batch
         step += 1
         if log.due():
-            log.write(step=step, samples=step * args.batch, progress=round(progress, 3))
+            log.write(step=step, samples=step * args.batch * parallel.size, progress=round(progress, 3))
         if time.time() - saved > args.save_every:
-            save_half(average.average, args.out / "slat_flow")
+            save()
             saved = time.time()
-    save_half(average.average, args.out / "slat_flow")
-    log.write(step=step, samples=step * args.batch, progress=1.0)
+    save()
+    log.write(step=step, samples=step * args.batch * parallel.size, progress=1.0)
     stream.close()
+    parallel.close()
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from .train_structure_vae import networks as vae_networks
 
 CONTEXT = 256
 # Single parts more often than they are met (`objects.MIX`): they are the hardest to read off a picture.
-MIX = {"figure": 0.3, "bare": 0.04, "filled": 0.32, "in_place": 0.24, "rider": 0.03, "creature": 0.03, "animal": 0.04}
+MIX = {"figure": 0.36, "bare": 0.04, "filled": 0.27, "in_place": 0.2, "rider": 0.05, "creature": 0.04, "animal": 0.04}
 
 
 def flow_network(channels: int = 320, blocks: int = 8) -> SparseStructureFlowModel:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from ..conditioning.crops import preprocess_small
 from ..conditioning.encoders import FRAMES, PictureEncoder, WordEncoder
-from ..conditioning.namer import PictureNamer
+from ..conditioning.namer import PictureNamer, pool
 from ..conditioning.words import Vocabulary
 from ..errors import CheckpointError
 from ..models import load, register
@@ -77,7 +77,7 @@ class BricksDescriber:
     def resembling(self, rgba: Sequence[Image.Image], relation: str) -> list[str]:
         if self.namer is None:
             return []
-        pooled = torch.cat([tokens[:, 0] for tokens in self.pictures(rgba, "filled")])  # the frame's token
+        pooled = torch.cat([pool(tokens) for tokens in self.pictures(rgba, "filled")])
         return self.namer.ranked(pooled, relation)
 
 

@@ -45,7 +45,8 @@ def made(cls: Any, config: Any, device: torch.device | str, seed: int = 0) -> An
     """A network of random weights, on its device from the start."""
     with torch.random.fork_rng(devices=[]), torch.device(device):
         torch.manual_seed(seed)
-        return cls(config).eval().requires_grad_(False)
+        net = cls(config)
+    return net.to(device).eval().requires_grad_(False)  # GroundingDINO makes one of its parameters on the CPU
 
 
 def letters(tiny: bool) -> tuple[dict[str, int], list[tuple[str, str]]]:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+SHARPNESS = 20.0  # of likenesses when things of a kind count together; of 10 to 40, all do about as well
 IN_HAND = {"holding": True, "wearing": False}  # other words ("with", "carrying", "on") go with either
 
 
+def pool(tokens: Tensor) -> Tensor:
+    """Picture tokens [B, 1 + P, C] -> [B, 2 C]: the first, and the mean of the patches'."""
+    return torch.cat([tokens[:, 0], tokens[:, 1:].mean(1)], dim=-1)
+
+
 class PictureNamer(nn.Module):
-    """Pooled picture tokens [B, in_channels] -> likeness [B, N] to each of N named things, a cosine in [-1, 1].
+    """Pooled picture tokens [B, in_channels] (`pool`) -> likeness [B, N] to each of N named things, a cosine in [-1, 1].
 
     A linear discriminant: `project` spreads things apart where views of one thing agree, `centers` are their means.
     """
@@ -22,7 +29,7 @@ class PictureNamer(nn.Module):
         names: Sequence[str],
         kinds: Sequence[str],  # of the things, such as "hat" or "sword"
         held: Sequence[bool],  # whether in a hand
-        in_channels: int = 256,
+        in_channels: int = 512,
         channels: int = 64,
     ):
         super().__init__()
@@ -39,10 +46,15 @@ class PictureNamer(nn.Module):
     def ranked(self, pooled: Tensor, relation: str = "") -> list[str]:
         """The likest name of every kind, the likest kind first; `pooled` [B, in_channels] are pictures of one thing.
 
+        A kind is as likely as all of its things together: many that are rather alike say more than one that is more so.
         `relation`, the word that ties the thing to its base, may keep to things in hands or to the others.
         """
+        likeness = self(pooled).mean(0)
+        weight = (SHARPNESS * (likeness - likeness.max())).exp().tolist()
         best: dict[str, str] = {}
-        for i in self(pooled).mean(0).argsort(descending=True, stable=True).tolist():
+        total: dict[str, float] = defaultdict(float)
+        for i in likeness.argsort(descending=True, stable=True).tolist():
             if self.held[i] == IN_HAND.get(relation, self.held[i]):
                 best.setdefault(self.kinds[i], self.names[i])
-        return list(best.values())
+                total[self.kinds[i]] += weight[i]
+        return [best[kind] for kind in sorted(best, key=total.__getitem__, reverse=True)]
