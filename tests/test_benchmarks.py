@@ -69,6 +69,12 @@ def test_the_segmenter_has_the_released_sizes():
     assert counts == [pytest.approx(232.3, abs=0.1), pytest.approx(38.5, abs=0.1)]
 
 
+def test_the_segmenter_lies_on_its_device_whole():
+    """GroundingDINO makes its first parameter on the CPU, wherever it is told to be; it says where the network is."""
+    nets = random_grounded_sam2(True, torch.device("meta")).networks
+    assert {tensor.device.type for net in nets for tensor in (*net.parameters(), *net.buffers())} == {"meta"}
+
+
 def test_a_tiny_segmenter_finds_boxes_and_draws_masks():
     pytest.importorskip("transformers", reason="transformers is not installed: pip install transformers")
     segmenter, image = random_grounded_sam2(True, torch.device("cpu")), torch.rand(3, 48, 64)

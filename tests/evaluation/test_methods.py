@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from cast3d import voxels
-from cast3d.errors import InputError
+from cast3d.errors import InputError, TermNotFound
 from cast3d.evaluation import cells, methods
 from cast3d.evaluation.bench import Bench
 from cast3d.evaluation.cache import StageCache
@@ -72,6 +72,14 @@ def test_methods_share_what_they_have_in_common(bench, tmp_path):
         cache.restart()
         methods.find("cast3d").run(mine)  # its own versions are still there
     assert set(tmp_path.iterdir()) == before and cache.made == 0 < cache.seconds
+
+
+def test_the_view_of_a_layout_that_lacks_a_term_is_where_the_message_says(bench, tmp_path):
+    blind = tiny_backbone(Bands({"figure": (0, 1)}))
+    mine = Bench(blind, bench.case, 0, StageCache(tmp_path), bench.others)
+    with torch.no_grad(), pytest.raises(TermNotFound) as error:
+        methods.find("cast3d").run(mine)
+    assert str(tmp_path / "not-found.png") in str(error.value) and (tmp_path / "not-found.png").is_file()
 
 
 @pytest.fixture

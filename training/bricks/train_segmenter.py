@@ -3,7 +3,8 @@
     python -m training.bricks.train_segmenter --data data/bricks --out checkpoints
 
 It will see renders of generated layouts, which are rougher than parts: points are snapped to voxels and shaken, colours
-drift, and a base may come out in the colours of what it wears (`repainted`). A prompt is a term of the picture, or (one in four) a term of another picture, whose mask is empty.
+drift, and a base may come out in the colours of what it wears (`repainted`). A prompt is a term of the picture, or (one
+in four) a term of another picture, whose mask is empty.
 """
 
 from __future__ import annotations

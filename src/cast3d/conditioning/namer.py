@@ -19,7 +19,7 @@ def pool(tokens: Tensor) -> Tensor:
 
 
 class PictureNamer(nn.Module):
-    """Pooled picture tokens [B, in_channels] (`pool`) -> likeness [B, N] to each of N named things, a cosine in [-1, 1].
+    """Picture tokens, pooled [B, in_channels] -> likeness [B, N] to each of N named things, a cosine in [-1, 1].
 
     A linear discriminant: `project` spreads things apart where views of one thing agree, `centers` are their means.
     """

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..files import atomic_write
+from ..files import atomic_file, atomic_write
 from ..plain_data import digest, merge
 from ..runs import StageData
 from ..stage_store import StageStore
@@ -71,10 +71,6 @@ class StageCache:
 
     @contextmanager
     def file(self, name: str) -> Iterator[Path]:
-        """Pictures for people who wait for one result; here they are dropped."""
-        path = self.path / f".unused-{name}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield path
-        finally:
-            path.unlink(missing_ok=True)
+        """A picture for people, which a message names; the last method that wrote it wins."""
+        with atomic_file(self.path / name) as temporary:
+            yield temporary
