@@ -173,6 +173,16 @@ def test_only_a_main_asset():
     assert list(result.parts) == ["figure"] and result.parts["figure"].voxels.any()
 
 
+def test_parts_keep_their_names_when_the_assets_change_places(copy):
+    """Stages remember parts by number, and none of what the last one is made of knows their order."""
+    shown = pictures()
+    swapped = {term: shown[term] for term in ("figure", "backpack", "cap")}
+    went_on = Composer(tiny_backbone()).compose(PROMPT, swapped, out=copy)
+    straight = Composer(tiny_backbone()).compose(PROMPT, swapped)
+    for term, part in straight.parts.items():
+        assert torch.equal(went_on.parts[term].voxels, part.voxels), term
+
+
 # --- the ladder -----------------------------------------------------------------------------------------------------
 
 VIEWS = 4

@@ -304,7 +304,7 @@ class Composition:
         return self.each(list(self.scene.terms), job, compute)
 
     def appearance(self, geometry: Geometry, slats: Mapping[str, Slat]) -> Appearance:
-        """z_o (Eq. 15)."""
+        """z_o (Eq. 15), and the number of the term that owns each voxel: hence the terms in their order."""
         coords = to_coords(geometry.grid)
         return self.staging.stage(
             "appearance", 8, Appearance,
@@ -315,7 +315,7 @@ class Composition:
             ),
             self.depends(
                 "slat_text_guidance", "slat_steps", "boundary_sigma", "free_fraction",
-                prompt=self.reading.prompt, seed=self.scene.seed,
+                prompt=self.reading.prompt, seed=self.scene.seed, terms=list(self.scene.terms), main=self.scene.main,
             ),
             after=("geometry", *(f"slat-{self.scene.slugs[term]}" for term in self.scene.terms)),
             previews=lambda a: {"object": previews.of_gaussians(self.backbone.gaussians(a.coords, a.feats))},

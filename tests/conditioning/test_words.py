@@ -22,6 +22,7 @@ def test_words_have_fixed_places():
         ("the witches\u2019 hats", ["the", "witches", "hats"]),
         ("red-and-blue  cap.", ["red", "and", "blue", "cap"]),
         ("", []),
+        ("Caf\u00e9 \u725b\u4ed4\u5e3d, M\u00fctze_2", ["caf\u00e9", "\u725b\u4ed4\u5e3d", "m\u00fctze", "2"]),
     ],
 )
 def test_splitting(text, words):
@@ -40,6 +41,7 @@ def test_splitting(text, words):
         ("rucksack", "backpack"),
         ("rucksacks", "backpack"),
         ("guy", "man"),
+        ("c\u00e1p", "cap"),
         ("capybara", None),
         ("s", None),
     ],
@@ -90,3 +92,7 @@ def test_words_that_were_never_trained_count_as_unknown_and_keep_their_places():
 )
 def test_a_name_is_read_where_its_noun_is(name, reads):
     assert VOCABULARY.reads(name) == reads
+
+
+def test_words_of_any_script_are_reported_whole():
+    assert VOCABULARY.encode("a \u725b\u4ed4\u5e3d and a M\u00fctze").unknown.keys() == {"\u725b\u4ed4\u5e3d", "and", "m\u00fctze"}

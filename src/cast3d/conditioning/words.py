@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -33,8 +34,13 @@ SYNONYMS = {
 
 
 def split(text: str) -> list[str]:
-    """Lower-case words of a sentence; possessive endings are dropped ("witch's hat" -> witch, hat)."""
-    return re.findall(r"[a-z0-9]+", re.sub(r"['\u2019]s?\b", "", text.lower()))
+    """Lower-case words of a sentence in any script; possessive endings are dropped ("witch's hat" -> witch, hat)."""
+    return re.findall(r"[^\W_]+", re.sub(r"['\u2019]s?\b", "", text.lower()))
+
+
+def _plain(word: str) -> str:
+    """Without accents."""
+    return "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,11 @@ class Vocabulary:
         return len(self.words) + FIRST
 
     def known(self, word: str) -> str | None:
-        """The known form of a word: itself, its singular or plural, a synonym; None where no plain rule helps."""
-        candidates = [word, self.synonyms.get(word, "")]
+        """The known form of a word: itself, its singular or plural, a synonym, or itself without accents.
+
+        None where no plain rule helps.
+        """
+        candidates = [word, self.synonyms.get(word, ""), _plain(word)]
         if word.endswith("ies"):
             candidates.append(word[:-3] + "y")
         if word.endswith("es"):
