@@ -43,7 +43,7 @@ _LAYOUT = (
 )  # fmt: skip
 _HINTS = (
     "view_yaws", "view_pitches", "view_size", "detection_threshold", "mask_score_threshold", "mask_threshold",
-    "minimum_hint",
+    "minimum_hint", "base_in_hint",
 )  # fmt: skip
 
 
@@ -124,7 +124,7 @@ class Composition:
     def hints_from(self, main: MainGeometry, start: int) -> Hints | None:
         """The hints of one layout; None where it is empty."""
         coords = to_coords(self.layout(main, start).grid)
-        return self.hints(self.layout_appearance(coords)) if len(coords) else None
+        return self.hints(main, self.layout_appearance(coords)) if len(coords) else None
 
     def missing(self, hints: Hints | None) -> list[str]:
         """Terms without a hint."""
@@ -195,17 +195,17 @@ class Composition:
             previews=lambda s: {"layout": previews.of_gaussians(self.backbone.gaussians(s.coords, s.feats))},
         )  # fmt: skip
 
-    def hints(self, slat: Slat) -> Hints:
+    def hints(self, main: MainGeometry, slat: Slat) -> Hints:
         """h_i (Eq. 12)."""
         colors = previews.part_colors(len(self.scene.terms), self.base)
         return self.staging.stage(
             "hints", 4, Hints,
             lambda on: extract_hints(
                 self.backbone, slat.coords, self.backbone.gaussians(slat.coords, slat.feats), self.reading.names,
-                self.base, self.settings, on,
+                self.base, main.grid, self.settings, on,
             ),
             self.depends(*_HINTS, terms=list(self.reading.names), main=self.scene.main),
-            after=("layout_appearance",),
+            after=("main", "layout_appearance"),
             previews=lambda h: {
                 "masks": previews.of_masks(h.views, h.masks, self.base),
                 "hints": previews.of_voxels(h.grids, colors),

@@ -61,6 +61,11 @@ class Settings:
     mask_score_threshold: float = _of(-1.0, "least score of a box's mask, likewise")
     mask_threshold: float = _of(0.9, "share of a voxel's Gaussians that must be masked", "tau_mask")
     minimum_hint: int = _of(20, "voxels of the smallest hint, and of its smallest piece")
+    base_in_hint: float = _of(
+        1.0,
+        "a hint that holds a larger share of the base's own voxels gives them back: the whole was taken for the part; "
+        "1 keeps all",
+    )
 
     part_start: int = _of(12, "start level of the parts' STM", "n_max")
     part_frame: str = _of("composite", "frame in which parts are generated", "", ("composite", "canonical", "auto"))
@@ -140,6 +145,7 @@ _RANGES = (
     ("view_yaws", 1, 360),
     ("view_size", 32, 4096),
     ("minimum_hint", 1, 64**3),
+    ("base_in_hint", 0, 1),
     ("lookalikes", 0, 100),
     ("expand_sigma", 0.1, 16),
     ("boundary_sigma", 0.1, 16),

@@ -95,4 +95,8 @@ def test_a_name_is_read_where_its_noun_is(name, reads):
 
 
 def test_words_of_any_script_are_reported_whole():
-    assert VOCABULARY.encode("a \u725b\u4ed4\u5e3d and a M\u00fctze").unknown.keys() == {"\u725b\u4ed4\u5e3d", "and", "m\u00fctze"}
+    assert VOCABULARY.encode("a \u725b\u4ed4\u5e3d and a M\u00fctze").unknown.keys() == {
+        "\u725b\u4ed4\u5e3d",
+        "and",
+        "m\u00fctze",
+    }

@@ -315,13 +315,14 @@ def test_hints_report_every_view_and_term(grounded):
     backbone = tiny_backbone(Bands(BANDS), view_yaws=2, detection_threshold=1.0)
     feats = torch.randn(len(coords), 8, generator=torch.Generator().manual_seed(0))
     gaussians = backbone.gaussians(coords, feats)
-    plain = extract_hints(backbone, coords, gaussians, terms, 1, backbone.defaults)
+    main = torch.zeros(64, 64, 64, dtype=torch.bool)
+    plain = extract_hints(backbone, coords, gaussians, terms, 1, main, backbone.defaults)
     pixels = plain.masks.flatten(2).sum(2)
     assert plain.report == tuple(
         f"view {v + 1}, {term}: {pixels[v, i]} pixels" for v in range(2) for i, term in enumerate(terms)
     )
     backbone.segmenter = grounded
-    scored = extract_hints(backbone, coords, gaussians, terms, 1, backbone.defaults)
+    scored = extract_hints(backbone, coords, gaussians, terms, 1, main, backbone.defaults)
     assert len(scored.report) == 4 and all(": nothing (best box " in line for line in scored.report)
     assert not scored.masks.any()  # the setting reached the segmenter
 

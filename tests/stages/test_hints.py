@@ -18,11 +18,13 @@ def shell() -> torch.Tensor:
     return to_coords(outer_shell(grid))
 
 
-def extract(bands, coords=None, **settings):
+def extract(bands, coords=None, main=None, **settings):
     backbone = tiny_backbone(Bands(bands), **settings)
     coords = shell() if coords is None else coords
     feats = torch.randn(len(coords), 8, generator=torch.Generator().manual_seed(0))
-    return coords, extract_hints(backbone, coords, backbone.gaussians(coords, feats), TERMS, 1, backbone.defaults)
+    main = torch.zeros(64, 64, 64, dtype=torch.bool) if main is None else main
+    gaussians = backbone.gaussians(coords, feats)
+    return coords, extract_hints(backbone, coords, gaussians, TERMS, 1, main, backbone.defaults)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,26 @@ def test_terms_that_no_view_shows_are_missing():
     assert hints.missing(16, 1) == [0]
     assert hints.missing(int(hints.grids[2].sum()) + 1, 1) == [0, 2]
     assert hints.missing(0, 1) == []
+
+
+def test_a_hint_that_holds_the_base_gives_it_back():
+    """A segmenter that takes nearly all for the cap; the figure's picture showed all below the top."""
+    coords, main = shell(), shell()
+    main = to_grid(main[main[:, 2] < 44])
+    everything = {"cap": (0.0, 0.95), "backpack": (0.95, 1.0)}
+    _, kept = extract(everything, coords, main)
+    _, given = extract(everything, coords, main, base_in_hint=0.5)
+    assert kept.grids[0, :, :, :44].sum() > 1000 and not any("gave it back" in line for line in kept.report)
+    assert torch.equal(given.grids[0], kept.grids[0] & ~main)  # what is new is still the cap's
+    assert torch.equal(given.grids.sum(0), to_grid(coords).int()) and given.report[-1].startswith(
+        "cap: held most of figure"
+    )
+
+
+def test_a_hint_that_holds_a_little_of_the_base_keeps_it():
+    coords, main = shell(), to_grid(shell())
+    bands = {"cap": (0.0, 0.3), "figure": (0.0, 1.0), "backpack": (0.7, 1.0)}
+    assert torch.equal(extract(bands, coords, main, base_in_hint=0.5)[1].grids, extract(bands, coords)[1].grids)
 
 
 def test_the_base_is_never_missing():

@@ -54,6 +54,7 @@ DEFAULTS = {
     "view_size": 224,
     "view_pitches": [-5.0, 25.0],
     "minimum_hint": 12,
+    "base_in_hint": 0.5,
     "keep_hidden": True,
     "prune_connectivity": 26,
     "crumbs": 0.01,

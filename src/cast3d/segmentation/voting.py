@@ -94,6 +94,27 @@ def hints(
     return owned
 
 
+def give_back(
+    owned: Tensor,  # [N, M] bool as `hints` returns
+    own: Tensor,  # [M] bool, voxels of the layout that the base alone has, too
+    coords: Tensor,  # [M, 3] int
+    base: int,
+    most: float,
+    minimum: int = 20,
+) -> tuple[Tensor, list[int]]:
+    """Hints that hold more than the share `most` of the base's own voxels lose them to the base; and which these are.
+
+    A segmenter that takes the whole for a hat says so of every voxel. What the layout took over from the base as it was
+    can hardly be the hat; what is new can.
+    """
+    given = [i for i in range(len(owned)) if i != base and int((owned[i] & own).sum()) > most * int(own.sum())]
+    owned = owned.clone()
+    for i in given:
+        owned[i] = _drop_small(owned[i] & ~own, coords, minimum)
+    owned[base] |= ~owned.any(0)
+    return owned, given
+
+
 def _ratios(votes: Votes, voxel: Tensor, count: int, seen_share: float) -> tuple[Tensor, Tensor]:
     """Per voxel and term [M, N]: share of members among the Gaussians in sight (0 if too few), and their votes."""
     seen = votes.seen > 0

@@ -23,7 +23,7 @@ class Hints:
     grids: Tensor  # [N, 64, 64, 64] bool
     views: Tensor  # [V, H, W, 3] uint8, the layout on white
     masks: Tensor  # [V, N, H, W] bool
-    report: tuple[str, ...] = ()  # per view and term what was found, with which scores
+    report: tuple[str, ...] = ()  # per view and term what was found, with which scores; then what was given back
 
     def missing(self, minimum: int, base: int) -> list[int]:
         """Terms with fewer than `minimum` voxels."""
@@ -47,6 +47,7 @@ def extract_hints(
     gaussians: Gaussians,
     terms: Sequence[str],
     base: int,
+    main: Tensor,  # [64, 64, 64] bool, p_B
     settings: Settings,
     on_step=None,
 ) -> Hints:
@@ -66,4 +67,7 @@ def extract_hints(
     mask = torch.stack(masks)
     votes = voting.vote(gaussians, views, mask, detected=mask.flatten(2).any(2))
     rows = voting.hints(votes, gaussians.voxel, coords, base, settings.mask_threshold, minimum=settings.minimum_hint)
+    own = main.to(coords.device)[tuple(coords.long().unbind(1))]
+    rows, given = voting.give_back(rows, own, coords, base, settings.base_in_hint, settings.minimum_hint)
+    report += [f"{terms[i]}: held most of {terms[base]}, gave it back" for i in given]
     return Hints(torch.stack([to_grid(coords[row]) for row in rows]), torch.stack(images), mask, tuple(report))
