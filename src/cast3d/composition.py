@@ -273,8 +273,7 @@ class Composition:
             self.depends(
                 "expand_sigma", "expand_threshold", "keep_hidden", "prune_absolute", "prune_relative",
                 "prune_unchanged", "prune_connectivity", "crumbs", "refine", "refine_start", "refine_guard",
-                "refine_seal",
-                "text_guidance", "diffusion",
+                "seal", "text_guidance", "diffusion",
                 prompt=self.reading.prompt, seed=self.scene.seed,
             ),
             after=("main", "hints", *(f"part-{self.scene.slugs[term]}" for term in parts)),

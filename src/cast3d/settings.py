@@ -84,8 +84,10 @@ class Settings:
     crumbs: float = _of(0.0, "floating pieces with a smaller share of the whole are dropped; 0 keeps all")
     refine: bool = _of(True, "refine the coarse geometry with STM")
     refine_start: int = _of(9, "start level of the refinement's STM", "n_max")
-    refine_seal: float = _of(
-        0.0, "openings that the refinement breaks into a chamber with this share of the inside are closed; 0: never"
+    seal: float = _of(
+        0.0,
+        "openings that the composition or its refinement leaves in a chamber with this share of the inside are closed; "
+        "0: never",
     )
     refine_guard: float = _of(0.6, "least IoU with the coarse geometry; below it the coarse geometry is kept")
 
@@ -150,7 +152,7 @@ _RANGES = (
     ("expand_sigma", 0.1, 16),
     ("boundary_sigma", 0.1, 16),
     ("refine_guard", 0, 1),
-    ("refine_seal", 0, 1),
+    ("seal", 0, 1),
     ("free_fraction", 0, 1),
     ("crumbs", 0, 0.5),
     ("prune_absolute", 0, 64**3),

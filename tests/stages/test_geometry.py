@@ -56,6 +56,22 @@ def test_hidden_voxels_of_the_base_are_kept_on_request():
     assert not plain.grid[30, 30, 38] and kept.grid[30, 30, 38]
 
 
+def test_openings_of_the_composition_are_closed_as_the_layout_is():
+    """A part that is a stub leaves the head open that the layout's hat covered."""
+    body = voxels.outer_shell(voxels.dilate(voxels.to_grid(torch.tensor([[32, 32, 32]])), 10))
+    lid = body.clone()
+    lid[:, :, :42] = False
+    stub = torch.zeros_like(body)
+    stub[32, 32, 42] = True
+    hints = torch.stack([body & ~lid, lid])
+    plain = compose_geometry(body & ~lid, hints, stub[None], 0, SETTINGS)
+    sealed = compose_geometry(body & ~lid, hints, stub[None], 0, SETTINGS.changed({"seal": 0.03}))
+    assert torch.equal(voxels.solid(plain.grid), plain.grid)  # open
+    added = sealed.grid & ~plain.grid
+    assert voxels.fill(sealed.grid).sum() > 20**3 and not (added & ~lid).any() and torch.equal(sealed.coarse, sealed.grid)
+    assert sealed.report[-1] == f"closed openings of the composition with {int(added.sum())} voxels of the layout"
+
+
 def test_openings_of_the_refinement_are_closed(monkeypatch):
     closed = voxels.outer_shell(voxels.dilate(voxels.to_grid(torch.tensor([[32, 32, 32]])), 10))
     torn = closed.clone()
@@ -64,7 +80,7 @@ def test_openings_of_the_refinement_are_closed(monkeypatch):
     coarse = Geometry(closed, closed, closed, ())
     given = BACKBONE.of_text("red cap"), SETTINGS.changed({"refine_guard": 0.5}), NOISE
     assert torch.equal(refine_geometry(BACKBONE, coarse, *given).grid, torn)
-    settings = given[1].changed({"refine_seal": 0.03})
+    settings = given[1].changed({"seal": 0.03})
     sealed = refine_geometry(BACKBONE, coarse, given[0], settings, NOISE)
     assert torch.equal(sealed.grid, closed) and "49 voxels" in sealed.report[-1]
 

@@ -155,6 +155,13 @@ def test_sealing_does_not_double_walls_that_stand_elsewhere(steps):
     assert (voxels.seal(moved, closed, 0.03) & ~moved).sum() <= 12 * 12
 
 
+def test_sealing_builds_no_wall_around_a_little_room():
+    """The guide has a room six voxels high on top that the grid lacks: walls of half as many voxels as it encloses."""
+    body = voxels.outer_shell(box((10, 10, 10), (30, 30, 30)))
+    tall = voxels.outer_shell(box((10, 10, 10), (30, 30, 37)))
+    assert torch.equal(voxels.seal(body, tall, 0.03), body)
+
+
 def test_sealing_leaves_alone_what_does_not_leak_enough():
     closed, open_ = shell_with_a_hole(16, 6)
     assert torch.equal(voxels.seal(closed, closed, 0.03), closed)

@@ -50,7 +50,7 @@ DEFAULTS = {
     "mask_threshold": 0.4,
     "part_start": 5,
     "refine_start": 4,
-    "refine_seal": 0.03,
+    "seal": 0.03,
     "view_size": 224,
     "view_pitches": [-5.0, 25.0],
     "minimum_hint": 12,

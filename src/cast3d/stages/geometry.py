@@ -38,7 +38,10 @@ def compose_geometry(
     base: int,
     settings: Settings,
 ) -> Geometry:
-    """Eq. 14: the base follows the layout near the parts, stays itself elsewhere, and loses what they cut off."""
+    """Eq. 14: the base follows the layout near the parts, stays itself elsewhere, and loses what they cut off.
+
+    With `seal`, openings that a hint covered and its part does not are closed as the layout is.
+    """
     others = torch.arange(len(hints)) != base
     base_hint = hints[base]
     if settings.keep_hidden:  # a layout is a shell: what a hat hides of the head is in p_B only
@@ -55,8 +58,13 @@ def compose_geometry(
         settings.prune_unchanged,
         settings.prune_connectivity,
     )
-    dropped = tuple(str(region) for region in coarse.pruned.dropped)
-    return Geometry(coarse.anchor, coarse.geometry, coarse.geometry, dropped)
+    report = [str(region) for region in coarse.pruned.dropped]
+    grid = coarse.geometry
+    if settings.seal:
+        grid = seal(grid, hints.any(0), settings.seal)
+        if added := int((grid & ~coarse.geometry).sum()):
+            report.append(f"closed openings of the composition with {added} voxels of the layout")
+    return Geometry(coarse.anchor, grid, grid, tuple(report))
 
 
 def refine_geometry(
@@ -86,8 +94,8 @@ def refine_geometry(
     kept = agreement >= settings.refine_guard
     line = f"{_KEPT if kept else _DROPPED}: IoU {agreement:.3f} with the coarse geometry"
     lines = [line]
-    if kept and settings.refine_seal:
-        sealed = seal(refined, geometry.coarse, settings.refine_seal)
+    if kept and settings.seal:
+        sealed = seal(refined, geometry.coarse, settings.seal)
         if added := int((sealed & ~refined).sum()):
             lines.append(f"closed openings of the refinement with {added} voxels of the coarse geometry")
         refined = sealed
