@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,10 @@ from cast3d.cli.progress import StageBars, labels_of
 from cast3d.cli.resume import read_reseeds
 from cast3d.cli.settings_table import settings_page
 from cast3d.composer import Composer
-from cast3d.errors import InputError
+from cast3d.errors import CheckpointError, InputError
 from cast3d.runs import RunFolder
 from cast3d.settings import Settings
-from tests.tiny_backbone import PROMPT, pictures, tiny_backbone
+from tests.tiny_backbone import PROMPT, Bands, pictures, tiny_backbone
 
 ROOT = Path(__file__).parents[1]
 
@@ -203,12 +204,22 @@ def test_a_term_may_have_several_pictures():
     assert scene["cap"].images == (Path("front.png"), Path("side=1.png"))
 
 
-def test_paper_restores_every_setting(call):
+def test_paper_restores_every_setting_that_the_paper_has():
     from cast3d.backbones.folder import backbone_defaults
 
     brought = backbone_defaults("bricks")
     assert brought != Settings() == brought.changed(read_settings((), paper=True))
     assert brought.changed(read_settings(["slat_steps=7"], paper=True)) == Settings(slat_steps=7)
+    own = {"background": "plain", "multi_image": "stochastic", "spz": True, "texture_size": 64, "mesh_faces": 99}
+    assert Settings(**own, refine=False).changed(read_settings((), paper=True)) == Settings(**own)
+
+
+def test_the_scene_files_settings_go_before_the_papers(tmp_path):
+    file = tmp_path / "scene.yaml"
+    file.write_text("prompt: a cap\nassets: {cap: cap.png}\nsettings: {diffusion: 0.2, refine_start: 3}\n")
+    scene = read_scene(str(file), None, (), None, None, {"refine_start": "5"}, paper=True)
+    expected = Settings(diffusion=0.2, refine_start=5)
+    assert Settings(slat_steps=4).changed(scene.settings) == expected
 
 
 def test_settings_page_is_fresh():
@@ -289,6 +300,82 @@ def test_resume_refuses_unknown_names(call, tiny, finished, option, says):
     before = files(finished)
     assert says in call("resume", finished, option, code=2).stderr
     assert {name for name, data in files(finished).items() if data != before[name]} <= {"run.json"}
+
+
+@pytest.fixture
+def loads(monkeypatch) -> list[tuple]:
+    """The tiny backbone, remembered as what was asked for; what it was asked for, in order."""
+    asked = []
+
+    def load(name, device, **loading):
+        asked.append((name, device, loading))
+        return Composer(tiny_backbone(), name, loading)
+
+    monkeypatch.setattr(composer_module, "load", load)
+    return asked
+
+
+def recorded(out: Path) -> dict:
+    return json.loads((out / "run.json").read_text())
+
+
+def test_resume_loads_the_networks_as_the_run_did(call, loads, tmp_path, monkeypatch):
+    out = tmp_path / "imagined"
+    call("imagine", "a cap", "-o", out, "--with=batch=2", "--with=compiled=true")
+    assert recorded(out)["device"] == "cpu" and recorded(out)["loading"] == {"batch": 2, "compiled": True}
+    monkeypatch.setattr("cast3d.cli.inputs.check_device", lambda device: None)
+    for entries in ({"device": "cuda:1"}, {}):
+        (out / "run.json").write_text(json.dumps(recorded(out) | entries))
+        call("resume", out, *(() if entries else ("--device=cuda", "--with=batch=3")))
+    was = {"batch": 2, "compiled": True}
+    assert loads == [("bricks", "cpu", was), ("bricks", "cuda:1", was), ("bricks", "cuda", was | {"batch": 3})]
+    assert recorded(out)["loading"] == was | {"batch": 3}
+
+
+def test_runs_that_tell_neither_device_nor_loading_go_on(call, loads, finished):
+    run = recorded(finished)
+    del run["device"], run["loading"]
+    (finished / "run.json").write_text(json.dumps(run))
+    call("resume", finished)
+    assert loads == [("bricks", "cpu", {})]
+
+
+def test_a_card_that_is_gone_is_a_plain_error(call, no_networks, finished, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    (finished / "run.json").write_text(json.dumps(recorded(finished) | {"device": "cuda"}))
+    before = files(finished)
+    said = call("resume", finished, "--from=geometry", code=2).stderr
+    assert "'cuda'" in said and "--device cpu" in said
+    assert {name for name, data in before.items() if files(finished)[name] != data} <= {"run.json"}
+
+
+def test_a_seed_that_cannot_be_costs_no_stage(call, no_networks, finished):
+    before = files(finished)
+    done = call("resume", finished, "--from=layout", f"--reseed=cap={2**63}", code=2)
+    assert "from 0 to 2^63 - 1" in done.stderr
+    assert before.keys() == files(finished).keys()
+
+
+class Unloadable(Bands):
+    """A segmenter whose networks are nowhere."""
+
+    @property
+    def networks(self):
+        raise CheckpointError("no folder nowhere")
+
+
+@pytest.mark.parametrize(
+    ("lacking", "says"),
+    [
+        (lambda: tiny_backbone(Unloadable({})), "no folder nowhere"),
+        (lambda: replace(tiny_backbone(), structure_flows={"image": None}), "no text model"),
+    ],
+)
+def test_networks_that_cannot_compose_cost_no_stage(call, finished, monkeypatch, lacking, says):
+    monkeypatch.setattr(composer_module, "load", lambda *_, **__: Composer(lacking()))
+    before = files(finished)
+    assert says in call("resume", finished, "--from=layout", code=2).stderr
+    assert before.keys() == files(finished).keys()
 
 
 def test_resume_needs_a_run(call, tiny, no_networks, tmp_path):
@@ -392,6 +479,48 @@ def test_doctor_tries_the_shipped_networks(call):
 def test_doctor_names_what_would_not_run(call, tmp_path):
     shown = call("doctor", "--backbone", tmp_path, code=1).stdout
     assert "FAIL backbone" in shown and "FAIL compose" in shown and "fix: " in shown
+
+
+@pytest.mark.parametrize("error", ["ImportError", "OSError"])
+@pytest.mark.parametrize("options", [[], ["--device=cuda", "--with=batch=2", "--front=nowhere.png"], ["--json"]])
+def test_doctor_speaks_where_torch_cannot_be_imported(tmp_path, options, error):
+    (tmp_path / "torch.py").write_text(f"raise {error}('a library is missing')")
+    command = [sys.executable, "-m", "cast3d", "doctor", *options]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 1 and done.stderr == ""
+    if "--json" in options:
+        names = [one["name"] for one in json.loads(done.stdout)["findings"]]
+    else:
+        names = [line.split()[1] for line in done.stdout.splitlines() if "fix: " not in line]
+        assert "FAIL torch" in done.stdout and "pip install" in done.stdout
+    assert names == ["cast3d", "python", "torch"]
+
+
+def test_doctor_checks_what_it_is_asked_once_torch_is_there(call):
+    done = call("doctor", "--device=tpu", code=2)
+    assert "not 'tpu'" in done.stderr and "torch" in done.stdout
+    assert "no picture nowhere.png" in call("doctor", "--front=nowhere.png", code=2).stderr
+
+
+@pytest.mark.parametrize(("option", "value"), [("memory", "offload"), ("segmenter", "sam3")])
+@pytest.mark.parametrize("command", ["imagine", "doctor"])
+def test_bricks_refuses_what_only_trellis_models_take(call, no_networks, tmp_path, command, option, value):
+    given = ["a cap", "-o", tmp_path / "out"] if command == "imagine" else []
+    said = call(command, *given, f"--with={option}={value}", code=2).stderr
+    assert f"{option}={value}" in said and "bricks" in said and "batch, compiled" in said and "trellis" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_doctor_says_that_bricks_needs_no_picture_of_a_front(call, typed):
+    found = json.loads(call("doctor", "--json", f"--front={typed[1].split('=')[-1]}").stdout)["findings"]
+    (front,) = [one for one in found if one["name"] == "front"]
+    assert front["ok"] is None and "TRELLIS" in front["text"]
+
+
+def test_doctor_names_a_missing_backbone_whatever_is_loaded_with(call, tmp_path):
+    shown = call("doctor", "--backbone", tmp_path, "--with=memory=offload", code=1).stdout
+    assert "FAIL backbone" in shown and "FAIL compose" in shown
 
 
 def test_the_program_starts_light():

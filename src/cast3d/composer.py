@@ -33,15 +33,15 @@ def load(backbone: str = "bricks", device: str | None = None, **loading: Any) ->
 
     `loading` as in `backbones.Loading`: memory="offload", batch=4, compiled=True, segmenter="sam3".
     """
-    return Composer(load_backbone(backbone, device or "cpu", Loading(**loading)), backbone)
+    return Composer(load_backbone(backbone, device or "cpu", Loading(**loading)), backbone, loading)
 
 
 class Composer:
     """Composes scenes with one backbone."""
 
-    def __init__(self, backbone: Backbone, source: str | None = None):
+    def __init__(self, backbone: Backbone, source: str | None = None, loading: Mapping[str, Any] | None = None):
         self.backbone = backbone
-        self.source = source  # what it was loaded from, which a run folder remembers
+        self.source, self.loading = source, loading or {}  # from what and how it was loaded, for run folders to tell
 
     def compose(
         self,
@@ -119,7 +119,7 @@ class Composer:
         return self._made(single.run, recipe, out, progress)
 
     def _recipe(self, task: str, prompt: str, settings: Settings, seeds: Mapping[str, Any], **more: Any) -> Recipe:
-        return Recipe(task, prompt, settings, self.backbone, seeds, self.source, **more)
+        return Recipe(task, prompt, settings, self.backbone, seeds, self.source, self.loading, **more)
 
     def _made(
         self,

@@ -26,6 +26,7 @@ class Recipe:
     backbone: Backbone
     seeds: Mapping[str, Any]  # "scene", and for compositions "terms"
     source: str | None = None  # what the backbone was loaded from
+    loading: Mapping[str, Any] = field(default_factory=dict)  # and how, as far as it was asked for
     scene: Scene | None = None  # None where there are no pictures
     pictures: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)  # as opened, by term
     more: Mapping[str, Any] = field(default_factory=dict)  # further entries
@@ -44,6 +45,8 @@ class Recipe:
             settings=self.settings.plain(),
             backbone=self.backbone.name,
             source=self.source,
+            device=str(self.backbone.device),
+            loading=self.loading,
             models=self.backbone.hashes,
             seeds=self.seeds,
             warnings=[],

@@ -39,8 +39,8 @@ def compose(
     from .progress import labels_of
 
     with plain_errors(out):
-        changes = inputs.read_settings(settings or (), paper)
-        scene = inputs.read_scene(given, main, assets or (), seed, backbone, changes)
+        changes = inputs.read_settings(settings or ())
+        scene = inputs.read_scene(given, main, assets or (), seed, backbone, changes, paper)
         name = scene.backbone or "bricks"
         loaded_with = inputs.check(name, scene.settings, device, loading, scene.images)
         with inputs.run_folder(out) as run:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..errors import CheckpointError
+from ..finding import Finding
 from . import inputs
 from .options import Backbone, Device, Json, With
 from .output import plain_errors
@@ -22,7 +25,9 @@ def doctor(
     front: Annotated[
         Path | None,
         typer.Option(
-            "--front", metavar="PICTURE", help="Make an object of this picture of a front, and find its front."
+            "--front",
+            metavar="PICTURE",
+            help="With TRELLIS, make an object of this picture of a front, and find its front.",
         ),
     ] = None,
     as_json: Json = False,
@@ -32,16 +37,10 @@ def doctor(
     Of TRELLIS models every file, key, shape, precision and constant is compared with what this version expects, and
     every network is run once. Exit code 1 where the backbone would not run.
     """
-    from ..conditioning.cutout import PLAIN
-    from .findings import findings
-
     with plain_errors():
-        inputs.check_device(device)
-        if front:
-            inputs.check_pictures([front], PLAIN)
         name = inputs.backbone_path(backbone, Path()) or "bricks"
         found = []
-        for one in findings(name, device, inputs.read_loading(loading or ()), front):
+        for one in examined(name, device, loading or (), front):
             found.append(one)
             if not as_json:
                 fix = f"\n{'':24}fix: {one.fix}" if one.fix else ""
@@ -51,3 +50,23 @@ def doctor(
             typer.echo(json.dumps({"runs": runs, "findings": [one.plain() for one in found]}, ensure_ascii=False))
         if not runs:
             raise typer.Exit(1)
+
+
+def examined(backbone: str, device: str, loading: Iterable[str], front: Path | None) -> Iterator[Finding]:
+    """All findings as they are made. What was asked for is checked after the first: to look at it takes torch."""
+    from .findings import basics, findings
+
+    for one in basics():
+        yield one
+    if not one.ok:  # torch, the last of them
+        return
+    from ..conditioning.cutout import PLAIN
+
+    inputs.check_device(device)
+    if front:
+        inputs.check_pictures([front], PLAIN)
+    try:
+        loaded_with = inputs.read_loading(loading, backbone)
+    except CheckpointError:  # a backbone that is not there, of which its own finding tells more
+        loaded_with = {}
+    yield from findings(backbone, device, loaded_with, front)

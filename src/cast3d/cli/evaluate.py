@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InputError
 from . import inputs
-from .judging import Wish, opinions
-from .options import Device, Json, Set
+from .judging import Choice, Wish, opinions
+from .options import Json, Set
 from .output import messages, plain_errors
 
 if TYPE_CHECKING:
@@ -23,14 +24,24 @@ def evaluate(
     suite: Annotated[Path | None, typer.Argument(help="Folder with suite.json, such as suites/bricks-dev.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="What is there is kept.")] = None,
     methods: Annotated[
-        str,
-        typer.Option("--method", "-m", metavar="A,B,...", help="Others are compared with the first."),
-    ] = "cast3d",
-    seeds: Annotated[str, typer.Option(metavar="0,1,2", help="Each case is run with each.")] = "0",
+        str | None,
+        typer.Option(
+            "--method", "-m", metavar="A,B,...", help="Others are compared with the first.", show_default="cast3d"
+        ),
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="0,1,2", help="Each case is run with each.", show_default="0")
+    ] = None,
     cases: Annotated[str, typer.Option(metavar="A,B,...", help="Cases by id.", show_default="all")] = "",
     workers: Annotated[int, typer.Option(min=1, help="Processes; each takes one core and 1.5 GB.")] = 1,
-    backbone: Annotated[str, typer.Option("--backbone", "-b", help="Shipped weights or a backbone folder.")] = "bricks",
-    device: Device = "cpu",
+    backbone: Annotated[
+        str | None,
+        typer.Option("--backbone", "-b", help="Shipped weights or a backbone folder.", show_default="bricks"),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", metavar="cpu|cuda[:N]", help="Where the networks run.", show_default="cpu"),
+    ] = None,
     settings: Set = None,
     listing: Annotated[bool, typer.Option("--list", help="Print the methods.")] = False,
     judge: Annotated[
@@ -58,26 +69,35 @@ def evaluate(
     """Run methods over a suite whose parts are known, and measure them.
 
     Writes results.json and index.html. Finished runs in FOLDER are kept: after a crash, give the same command again.
+    With --judge, --study or --ratings, -m, --seeds and --cases choose among the results in FOLDER; the default is all.
     """
     with plain_errors(kept="what was finished is kept; give the same command again"):
         if listing:
-            _list()
+            _list(as_json)
             return
-        wish = Wish(
-            judge, judge_url, judge_key, judge_extra, price, samples, dry_run, study, tuple(ratings or ()), workers
+        chosen = Choice(
+            _names(methods, "--method") if methods is not None else None,
+            _names(cases, "--cases") if cases else None,
+            _seeds(seeds) if seeds is not None else None,
         )
+        wish = Wish(
+            judge, judge_url, judge_key, judge_extra, price, samples, dry_run, study, tuple(ratings or ()), workers,
+            chosen,
+        )  # fmt: skip
         if wish.any:
+            _refuse({"--set": settings, "--backbone": backbone, "--device": device})
             opinions(wish, suite, out, as_json)
             return
         if suite is None or out is None:
             raise InputError("evaluate takes a suite and a folder: cast3d evaluate suites/bricks-dev -o out")
         from ..evaluation.runner import Plan
 
+        backbone, device = backbone or "bricks", device or "cpu"
         inputs.check_device(device)
         changes = inputs.read_settings(settings or ())
         inputs.check_settings(backbone, changes)
         plan = Plan(
-            suite, _names(methods, "--method"), out, _seeds(seeds), _names(cases, "--cases") if cases else (),
+            suite, chosen.methods or ("cast3d",), out, chosen.seeds or (0,), chosen.cases or (),
             backbone, device, changes,
         )  # fmt: skip
         broken = _run(plan, workers, as_json)
@@ -88,9 +108,22 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def _list() -> None:
+def _refuse(given: Mapping[str, Any]) -> None:
+    """Options for runs have no meaning where opinions are asked for."""
+    if vain := [option for option, value in given.items() if value]:
+        raise InputError(
+            f"{' and '.join(vain)} cannot go with --judge, --study or --ratings, which run nothing: they take the "
+            "results in the folder as they are; what can be chosen among them is -m, --cases and --seeds"
+        )
+
+
+def _list(as_json: bool) -> None:
     from ..evaluation.methods import METHODS
 
+    if as_json:
+        listed = [{"name": method.name, "about": method.about} for method in METHODS.values()]
+        typer.echo(json.dumps({"methods": listed}, ensure_ascii=False))
+        return
     for method in METHODS.values():
         typer.echo(f"{method.name:20} {method.about}")
     typer.echo(f"{'cast3d+SETTING=VALUE':20} the method under another setting; +SETTING=VALUE as often as needed")

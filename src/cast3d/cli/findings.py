@@ -14,6 +14,7 @@ from .. import extras
 from ..errors import Cast3dError
 from ..finding import Finding
 from ..version import __version__
+from .inputs import is_small
 
 if TYPE_CHECKING:
     from ..backbones import Backbone
@@ -27,18 +28,21 @@ EXTRAS = {
 }
 
 
+def basics() -> Iterator[Finding]:
+    """What there is to say where nothing can be imported, torch last."""
+    yield Finding("cast3d", __version__, True)
+    yield _python()
+    yield _torch()
+
+
 def findings(
     backbone: str, device: str = "cpu", loading: Mapping[str, Any] | None = None, front: Path | None = None
 ) -> Iterator[Finding]:
-    """All of them as they are made, the verdict last."""
-    yield Finding("cast3d", __version__, True)
-    yield _python()
-    yield (torch := _torch())
-    if torch.ok:
-        yield from (_processor(), _cuda(), _memory())
-        yield from _extras()
-        yield from _weights(backbone)
-        yield from _verdict(backbone, device, loading or {}, front)
+    """Those that take torch, as they are made, the verdict last."""
+    yield from (_processor(), _cuda(), _memory())
+    yield from _extras()
+    yield from _weights(backbone)
+    yield from _verdict(backbone, device, loading or {}, front)
 
 
 def _python() -> Finding:
@@ -49,7 +53,7 @@ def _python() -> Finding:
 def _torch() -> Finding:
     try:
         import torch
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # a library that it needs is missing or not for this system
         return Finding("torch", f"cannot be imported: {error}", False, "python3 -m pip install -e .")
     return Finding("torch", torch.__version__, True)
 
@@ -97,9 +101,8 @@ def _weights(backbone: str) -> Iterator[Finding]:
 
     try:
         sources = sources_of(backbone)
-        small = "cast3d" in sources[0].pipeline
         names = " + ".join(source.place for source in sources)
-        if not small:
+        if not is_small(backbone):
             from ..backbones.verify import inspect
 
             yield Finding("backbone", f"{names}, TRELLIS models", True)
@@ -139,7 +142,7 @@ def _verdict(backbone: str, device: str, loading: Mapping[str, Any], front: Path
     failed = []
     try:
         loaded = load_backbone(backbone, device, Loading(**loading))
-        for one in _tried(loaded, front) if loaded.name == "trellis" else ():
+        for one in _tried(loaded, front) if loaded.name == "trellis" else _untried(loaded, front):
             failed += [one.name] if one.ok is False else []
             yield one
     except Cast3dError as error:
@@ -148,7 +151,8 @@ def _verdict(backbone: str, device: str, loading: Mapping[str, Any], front: Path
         return
     except torch.OutOfMemoryError:
         text = f"would not run: the memory of {device} is full; other programs may hold some of it"
-        yield Finding("compose", text, False, "--with memory=offload --with batch=2")
+        less = "--with batch=2" if is_small(backbone) else "--with memory=offload --with batch=2"
+        yield Finding("compose", text, False, less)
         return
     lacking = {"image", "text"} - loaded.structure_flows.keys()
     if failed:
@@ -159,6 +163,12 @@ def _verdict(backbone: str, device: str, loading: Mapping[str, Any], front: Path
         yield Finding("compose", f"runs with {backbone} on {device}; so do resume, lift and imagine", True)
     if loaded.about.get("knows"):
         yield Finding("knows", loaded.about["knows"])
+
+
+def _untried(loaded: Backbone, front: Path | None) -> Iterator[Finding]:
+    if front:
+        text = f"{front} was not looked at: --front is for TRELLIS models; the front of {loaded.name} is known"
+        yield Finding("front", text)
 
 
 def _tried(loaded: Backbone, front: Path | None) -> Iterator[Finding]:

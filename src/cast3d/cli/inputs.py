@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from ..scene import Scene
     from ..settings import Settings
 
+# Of these the paper says nothing: how pictures are read, and what is written.
+UNSAID = ("background", "multi_image", "mesh_faces", "texture_size", "spz")
+TRELLIS_ONLY = ("memory", "segmenter")  # ways to load that other backbones have not
+
 
 def pair(text: str, option: str, shape: str) -> tuple[str, str]:
     """`name=value` at the first equals sign."""
@@ -31,8 +35,9 @@ def read_scene(
     seed: int | None,
     backbone: str | None,
     settings: Mapping[str, Any],
+    paper: bool = False,
 ) -> Scene:
-    """The scene of a prompt or of a scene file; options add to the file and go before it."""
+    """The scene of a prompt or of a scene file; options add to the file and go before it, but for the `paper`'s."""
     from ..scene import Scene
     from ..terms import match_key
 
@@ -53,7 +58,7 @@ def read_scene(
         main=term.strip() or (base.main if base else None),
         seed=seed if seed is not None else base.seed if base else 0,
         backbone=backbone_path(backbone, Path()) or backbone_path(base and base.backbone, file and file.parent),
-        settings={**(base.settings if base else {}), **settings},
+        settings={**(paper_settings() if paper else {}), **(base.settings if base else {}), **settings},
     )
 
 
@@ -67,18 +72,38 @@ def backbone_path(name: str | None, folder: Path | None) -> str | None:
 
 
 def read_settings(texts: Iterable[str], paper: bool = False) -> dict[str, Any]:
-    """Settings from `--set` on top of, if wanted, all of the paper's."""
+    """Settings from `--set` on top of, if wanted, the paper's."""
+    typed = dict(pair(text, "--set", "NAME=VALUE") for text in texts)
+    return {**(paper_settings() if paper else {}), **typed}
+
+
+def paper_settings() -> dict[str, Any]:
+    """What `--paper` sets: it goes before what a backbone brings, and behind a scene file and `--set`."""
     from ..settings import Settings
 
-    typed = dict(pair(text, "--set", "NAME=VALUE") for text in texts)
-    return {**(asdict(Settings()) if paper else {}), **typed}
+    return {name: value for name, value in Settings().plain().items() if name not in UNSAID}
 
 
-def read_loading(texts: Iterable[str]) -> dict[str, Any]:
-    """How networks are loaded, from `--with`."""
+def read_loading(texts: Iterable[str], backbone: str) -> dict[str, Any]:
+    """How networks are loaded, from `--with`: what was typed, and that this backbone can be loaded so."""
     from ..backbones import Loading
 
-    return asdict(Loading.read(dict(pair(text, "--with", "NAME=VALUE") for text in texts)))
+    typed = dict(pair(text, "--with", "NAME=VALUE") for text in texts)
+    loading = Loading.read(typed)
+    if (vain := [name for name in TRELLIS_ONLY if name in typed]) and is_small(backbone):
+        known = ", ".join(name for name in asdict(loading) if name not in TRELLIS_ONLY)
+        raise InputError(
+            f"--with {vain[0]}={typed[vain[0]]}: the backbone {backbone} has no {vain[0]} to choose, it takes {known}; "
+            "leave it out, or choose TRELLIS models with --backbone trellis"
+        )
+    return {name: getattr(loading, name) for name in typed}
+
+
+def is_small(backbone: str) -> bool:
+    """Whether it is bricks or another backbone of its kind, and no TRELLIS model; raises where it is not there."""
+    from ..backbones.sources import sources_of
+
+    return "cast3d" in sources_of(backbone)[0].pipeline
 
 
 def check(
@@ -88,7 +113,7 @@ def check(
     background = check_settings(backbone, settings).background
     check_pictures(pictures, background)
     check_device(device)
-    return read_loading(loading or ())
+    return read_loading(loading or (), backbone)
 
 
 def check_pictures(pictures: Iterable[Any], background: str) -> None:
@@ -114,9 +139,12 @@ def check_device(device: str) -> None:
     if kind not in ("cpu", "cuda") or (number and not number.isdecimal()):
         raise InputError(f"the device is cpu, cuda or cuda:N, not {device!r}")
     if kind == "cuda" and not torch.cuda.is_available():
-        raise InputError("no CUDA device can be used here; leave --device out to run on the CPU (see `cast3d doctor`)")
+        raise InputError(
+            f"no CUDA device can be used here, so not {device!r}; take the CPU with --device cpu (see `cast3d doctor`)"
+        )
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
-        raise InputError(f"there is no device {device}; CUDA devices here: {torch.cuda.device_count()}")
+        count = torch.cuda.device_count()
+        raise InputError(f"there is no device {device!r}; CUDA devices here: {count}, give --device cuda:0 or so")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import InputError
 from . import inputs
-from .options import Backbone, Device, Json, Set, With
+from .options import Backbone, Json, Set, With
 from .output import plain_errors
 from .running import make
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..result import Result
     from ..runs import RunFolder
     from ..scene import Scene
+
+NEEDED = {"compose": {"image", "text"}, "lift": {"image"}, "imagine": {"text"}}  # kinds of models by task
 
 
 def resume(
@@ -33,12 +35,17 @@ def resume(
         ),
     ] = None,
     backbone: Backbone = None,
-    device: Device = "cpu",
+    device: Annotated[
+        str | None,
+        typer.Option("--device", metavar="cpu|cuda[:N]", help="Where the networks run.", show_default="the run's"),
+    ] = None,
     loading: With = None,
     settings: Set = None,
     as_json: Json = False,
 ) -> None:
     """Go on with a run that was interrupted, or do parts of it again.
+
+    Backbone, device, settings and --with are those of the run, but for what is given here.
 
     A re-seeded part leaves the main geometry, the layout, the hints and every other part as they are. A changed setting
     redoes the stages that read it; those of the export (texture_size, mesh_faces, spz) redo none.
@@ -56,12 +63,15 @@ def resume(
         seeds = read_reseeds(composition, info["seeds"]["terms"], reseed or ()) if composition else {}
         name = inputs.backbone_path(backbone, Path()) or info.get("source") or "bricks"
         chosen = {**info["settings"], **inputs.read_settings(settings or ())}
-        loaded_with = inputs.check(name, chosen, device, loading, scene.images if scene else ())
+        device = device or info.get("device") or "cpu"  # runs of earlier versions tell neither device nor loading
+        typed = inputs.check(name, chosen, device, loading, scene.images if scene else ())
+        loaded_with = {**info.get("loading", {}), **typed}
         if stage:
             run.stages.require(stage)
 
         def work(loaded: Composer, bars: Any) -> Result:
-            if stage:  # now that the networks are there: a backbone that cannot be loaded costs no stage
+            if stage:  # now that the networks are there: a backbone that cannot do the work costs no stage
+                require_ready(loaded, info["task"])
                 run.stages.drop_from(stage)
             return again(loaded, run, scene, seeds, chosen, bars)
 
@@ -69,6 +79,18 @@ def resume(
             work,
             run, labels_of(composition), name, device, loaded_with, as_json,
         )  # fmt: skip
+
+
+def require_ready(loaded: Composer, task: str) -> None:
+    """The networks for a task are there; what can be wrong with its inputs was looked at before they loaded."""
+    backbone = loaded.backbone
+    if lacking := NEEDED[task] - backbone.structure_flows.keys():
+        kind = "picture" if "image" in lacking else "text"
+        raise InputError(
+            f"the backbone {backbone.name} has no {kind} model, which {task} needs; give another --backbone"
+        )
+    if task == "compose":
+        backbone.require_segmenter()
 
 
 def again(
@@ -91,6 +113,8 @@ def again(
 
 def read_reseeds(scene: Scene, recorded: Mapping[str, int], texts: list[str] | tuple[str, ...]) -> dict[str, int]:
     """Seeds of single terms: those of the run so far, and `TERM[=SEED]`, by default the one after the term's last."""
+    from ..composer import require_terms
+
     seeds = {term: seed for term, seed in recorded.items() if seed != scene.seed}
     for text in texts:
         name, equals, number = text.partition("=")
@@ -98,4 +122,5 @@ def read_reseeds(scene: Scene, recorded: Mapping[str, int], texts: list[str] | t
         if equals and not number.strip().isdecimal():
             raise InputError(f"--reseed takes TERM or TERM=SEED with a whole number, not {text!r}")
         seeds[term] = int(number) if equals else seeds.get(term, scene.seed) + 1
+    require_terms(scene, seeds)
     return seeds
