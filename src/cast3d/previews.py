@@ -29,6 +29,7 @@ PALETTE = (
     / 255
 )
 YAWS, PITCH, SIZE = (25.0, 155.0), 15.0, 256
+LARGEST = 512  # pixels a side of views with masks, which were made as large as their setting says
 
 
 def part_colors(count: int, base: int = 0) -> Tensor:
@@ -64,7 +65,7 @@ def of_gaussians(gaussians: Gaussians, size: int = SIZE) -> Image.Image:
 
 
 def of_masks(views: Tensor, masks: Tensor, base: int, most: int = 8) -> Image.Image:
-    """Views [V, H, W, 3] uint8 tinted by the masks [V, N, H, W] of every term but the base."""
+    """Views [V, H, W, 3] uint8 tinted by the masks [V, N, H, W] of every term but the base; large ones are shrunk."""
     colors = part_colors(masks.shape[1], base)
     images = []
     for view, mask in list(zip(views.cpu(), masks.cpu()))[:: max(1, len(views) // most)][:most]:
@@ -72,7 +73,9 @@ def of_masks(views: Tensor, masks: Tensor, base: int, most: int = 8) -> Image.Im
         for i, color in enumerate(colors):
             if i != base:
                 image = torch.where(mask[i][..., None], 0.45 * image + 0.55 * color, image)
-        images.append((image * 255).byte().numpy())
+        shown = Image.fromarray((image * 255).byte().numpy())
+        shown.thumbnail((LARGEST, LARGEST))
+        images.append(np.asarray(shown))
     return Image.fromarray(contact_sheet(images, columns=min(4, len(images))))
 
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from cast3d import flow
 from cast3d.backbones import Backbone, Loading, load_backbone
 from cast3d.backbones.hashes import compute, hashes_of
-from cast3d.backbones.hub import BYTES, HASHES, check_size, split_revision
+from cast3d.backbones.hub import BYTES, HASHES, REVISIONS, check_size, split_revision
 from cast3d.backbones.random_folder import (
     DECODERS,
     FLOWS,
@@ -31,11 +31,12 @@ from cast3d.backbones.random_folder import (
 from cast3d.backbones.residency import Offloaded, Resident
 from cast3d.backbones.sources import Source, sources_of
 from cast3d.backbones.trellis import FLOWS as FLOW_KEYS
-from cast3d.backbones.trellis import TrellisDescriber, picture_encoder
+from cast3d.backbones.trellis import TrellisDescriber, encoder_hash, picture_encoder
 from cast3d.backbones.verify import against_release, exercise, front, inspect
 from cast3d.cli.findings import findings
 from cast3d.composer import Composer
 from cast3d.conditioning.crops import preprocess_trellis
+from cast3d.conditioning.dinov2 import RELEASED as RELEASED_ENCODERS
 from cast3d.conditioning.pictures import open_picture
 from cast3d.errors import CheckpointError, InputError
 from cast3d.models import load
@@ -103,7 +104,7 @@ def test_full_size_files_are_the_released_ones():
 def test_two_repositories_are_one_backbone(backbone):
     assert set(backbone.structure_flows) == set(backbone.slat_flows) == {"image", "text"}
     assert backbone.structure_flows["text"].config["qk_rms_norm_cross"]
-    assert len(backbone.hashes) == 8 + 1 and backbone.hashes["segmenter"].startswith("grounded-sam2:")
+    assert backbone.hashes["segmenter"].startswith("grounded-sam2:")
     torch.testing.assert_close(backbone.slat_mean, torch.tensor(NORMALIZATION["mean"]))
     assert not backbone.at_once and not backbone.orthographic
 
@@ -266,15 +267,68 @@ def test_files_are_hashed_once(tmp_path, monkeypatch):
     path = tmp_path / "net.safetensors"
     path.write_bytes(b"weights")
     digest = compute(path)
-    assert hashes_of([path]) == {"net": digest}
+    assert hashes_of([path]) == {path: digest}
     monkeypatch.setattr("cast3d.backbones.hashes.compute", lambda _: "computed again")
-    assert hashes_of([path]) == {"net": digest}
+    assert hashes_of([path]) == {path: digest}
     path.write_bytes(b"others!")
-    assert hashes_of([path]) == {"net": "computed again"}
+    assert hashes_of([path]) == {path: "computed again"}
     blob = tmp_path / digest
     blob.write_bytes(b"weights")
     (link := tmp_path / "link.safetensors").symlink_to(blob)
-    assert hashes_of([link]) == {"link": digest}  # as the hub's cache stores it
+    assert hashes_of([link]) == {link: digest}  # as the hub's cache stores it
+
+
+def changed(before: Backbone, folder: Path) -> set[str]:
+    """What the backbone of a folder is told by, where it differs from another's."""
+    after = load_backbone(f"{folder / IMAGE}+{folder / TEXT}").hashes
+    assert after.keys() == before.hashes.keys() and len(after) == 8 + 2 + 2 + 1
+    return {name for name in after if after[name] != before.hashes[name]} - {"segmenter"}
+
+
+def test_a_backbone_is_told_by_all_that_decides_what_it_makes(backbone, copy):
+    assert changed(backbone, copy) == set()
+    halves = {key: [value / 2 for value in values] for key, values in NORMALIZATION.items()}
+    for repository in (IMAGE, TEXT):
+        edit(copy / repository / "pipeline.json", slat_normalization=halves)
+    expected = {"image pipeline", "text pipeline"}
+    assert changed(backbone, copy) == expected
+    weights = copy / IMAGE / "dinov2_vitl14_reg" / "model.safetensors"
+    save_file({key: value / 2 for key, value in load_file(weights).items()}, weights, metadata={"format": "pt"})
+    assert changed(backbone, copy) == (expected := expected | {"image encoder"})
+    words = copy / TEXT / "clip-vit-large-patch14" / "vocab.json"
+    words.write_text(json.dumps(dict(zip(vocabulary := json.loads(words.read_text()), [*vocabulary.values()][::-1]))))
+    assert changed(backbone, copy) == expected | {"text encoder"}
+
+
+def test_networks_of_one_file_name_are_told_apart(backbone, copy):
+    ckpts, name = copy / TEXT / "ckpts", FLOWS[IMAGE][1]
+    for suffix in ("json", "safetensors"):
+        (ckpts / f"{FLOWS[TEXT][1]}.{suffix}").rename(ckpts / f"{name}.{suffix}")
+    models = pipeline(TEXT)["args"]["models"] | {"slat_flow_model": f"ckpts/{name}"}
+    edit(copy / TEXT / "pipeline.json", models=models)
+    assert changed(backbone, copy) == {"text pipeline"}
+    found = inspect(sources_of(f"{copy / IMAGE}+{copy / TEXT}"))
+    shown = [check.text.rpartition("sha256 ")[2][:16] for check in found if check.name == name]
+    expected = {backbone.hashes[f"{kind} slat_flow_model"][:16] for kind in ("image", "text")}
+    assert len(shown) == len(expected) == 2 and set(shown) == expected
+
+
+def test_an_encoder_is_told_by_its_files_or_by_its_commit(copy, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    source = Source(str(copy / IMAGE))
+    kept = copy / IMAGE / "dinov2_vitl14_reg"
+    by_files = encoder_hash(source)
+    assert len(by_files) == 64
+    kept.rename(tmp_path / kept.name)
+    assert encoder_hash(source) == f"{RELEASED_ENCODERS[kept.name]}@{REVISIONS[RELEASED_ENCODERS[kept.name]]}"
+    source.args["image_cond_model"] = str(tmp_path / kept.name)
+    assert encoder_hash(source) == by_files
+    source.args["image_cond_model"] = "someone/encoder"
+    place = tmp_path / "hub" / "models--someone--encoder"
+    for path, content in (("refs/main", "a" * 40), (f"snapshots/{'a' * 40}/config.json", "{}")):
+        (place / path).parent.mkdir(parents=True)
+        (place / path).write_text(content)
+    assert encoder_hash(source) == f"someone/encoder@{'a' * 40}"
 
 
 RUNS = [

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from cast3d.cli import app
 from cast3d.errors import InputError
-from cast3d.evaluation import endpoints, judges, questions
+from cast3d.evaluation import endpoints, judges, opinions, questions
 from cast3d.evaluation.endpoints import Endpoint, endpoint, wait_before
 from cast3d.evaluation.questions import SYSTEM, read_scores
 from cast3d.evaluation.results import read
@@ -294,6 +294,23 @@ def test_after_a_failure_the_same_call_goes_on(server, at, finished):
     server.plan = [(200, {}, GOOD)]
     rows, _ = judges.judge(out, content, asked, at, workers=1)
     assert len(rows) == 6
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_a_run_that_made_nothing_counts_as_much_as_any_however_many_samples(server, at, finished, samples):
+    out, content, cases = finished
+    server.plan = [(200, {}, '{"faithfulness": 9, "aesthetic": 9, "rationality": 9}')]
+    first = next(run for run in content["runs"] if (run["method"], run["case"]) == ("cast3d", "alpha"))
+    content["runs"] = [first, first | {"seed": 1, "folder": "cells/cast3d/alpha/1"}]  # which is not there
+    rows, _ = judges.judge(out, content, judges.questions(out, content, cases, samples), at)
+    assert len(rows) == samples + 1
+    assert opinions.entries(rows, ["cast3d"], "average")["cast3d"].value.mean == 5
+
+
+def test_a_seed_with_samples_that_could_not_be_read_counts_as_much_as_any():
+    row = {"method": "cast3d", "case": "alpha"}
+    rows = [row | {"seed": 0, "faithfulness": 9}, *(row | {"seed": 1, "faithfulness": score} for score in (1, 2, 3))]
+    assert opinions.entries(rows, ["cast3d"], "faithfulness")["cast3d"].value.mean == (9 + 2) / 2
 
 
 def test_results_of_another_suite_are_refused(finished):

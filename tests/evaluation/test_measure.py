@@ -6,11 +6,13 @@ import pytest
 import torch
 
 from cast3d import voxels
-from cast3d.evaluation.measure import failed, measure
+from cast3d.evaluation import measure as module
+from cast3d.evaluation.measure import failed
 from cast3d.evaluation.scores import NAMES, apart, scores, smooth
 from cast3d.evaluation.suite import Truth, load_suite
 from cast3d.voxels import outer_shell
 from tests.evaluation.scenes import box, filled, perfect, truths, write_suite
+from tests.tiny_backbone import pictures
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +22,11 @@ def case(tmp_path_factory):
 
 def seeing(image, alpha, term):
     return alpha > 0.5
+
+
+def measure(outcome, case, segmenter=None, **others):
+    """Looks are compared with the pictures of the suite, but for `others`."""
+    return module.measure(outcome, case, pictures() | others, segmenter)
 
 
 def test_the_truth_is_perfect_in_everything_but_its_looks(case):
@@ -34,6 +41,11 @@ def test_the_truth_is_perfect_in_everything_but_its_looks(case):
     assert whole["rationality"] == 10 and whole["faithfulness"] == pytest.approx(
         5 + 5 * (2 * whole["part_likeness"] + whole["base_likeness"]) / 3
     )
+
+
+def test_looks_are_compared_with_the_pictures_that_are_given(case):
+    looks = [measure(perfect(), case, cap=pictures()[term])["parts"]["cap"] for term in ("cap", "figure")]
+    assert looks[0]["outline"] > looks[1]["outline"] and looks[0]["f1_1"] == looks[1]["f1_1"]
 
 
 def test_turning_and_moving_the_whole_changes_nothing_but_looks(case):

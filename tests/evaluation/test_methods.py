@@ -9,6 +9,7 @@ from PIL import Image
 
 from cast3d import voxels
 from cast3d.errors import InputError, TermNotFound
+from cast3d.evaluation import bench as module
 from cast3d.evaluation import cells, methods
 from cast3d.evaluation.bench import Bench
 from cast3d.evaluation.cache import StageCache
@@ -58,6 +59,17 @@ def test_every_editor_moves_the_layout_unless_there_is_nothing_to_say(bench, edi
         assert torch.allclose(still, main.latent, atol=1e-4)
 
 
+def test_each_background_is_cut_out_once_by_the_method_that_asks_for_it(bench, monkeypatch):
+    asked, cut = [], module.open_cut_out
+    monkeypatch.setattr(module, "open_cut_out", lambda *given: asked.append(given[1]) or cut(*given))
+    mine = replace(bench, changes={"background": "isnet"})
+    for _ in range(2):
+        assert mine.composition(settings={"background": "plain"}).pictures.keys() == set(BOXES)
+        assert mine.composition().pictures is mine.pictures("isnet")
+        mine.picture("cap")
+    assert asked == ["plain"] * len(BOXES) + ["isnet"] * len(BOXES)
+
+
 def test_methods_share_what_they_have_in_common(bench, tmp_path):
     cache = StageCache(tmp_path)
     mine = Bench(bench.backbone, bench.case, 0, cache, bench.others)
@@ -102,7 +114,7 @@ def climbed(bench, tmp_path):
 @pytest.mark.parametrize("name", ["cast3d", "no-refine"])
 def test_every_method_climbs_its_own_ladder_and_pays_for_the_rungs_that_failed(climbed, tmp_path, monkeypatch, name):
     """Whichever ran before it on the same stages."""
-    monkeypatch.setattr(cells, "measured", lambda made, method, bench: failed(bench.case))
+    monkeypatch.setattr(cells, "measured", lambda made, method, bench, _: failed(bench.case))
     cell = cells.make(methods.find(name), climbed, tmp_path / "cell")
     assert climbed.cache.made == 0 and climbed.cache.seconds == 2 * 111
     assert 2 * 111 < cell.seconds < 2 * 111 + 60  # and what is no stage

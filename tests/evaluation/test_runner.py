@@ -13,11 +13,14 @@ from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
+from cast3d.backbones.sources import shipped
 from cast3d.cli.app import app
-from cast3d.errors import InputError
+from cast3d.errors import CheckpointError, InputError
 from cast3d.evaluation import cells, results, runner
 from cast3d.evaluation.page import write_page
 from cast3d.evaluation.runner import Plan, evaluate
@@ -163,6 +166,36 @@ def test_a_term_that_is_not_found_is_a_result_with_scores_of_nothing(tmp_path, m
     assert sorted(path.name for path in (tmp_path / "out/cells/cast3d/one/0").iterdir()) == ["cell.json"]
 
 
+def test_pictures_that_need_a_network_are_measured_as_they_were_cut_out(tmp_path, monkeypatch, tiny):
+    """Noise with a bright square in it, which the stub of a network knows."""
+    write_suite(tmp_path / "suite")
+    for term in BOXES:
+        noise = np.random.default_rng(0).integers(0, 128, (64, 64, 3), np.uint8)
+        noise[16:48, 24:40] = 255
+        Image.fromarray(noise).save(tmp_path / "suite" / f"{term}.png")
+    networks: list[str] = []
+
+    def load_matting(name: str):
+        networks.append(name)
+        return lambda image: image.convert("L").point(lambda value: 255 * (value > 200))
+
+    monkeypatch.setattr("cast3d.conditioning.matting.load_matting", load_matting)
+    write_glb(tmp_path / "models" / "one.glb", {term: mesh_of(term) for term in BOXES}, {})
+    given = tmp_path / "suite", ("cast3d", f"folder:{tmp_path / 'models'}"), tmp_path / "out"
+    (_, theirs), broken = run(Plan(*given, settings={"background": "u2net"}))
+    assert not broken and set(networks) == {"u2net"}
+    assert theirs.object["base_outline"] > 0.3
+
+
+def test_pictures_that_cannot_be_cut_out_are_told_before_any_work(tmp_path, monkeypatch, tiny):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(write_suite(tmp_path / "suite") / "cap.png")
+    given = tmp_path / "suite", (f"folder:{tmp_path}",), tmp_path / "out"
+    monkeypatch.setattr("cast3d.evaluation.methods.registry.outcome_of_folder", lambda *_, **__: pytest.fail("ran"))
+    found, (broken,) = run(Plan(*given, settings={"background": "plain"}))
+    assert not found and "cap.png: the background could not be told" in broken
+
+
 def test_a_method_that_breaks_leaves_the_others_alone(finished, tmp_path, monkeypatch, tiny):
     plan = copied(finished, tmp_path)
     shutil.rmtree(plan.out / "cells" / "ctg")
@@ -202,6 +235,16 @@ if __name__ == "__main__":
     done = subprocess.run([*command, "0"], capture_output=True, text=True, check=True)
     assert done.stdout.split() == list(names)
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_damaged_backbone_is_told_as_such_by_any_number_of_processes(tmp_path, monkeypatch, workers):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # which would be set otherwise
+    (tmp_path / "empty").mkdir()
+    shutil.copy(shipped() / "pipeline.json", tmp_path / "empty")
+    plan = Plan(write_suite(tmp_path / "suite"), METHODS, tmp_path / "out", backbone=str(tmp_path / "empty"))
+    with pytest.raises(CheckpointError, match=rf"{tmp_path / 'empty'}/ckpts/\S+\.json does not exist"):
+        evaluate(plan, workers)
 
 
 def test_two_evaluations_of_one_folder_are_refused(finished, tiny):

@@ -14,8 +14,8 @@ from ..errors import Cast3dError
 from ..files import atomic_write
 
 
-def hashes_of(paths: Iterable[Path]) -> dict[str, str]:
-    """SHA-256 by file stem."""
+def hashes_of(paths: Iterable[Path]) -> dict[Path, str]:
+    """SHA-256 of each file."""
     paths = list(paths)
     known = _remembered()
     with ThreadPoolExecutor(4) as pool:
@@ -26,7 +26,7 @@ def hashes_of(paths: Iterable[Path]) -> dict[str, str]:
     if fresh.keys() - known.keys():
         with suppress(Cast3dError, OSError):  # a home that cannot be written to costs time, no more
             atomic_write(_memory(), json.dumps(known | fresh, indent=0) + "\n")
-    return {path.stem: digest for path, digest in digests.items()}
+    return digests
 
 
 def compute(path: Path) -> str:

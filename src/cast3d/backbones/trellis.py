@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,15 @@ from ..conditioning.crops import preprocess_trellis
 from ..conditioning.dinov2 import RELEASED, Dinov2, load_dinov2
 from ..errors import CheckpointError, InputError
 from ..models import load
+from ..plain_data import canonical, digest
 from ..segmentation.detections import Detections, Thresholds
 from .backbone import ADVICE, Backbone
 from .fitting import check_classes, check_conditions, check_latents, normalization
 from .hashes import hashes_of
-from .hub import doubtful, split_revision
+from .hub import doubtful, require_hub, snapshot_of, split_revision
 from .loading import Loading
 from .residency import Offloaded, Residency, Resident, fits
-from .sources import Source
+from .sources import KINDS, Source
 
 ENCODER = "ss_enc_conv3d_16l8_fp16"  # released beside the decoder, listed in no pipeline.json
 ENCODER_KEY = "sparse_structure_encoder"  # if one lists it
@@ -125,8 +126,8 @@ def load_trellis(sources: Sequence[Source], device: torch.device, loading: Loadi
     check_classes(named(by_kind, stems))
     for kind, source in by_kind.items():
         check_latents(source, stems[f"{kind} slat_flow_model"], mean, std)
-    files = [Path(f"{stem}.safetensors") for stem in stems.values()]
-    size = sum(path.stat().st_size for path in files) + ENCODERS
+    files = {name: Path(f"{stem}.safetensors") for name, stem in stems.items()}
+    size = sum(path.stat().st_size for path in files.values()) + ENCODERS
     offload = loading.memory == "offload" or (loading.memory == "auto" and not fits(size, device))
     residency = Offloaded(device) if offload else Resident()
     at = torch.device("cpu") if offload else device
@@ -135,8 +136,8 @@ def load_trellis(sources: Sequence[Source], device: torch.device, loading: Loadi
         for key in FLOWS:
             check_conditions(source, stems[f"{kind} {key}"], encoders[kind].channels)
     networks = {name: load(stem, at, torch.float32 if device.type == "cpu" else None) for name, stem in stems.items()}
-    hashes = hashes_of(files)
-    tell_doubts(path for path in files if doubtful(path, hashes[path.stem]))
+    hashes = hashes_by_use(files, by_kind)
+    tell_doubts(path for name, path in files.items() if doubtful(path, hashes[name]))
 
     def flows(key: str) -> dict[str, nn.Module]:
         return {kind: networks[f"{kind} {key}"] for kind in by_kind}
@@ -173,6 +174,35 @@ def named(by_kind: dict[str, Source], stems: dict[str, Path]) -> Iterator[tuple[
     for name, stem in stems.items():
         kind, _, key = name.rpartition(" ")
         yield by_kind[kind] if kind else first, {**SHARED, "structure_encoder": ENCODER_KEY}.get(key, key), stem
+
+
+def hashes_by_use(networks: Mapping[str, Path], by_kind: Mapping[str, Source]) -> dict[str, str]:
+    """What tells this backbone from any other, by what it is for: file names need not differ.
+
+    A pipeline.json counts as a whole, as it holds the latents' constants.
+    """
+    files = {**networks, **{f"{kind} pipeline": source.file("pipeline.json") for kind, source in by_kind.items()}}
+    digests = hashes_of(files.values())
+    encoders = {f"{kind} encoder": encoder_hash(source) for kind, source in by_kind.items()}
+    return {name: digests[path] for name, path in files.items()} | encoders
+
+
+def encoder_hash(source: Source) -> str:
+    """Of the files of an encoder in a folder; of one on the hub "owner/name@commit", which says as much."""
+    place, revision = encoder_place(source)
+    if files := encoder_files(Path(place)):
+        named = {path.relative_to(Path(place).parent).as_posix(): found for path, found in hashes_of(files).items()}
+        return digest(canonical(named))
+    cached = require_hub().try_to_load_from_cache(str(place), "config.json", revision=revision)
+    commit = snapshot_of(Path(cached)) if isinstance(cached, str) else revision
+    return f"{place}@{commit}"
+
+
+def encoder_files(place: Path) -> list[Path]:
+    """Weights, arguments and vocabulary of an encoder in a folder or of a stem; none of what is on the hub only."""
+    beside = [Path(f"{place}{suffix}") for suffix in (".json", ".safetensors")]
+    inside = [path for kind in ("*.json", "*.safetensors", "*.txt") for path in place.glob(kind)]
+    return sorted(path for path in (*beside, *inside) if path.is_file())
 
 
 def tell_slow(device: torch.device) -> None:
@@ -215,20 +245,23 @@ def encoder_stem(source: Source, others: Sequence[Source]) -> Path:
 
 
 def picture_encoder(source: Source, device: torch.device) -> Dinov2:
-    name = source.args["image_cond_model"]
-    inside = conditioner(source, name)
-    repository, revision = split_revision(RELEASED.get(name, name))
-    return load_dinov2(inside or repository, device, revision=None if inside else revision)
+    place, revision = encoder_place(source)
+    return load_dinov2(place, device, revision=revision)
 
 
 def text_encoder(source: Source, device: torch.device) -> ClipText:
-    name = source.args["text_cond_model"]
-    inside = conditioner(source, name)
-    repository, revision = split_revision(name)
-    return load_clip_text(inside or repository, device, None if inside else revision)
+    place, revision = encoder_place(source)
+    return load_clip_text(place, device, revision)
 
 
 ENCODER_LOADERS = {"image": picture_encoder, "text": text_encoder}
+
+
+def encoder_place(source: Source) -> tuple[str | Path, str | None]:
+    """Where the encoder that a pipeline names is: a folder or stem, or a hub id and its revision."""
+    name = next(source.args[key] for key, kind in KINDS.items() if kind == source.kind)
+    inside = conditioner(source, name)
+    return (inside, None) if inside else split_revision(RELEASED.get(name, name))
 
 
 def conditioner(source: Source, name: str) -> Path | None:

@@ -45,7 +45,7 @@ def inspect(sources: Sequence[Source]) -> Iterator[Finding]:
     stems = stems_of(by_kind, sources)
     hashes = hashes_of(Path(f"{stem}.safetensors") for stem in stems.values())
     for stem in dict.fromkeys(stems.values()):
-        yield weights(stem, hashes[stem.name])
+        yield weights(stem, hashes[Path(f"{stem}.safetensors")])
     yield normalized(by_kind)
     for kind, source in by_kind.items():
         yield from samplers(kind, source)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
 from typing import Any, TypeVar
 
 import torch
@@ -41,17 +40,19 @@ class Bench:
     cache: StageCache
     others: tuple[Case, ...] = ()  # the rest of the suite
     changes: Mapping[str, Any] = field(default_factory=dict)  # settings of every method of this evaluation
+    _cut: dict[str, dict[str, tuple[Picture, ...]]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def settings(self, **changes: Any) -> Settings:
         return self.backbone.defaults.changed({**self.changes, **changes})
 
-    @cached_property
-    def pictures(self) -> dict[str, tuple[Picture, ...]]:
-        background = self.settings().background
-        return {
-            term: (open_cut_out(path, background, f"the picture of {term!r}"),)
-            for term, path in self.case.images.items()
-        }
+    def pictures(self, background: str) -> dict[str, tuple[Picture, ...]]:
+        """Of every term, cut out as the setting `background` says; methods may have one of their own."""
+        if background not in self._cut:
+            self._cut[background] = {
+                term: (open_cut_out(path, background, f"the picture of {term!r}"),)
+                for term, path in self.case.images.items()
+            }
+        return self._cut[background]
 
     def staging(self) -> Staging:
         return Staging(self.cache, device=self.backbone.device, previews=False)
@@ -63,7 +64,7 @@ class Bench:
         scene = self.case.scene(self.seed)
         seeds = dict.fromkeys(scene.terms, self.seed)
         chosen = self.settings(**(settings or {}))
-        return kind(self.backbone, scene, chosen, self.pictures, seeds, self.staging(), **more)
+        return kind(self.backbone, scene, chosen, self.pictures(chosen.background), seeds, self.staging(), **more)
 
     def composed(self, composition: Composition) -> Outcome:
         """The outcome of a pipeline, with its p_B and its hints."""
@@ -106,8 +107,8 @@ class Bench:
         return on_cpu(Result.decode(self.backbone, [self.case.main], 0, Appearance(coords, feats, owner)))
 
     def picture(self, term: str) -> Image.Image:
-        """The cut-out picture of a term."""
-        return self.pictures[term][0].rgba
+        """The picture of a term, cut out as the evaluation's settings say."""
+        return self.pictures(self.settings().background)[term][0].rgba
 
 
 @dataclass(frozen=True)

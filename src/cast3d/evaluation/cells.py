@@ -94,6 +94,7 @@ def load(folder: Path, expected: str | None = None) -> Cell | None:
 def make(method: Method, bench: Bench, folder: Path) -> Cell:
     """Runs and measures a method, and keeps what came out. A term that is not found is a result, no accident."""
     mark = fingerprint(method, bench)
+    references = {term: bench.picture(term) for term in bench.case.terms}  # cut out before a method runs for nothing
     bench.cache.restart()
     start = time.perf_counter()
     try:
@@ -108,7 +109,7 @@ def make(method: Method, bench: Bench, folder: Path) -> Cell:
     # Stages found in the cache count with what they once took, those made just now only once.
     seconds = time.perf_counter() - start - bench.cache.made + bench.cache.seconds
     with torch.no_grad():
-        numbers = measured(made, method, bench)
+        numbers = measured(made, method, bench, references)
     cell = Cell(
         method=method.name,
         case=bench.case.id,
@@ -126,8 +127,13 @@ def make(method: Method, bench: Bench, folder: Path) -> Cell:
     return cell
 
 
-def measured(made: Outcome | None, method: Method, bench: Bench) -> Mapping[str, Any]:
-    """The metrics; drift is measured against our p_B wherever the method works in its frame."""
+def measured(
+    made: Outcome | None, method: Method, bench: Bench, references: Mapping[str, Image.Image]
+) -> Mapping[str, Any]:
+    """The metrics. `references` are the pictures that parts are compared with, the same for every method.
+
+    Drift is measured against our p_B wherever the method works in its frame.
+    """
     if made is None:
         return failed(bench.case)
     main = None if method.foreign else bench.composition().main_geometry().grid.cpu()
@@ -136,7 +142,7 @@ def measured(made: Outcome | None, method: Method, bench: Bench) -> Mapping[str,
     def segmenter(image: Tensor, alpha: Tensor, term: str) -> Tensor:
         return bench.backbone.segmenter(image.to(device), alpha.to(device), term).cpu()
 
-    return measure(made, bench.case, segmenter, main)
+    return measure(made, bench.case, references, segmenter, main)
 
 
 def keep(cell: Cell, made: Outcome | None, folder: Path) -> None:

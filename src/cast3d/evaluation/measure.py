@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from statistics import mean
 
 import numpy as np
+from PIL import Image
 from torch import Tensor
 
 from ..backbones.backbone import Segmenter
-from ..conditioning.cutout import cut_out
-from ..conditioning.pictures import open_picture
 from . import structure
 from .alignment import Alignment, align
 from .components import Placed, agreement, lend_labels, placed, placement, points, shape
@@ -25,11 +24,16 @@ Measured = dict[str, Numbers | dict[str, Numbers]]
 
 
 def measure(
-    outcome: Outcome, case: Case, segmenter: Segmenter | None = None, main_geometry: Tensor | None = None
+    outcome: Outcome,
+    case: Case,
+    pictures: Mapping[str, Image.Image],
+    segmenter: Segmenter | None = None,
+    main_geometry: Tensor | None = None,
 ) -> Measured:
     """{"object": metrics and scores of the whole, "parts": {term: metrics}}; what cannot be measured is left out.
 
-    `main_geometry` is p_B for methods on the same backbone that keep none of their own.
+    `pictures` are the case's, cut out, by term. `main_geometry` is p_B for methods on the same backbone that keep none
+    of their own.
     """
     truth = case.truth
     whole_truth = _union(one.voxels for one in truth.values())
@@ -41,7 +45,7 @@ def measure(
         outcome = lend_labels(outcome, truth, to_truth)
     found = placed(outcome, truth, to_truth)
     diagonal = _diagonal(truth[case.main].voxels)
-    parts = {term: _part(found[term], diagonal) | _looks(outcome, case, term) for term in case.terms}
+    parts = {term: _part(found[term], diagonal) | _looks(outcome, pictures[term], term) for term in case.terms}
     for term in case.accessories:
         parts[term] |= _touching(outcome, truth, term, to_truth)
         if term in outcome.hints:
@@ -83,8 +87,7 @@ def _part(part: Placed, diagonal: float) -> Numbers:
     return {name: value / diagonal if name in ("chamfer", "offset") else value for name, value in values.items()}
 
 
-def _looks(outcome: Outcome, case: Case, term: str) -> Numbers:
-    picture = cut_out(open_picture(case.images[term])).rgba
+def _looks(outcome: Outcome, picture: Image.Image, term: str) -> Numbers:
     seen, share = NONE, 0.0
     if term in outcome.meshes:
         reference = Reference.of(picture)

@@ -66,14 +66,18 @@ def entries(rows: Sequence[Row], methods: Sequence[str], metric: str) -> dict[st
 def _grid(
     rows: Sequence[Row], method: str, metric: str, raters: Sequence[str], cases: Sequence[str]
 ) -> NDArray[np.float64]:
-    """[raters, cases] scores, means over seeds and samples; NaN where nobody was asked."""
-    found: dict[tuple[str, str], list[float]] = {}
+    """[raters, cases] scores, means over seeds; NaN where nobody was asked.
+
+    Samples of a seed are averaged first: a run that made nothing has one row, and others as many as were read.
+    """
+    found: dict[tuple[str, str], dict[int, list[float]]] = {}
     for row in rows:
         if row["method"] == method and (value := score(row, metric)) is not None:
-            found.setdefault((row.get("rater", ""), row["case"]), []).append(value)
+            seeds = found.setdefault((row.get("rater", ""), row["case"]), {})
+            seeds.setdefault(row["seed"], []).append(value)
     grid = np.full((len(raters), len(cases)), np.nan)
-    for (rater, case), values in found.items():
-        grid[raters.index(rater), cases.index(case)] = mean(values)
+    for (rater, case), seeds in found.items():
+        grid[raters.index(rater), cases.index(case)] = mean(map(mean, seeds.values()))
     return grid
 
 

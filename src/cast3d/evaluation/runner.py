@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..backbones.folder import backbone_defaults
-from ..errors import InputError
+from ..errors import Cast3dError, InputError
 from ..locks import FolderLock
 from . import cells
 from .bench import Bench
@@ -114,7 +114,7 @@ def _alone(plan: Plan, note: Note) -> list[Cell | str]:
     return made
 
 
-_worker: Worker
+_worker: Worker | Cast3dError  # what a process began as, or why it could not
 _notes: Any  # a queue to the first process
 
 
@@ -123,11 +123,16 @@ def _begin(plan: Plan, notes: Any) -> None:
     import torch
 
     torch.set_num_threads(1)
-    _worker, _notes = Worker.start(plan), notes
+    try:
+        _worker, _notes = Worker.start(plan), notes
+    except Cast3dError as error:  # raised here it would only say that a process died
+        _worker = error
 
 
 def _task(case: str, seed: int) -> int:
     """Sends each cell as soon as it is there; returns how many."""
+    if isinstance(_worker, Cast3dError):
+        raise _worker
     items = 0
     for item in _worker.run(case, seed):
         _notes.put(item)
