@@ -58,11 +58,19 @@ class Composition:
     seeds: Mapping[str, int]  # of the second stage, by term
     staging: Staging
     reading: Reading = field(init=False)  # of c, by the text model; the layout may change it
+    taught: dict[str, str] = field(init=False, default_factory=dict)  # names that it met, of terms that it did not
 
     def __post_init__(self) -> None:
-        given = Reading(self.scene)
-        wordless = [term for term in self.scene.terms if not self.backbone.describer.reads(term)]
+        given, describer = Reading(self.scene), self.backbone.describer
+        wordless = [term for term in self.scene.terms if not describer.reads(term)]
         self.reading = self.reread(given, wordless) or given
+        if self.settings.lookalikes:
+            named = {
+                term: describer.taught(term, [view.rgba for view in self.pictures[term]], given.relation(term))
+                for term in self.scene.terms if term != self.scene.main
+            }  # fmt: skip
+            self.taught = {term: name for term, name in named.items() if name}
+            self.reading = self.reading.taught(self.taught)
 
     def run(self) -> Result:
         scene = self.scene
@@ -79,7 +87,7 @@ class Composition:
         result = Result.decode(self.backbone, list(scene.terms), self.base, appearance)
         self.staging.tell("meshes", 1, 1)
         result.prompt, result.seed = scene.prompt, scene.seed
-        result.warnings = self.reading.notes(self.backbone.describer.reads)
+        result.warnings = self.reading.notes(self.backbone.describer.reads, self.taught)
         result.warnings += unread(self.backbone, self.reading.prompt)
         result.warnings += geometry.warnings
         return result

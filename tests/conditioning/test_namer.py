@@ -42,6 +42,12 @@ def test_a_kind_is_as_likely_as_all_of_its_things():
         assert net.ranked(torch.tensor([[1.0, 0.0]])) == ["sword", "cape"]
 
 
+def test_only_what_is_alike_is_listed(namer):
+    assert namer.alike(torch.tensor([[1.0, 0.0, 0.3, 0.0]])) == ["cap", "hat", "sword", "knife"]
+    assert namer.alike(torch.tensor([[1.0, 0.0, 0.3, 0.0]]), "holding") == ["sword", "knife"]
+    assert namer.alike(torch.tensor([[0.0, -1.0, 0.0, 0.0]])) == []
+
+
 def test_tokens_are_pooled():
     tokens = torch.arange(12.0).view(1, 3, 4)
     assert pool(tokens).tolist() == [[0, 1, 2, 3, 6, 7, 8, 9]]

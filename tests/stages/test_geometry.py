@@ -68,7 +68,9 @@ def test_openings_of_the_composition_are_closed_as_the_layout_is():
     sealed = compose_geometry(body & ~lid, hints, stub[None], 0, SETTINGS.changed({"seal": 0.03}))
     assert torch.equal(voxels.solid(plain.grid), plain.grid)  # open
     added = sealed.grid & ~plain.grid
-    assert voxels.fill(sealed.grid).sum() > 20**3 and not (added & ~lid).any() and torch.equal(sealed.coarse, sealed.grid)
+    assert (
+        voxels.fill(sealed.grid).sum() > 20**3 and not (added & ~lid).any() and torch.equal(sealed.coarse, sealed.grid)
+    )
     assert sealed.report[-1] == f"closed openings of the composition with {int(added.sum())} voxels of the layout"
 
 

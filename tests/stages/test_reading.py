@@ -52,6 +52,12 @@ def test_nothing_to_rename():
     assert reading().renamed(["figure"], resembling, most=2) is None  # the base has no lookalike
 
 
+def test_names_that_were_taught_stand_in_unless_the_sentence_has_them():
+    read = reading(sai=("hood",)).taught({"cap": "hat", "helmet with horns": "hood", "figure": "boy"})
+    assert read.lookalikes == {"sai": ("hood",), "cap": ("hat",)}
+
+
 def test_notes_say_why():
     told = reading(cap=("hat",), sai=("knife",)).notes(lambda term: term == "cap")
     assert "no word" in told[1] and "'knife'" in told[1] and "showed none" in told[0]
+    assert "never met that name" in reading(cap=("hat",)).notes(lambda term: True, {"cap"})[0]

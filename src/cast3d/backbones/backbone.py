@@ -53,6 +53,13 @@ class Describer(Protocol):
         """Names that it knows, by likeness to the pictures; `relation` ("wearing", ...) ties the thing to its base."""
         ...
 
+    def taught(self, term: str, rgba: Sequence[Image.Image], relation: str) -> str | None:
+        """Where the text model knows the noun of a term but never met the term: what it was taught instead.
+
+        The name with the same noun that the pictures resemble most; None where there is none or no need.
+        """
+        ...
+
 
 @dataclass
 class Backbone:

@@ -77,8 +77,18 @@ class BricksDescriber:
     def resembling(self, rgba: Sequence[Image.Image], relation: str) -> list[str]:
         if self.namer is None:
             return []
-        pooled = torch.cat([pool(tokens) for tokens in self.pictures(rgba, "filled")])
-        return self.namer.ranked(pooled, relation)
+        return self.namer.ranked(self._pooled(rgba), relation)
+
+    def taught(self, term: str, rgba: Sequence[Image.Image], relation: str) -> str | None:
+        phrases = self.namer.phrases if self.namer else ()
+        if not phrases or not self.reads(term) or any(self.vocabulary.covers(phrase, term) for phrase in phrases):
+            return None
+        noun = self.vocabulary.noun(term)
+        names = self.namer.alike(self._pooled(rgba), relation)
+        return next((name for name in names if self.vocabulary.noun(name) == noun), None)
+
+    def _pooled(self, rgba: Sequence[Image.Image]) -> Tensor:
+        return torch.cat([pool(tokens) for tokens in self.pictures(rgba, "filled")])
 
 
 class BricksSegmenter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SHARPNESS = 20.0  # of likenesses when things of a kind count together; of 10 to 40, all do about as well
+LEAST = 0.2  # likeness of what may stand in for a thing of the same noun: on bricks-dev .28 helped, -.01 did harm
 IN_HAND = {"holding": True, "wearing": False}  # other words ("with", "carrying", "on") go with either
 
 
@@ -31,12 +33,14 @@ class PictureNamer(nn.Module):
         held: Sequence[bool],  # whether in a hand
         in_channels: int = 512,
         channels: int = 64,
+        phrases: Sequence[str] = (),  # all that the text model was taught, also of things without a centre here
     ):
         super().__init__()
         self.config = dict(
-            names=list(names), kinds=list(kinds), held=list(held), in_channels=in_channels, channels=channels
-        )
-        self.names, self.kinds, self.held = names, kinds, held
+            names=list(names), kinds=list(kinds), held=list(held), in_channels=in_channels, channels=channels,
+            phrases=list(phrases),
+        )  # fmt: skip
+        self.names, self.kinds, self.held, self.phrases = names, kinds, held, phrases
         self.project = nn.Linear(in_channels, channels)
         self.centers = nn.Parameter(torch.randn(len(self.names), channels))
 
@@ -49,12 +53,19 @@ class PictureNamer(nn.Module):
         A kind is as likely as all of its things together: many that are rather alike say more than one that is more so.
         `relation`, the word that ties the thing to its base, may keep to things in hands or to the others.
         """
-        likeness = self(pooled).mean(0)
-        weight = (SHARPNESS * (likeness - likeness.max())).exp().tolist()
         best: dict[str, str] = {}
         total: dict[str, float] = defaultdict(float)
-        for i in likeness.argsort(descending=True, stable=True).tolist():
-            if self.held[i] == IN_HAND.get(relation, self.held[i]):
-                best.setdefault(self.kinds[i], self.names[i])
-                total[self.kinds[i]] += weight[i]
+        for i, likeness in self._likest(pooled, relation):
+            best.setdefault(self.kinds[i], self.names[i])
+            total[self.kinds[i]] += math.exp(SHARPNESS * likeness)
         return [best[kind] for kind in sorted(best, key=total.__getitem__, reverse=True)]
+
+    def alike(self, pooled: Tensor, relation: str = "") -> list[str]:
+        """Names of things with a likeness of at least `LEAST`, the likest first; `pooled` and `relation` as above."""
+        return [self.names[i] for i, likeness in self._likest(pooled, relation) if likeness >= LEAST]
+
+    def _likest(self, pooled: Tensor, relation: str) -> list[tuple[int, float]]:
+        """Things that go with the relation and their likeness, the likest first."""
+        likeness = self(pooled).mean(0)
+        order = likeness.argsort(descending=True, stable=True).tolist()
+        return [(i, float(likeness[i])) for i in order if self.held[i] == IN_HAND.get(relation, self.held[i])]

@@ -86,11 +86,20 @@ class Vocabulary:
         """Known words of a text."""
         return sum(self.known(word) is not None for word in split(text))
 
-    def reads(self, name: str) -> bool:
-        """Whether the noun of a name is known: the word before the first "with", "of", "on", ..., or the last one."""
+    def noun(self, name: str) -> str | None:
+        """The known form of a name's noun: the word before the first "with", "of", "on", ..., or the last one."""
         words = split(name)
         ends = [i for i, word in enumerate(words) if i and word in NOUN_ENDS]
-        return bool(words) and self.known(words[ends[0] - 1 if ends else -1]) is not None
+        return self.known(words[ends[0] - 1 if ends else -1]) if words else None
+
+    def reads(self, name: str) -> bool:
+        """Whether the noun of a name is known."""
+        return self.noun(name) is not None
+
+    def covers(self, phrase: str, name: str) -> bool:
+        """Whether a name is a phrase, in known forms, with further words at most: "cap" covers "a red cap"."""
+        mine, given = ({self.known(word) or word for word in split(text)} for text in (phrase, name))
+        return mine <= given and self.noun(phrase) == self.noun(name)
 
     def encode(self, text: str, length: int = 32) -> Encoded:
         """Indices of `text`, cut or padded to `length`; words without a known form are dropped and reported."""

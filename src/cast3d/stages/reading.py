@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..scene import Scene
@@ -55,13 +55,23 @@ class Reading:
                 lookalikes[term] = (*tried, name)
         return Reading(self.scene, lookalikes) if lookalikes != self.lookalikes else None
 
-    def notes(self, reads: Callable[[str], bool]) -> list[str]:
-        """What to tell people about each lookalike."""
-        why = {
-            True: "the layout showed none under that name",
-            False: "the text model has no word for it",
+    def taught(self, terms: Mapping[str, str]) -> Reading:
+        """Terms under names that the text model was taught for them, but for those that the sentence has already."""
+        taken = {match_key(name) for name in self.names}
+        new = {
+            term: (name,) for term, name in terms.items() if term != self.scene.main and match_key(name) not in taken
         }
+        return Reading(self.scene, {**self.lookalikes, **new})
+
+    def notes(self, reads: Callable[[str], bool], taught: Collection[str] = ()) -> list[str]:
+        """What to tell people about each lookalike; `taught` are terms that had theirs from the start."""
+
+        def why(term: str) -> str:
+            if not reads(term):
+                return "the text model has no word for it"
+            return "the text model never met that name" if term in taught else "the layout showed none under that name"
+
         return [
-            f"{term}: the layout was drawn with a {names[-1]!r}, which its picture resembles: {why[reads(term)]}"
+            f"{term}: the layout was drawn with a {names[-1]!r}, which its picture resembles: {why(term)}"
             for term, names in self.lookalikes.items()
         ]

@@ -62,8 +62,8 @@ def seal(grid: Tensor, guide: Tensor, share: float) -> Tensor:
     What `guide` encloses and the grid does not counts as leaked where a connected piece of it has at least `share` of
     `guide`'s inside. The grid gets the patches of `guide`'s surface beside that which are away from it by more than
     three voxels, and what joins them to it; where that does not win back half of the leak, by more than two, or one. A
-    wall that merely stands elsewhere is so not doubled. Where nothing helps, or takes more than a quarter as many voxels
-    as it wins back (the guide has a room there that the grid has not), the grid stays as it is.
+    wall that merely stands elsewhere is so not doubled. Where nothing helps, or takes more than `MOST_LID` voxels for
+    each that it wins back (the guide has a room there that the grid has not), the grid stays as it is.
     """
     body = solid(guide)
     inside = body & ~guide
