@@ -241,14 +241,14 @@ def test_a_term_that_does_not_show_is_drawn_as_what_it_looks_like(tmp_path):
     assert again.computed == []  # straight to the names that held
 
 
-def test_a_name_that_the_text_model_never_met_goes_by_one_that_it_did(tmp_path, monkeypatch):
+def test_a_name_that_the_text_model_knows_in_part_goes_by_one_that_it_knows(tmp_path, monkeypatch):
     backbone = with_namer(tiny_backbone(Bands(BANDS), lookalikes=2), "a", "cap")
     monkeypatch.setattr(backbone.describer, "taught", lambda term, *_: "cap" if term == "backpack" else None, False)
     terms = {term: picture for term, picture in pictures().items() if term != "cap"}
     prompt = "a figure wearing a backpack"
     result = Composer(backbone).compose(prompt, terms, out=tmp_path / "run")
     assert list(result.parts) == ["figure", "backpack"]
-    assert [line for line in result.warnings if "'cap'" in line and "never met" in line]
+    assert [line for line in result.warnings if "'cap'" in line and "noun only" in line]
     paper = Composer(backbone).compose(prompt, terms, settings={"lookalikes": 0})
     assert not any("'cap'" in line for line in paper.warnings)
 

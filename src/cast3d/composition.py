@@ -58,7 +58,9 @@ class Composition:
     seeds: Mapping[str, int]  # of the second stage, by term
     staging: Staging
     reading: Reading = field(init=False)  # of c, by the text model; the layout may change it
-    taught: dict[str, str] = field(init=False, default_factory=dict)  # names that it met, of terms that it did not
+    taught: dict[str, str] = field(
+        init=False, default_factory=dict
+    )  # names that it knows, of terms that it knows in part
 
     def __post_init__(self) -> None:
         given, describer = Reading(self.scene), self.backbone.describer

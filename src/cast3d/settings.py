@@ -45,8 +45,8 @@ class Settings:
     layout_starts: tuple[int, ...] = _of((18, 21, 15), "start levels tried until every term is found", "n_max")
     lookalikes: int = _of(
         0,
-        "names of similar things tried for a term that the text model never met or the layout does not show; they come "
-        "from the term's picture (bricks only)",
+        "names of similar things tried for a term that the text model has no words for or the layout does not show; "
+        "they come from the term's picture (bricks only)",
     )
     source_guidance: float = _of(-1.0, "guidance of the source text in the layout's STM; below 0: text_guidance")
     target_negative: str = _of("null", "what the layout's target is guided away from", "", ("null", "source", "mix"))

@@ -60,4 +60,4 @@ def test_names_that_were_taught_stand_in_unless_the_sentence_has_them():
 def test_notes_say_why():
     told = reading(cap=("hat",), sai=("knife",)).notes(lambda term: term == "cap")
     assert "no word" in told[1] and "'knife'" in told[1] and "showed none" in told[0]
-    assert "never met that name" in reading(cap=("hat",)).notes(lambda term: True, {"cap"})[0]
+    assert "knows its noun only" in reading(cap=("hat",)).notes(lambda term: True, {"cap"})[0]

@@ -94,11 +94,6 @@ class Options:
         torsos = [o for o in self.slot(FIGURE, "torso") if o.variant in _DEFAULT_POSES]
         self.special_torsos = [o for o in torsos if o.part.id != assembly.STANDARD_TORSO]
 
-    @property
-    def names(self) -> list[str]:
-        """All that captions of this split may call a thing, in alphabetical order."""
-        return sorted({name for options in self._slots.values() for option in options for name in option.names})
-
     def slot(self, frame: str, slot: str) -> Sequence[Option]:
         """Everything that fits in a slot."""
         return self._slots.get((frame, slot), ())

@@ -34,7 +34,6 @@ from .assembly import FILLED
 from .bank import Bank
 from .catalog import Catalog, Part
 from .ldraw import Library
-from .options import Options
 from .pictures import Camera, Studio, render
 
 NAMER = "ckpts/picture_namer"
@@ -76,7 +75,7 @@ def look(studio: Studio, parts: Sequence[Part], encoder: PictureEncoder) -> Seen
     return Seen(list(parts), torch.stack(pooled))
 
 
-def fit(seen: Seen, phrases: Sequence[str] = ()) -> PictureNamer:
+def fit(seen: Seen) -> PictureNamer:
     """Fisher's discriminant: the directions in which parts differ most for how little their views do."""
     x = seen.pooled.double()
     mean, scale = x.flatten(0, 1).mean(0), x.flatten(0, 1).std(0)
@@ -95,7 +94,6 @@ def fit(seen: Seen, phrases: Sequence[str] = ()) -> PictureNamer:
         [part.family == "hand" for part in seen.parts],
         in_channels=x.shape[-1],
         channels=len(project.T),
-        phrases=phrases,
     )
     namer.requires_grad_(False)
     namer.project.weight.copy_((project / scale[:, None]).T)
@@ -136,7 +134,7 @@ def main() -> None:
     trained = [part for part in accessories if split.get(part.id, splits.TRAIN) == splits.TRAIN]
     known = [part for part in trained if not COSTUMES & part.flags]
     new = [part for part in accessories if part not in trained]
-    namer = fit(look(studio, known, encoder), Options(bank, parts).names)
+    namer = fit(look(studio, known, encoder))
     stem = args.weights / NAMER
     save(namer.half(), stem)
     pipeline = json.loads((args.weights / "pipeline.json").read_text())

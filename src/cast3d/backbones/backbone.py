@@ -54,7 +54,7 @@ class Describer(Protocol):
         ...
 
     def taught(self, term: str, rgba: Sequence[Image.Image], relation: str) -> str | None:
-        """Where the text model knows the noun of a term but never met the term: what it was taught instead.
+        """Where the text model knows the noun of a term but not all that goes with it: what it was taught instead.
 
         The name with the same noun that the pictures resemble most; None where there is none or no need.
         """

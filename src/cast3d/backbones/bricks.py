@@ -80,8 +80,7 @@ class BricksDescriber:
         return self.namer.ranked(self._pooled(rgba), relation)
 
     def taught(self, term: str, rgba: Sequence[Image.Image], relation: str) -> str | None:
-        phrases = self.namer.phrases if self.namer else ()
-        if not phrases or not self.reads(term) or any(self.vocabulary.covers(phrase, term) for phrase in phrases):
+        if self.namer is None or not self.reads(term) or not self.unknown_words(term):
             return None
         noun = self.vocabulary.noun(term)
         names = self.namer.alike(self._pooled(rgba), relation)

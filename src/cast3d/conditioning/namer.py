@@ -33,14 +33,12 @@ class PictureNamer(nn.Module):
         held: Sequence[bool],  # whether in a hand
         in_channels: int = 512,
         channels: int = 64,
-        phrases: Sequence[str] = (),  # all that the text model was taught, also of things without a centre here
     ):
         super().__init__()
         self.config = dict(
-            names=list(names), kinds=list(kinds), held=list(held), in_channels=in_channels, channels=channels,
-            phrases=list(phrases),
-        )  # fmt: skip
-        self.names, self.kinds, self.held, self.phrases = names, kinds, held, phrases
+            names=list(names), kinds=list(kinds), held=list(held), in_channels=in_channels, channels=channels
+        )
+        self.names, self.kinds, self.held = names, kinds, held
         self.project = nn.Linear(in_channels, channels)
         self.centers = nn.Parameter(torch.randn(len(self.names), channels))
 

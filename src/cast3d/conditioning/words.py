@@ -96,11 +96,6 @@ class Vocabulary:
         """Whether the noun of a name is known."""
         return self.noun(name) is not None
 
-    def covers(self, phrase: str, name: str) -> bool:
-        """Whether a name is a phrase, in known forms, with further words at most: "cap" covers "a red cap"."""
-        mine, given = ({self.known(word) or word for word in split(text)} for text in (phrase, name))
-        return mine <= given and self.noun(phrase) == self.noun(name)
-
     def encode(self, text: str, length: int = 32) -> Encoded:
         """Indices of `text`, cut or padded to `length`; words without a known form are dropped and reported."""
         indices, replaced, unknown = [START], {}, {}

@@ -69,7 +69,7 @@ class Reading:
         def why(term: str) -> str:
             if not reads(term):
                 return "the text model has no word for it"
-            return "the text model never met that name" if term in taught else "the layout showed none under that name"
+            return "the text model knows its noun only" if term in taught else "the layout showed none under that name"
 
         return [
             f"{term}: the layout was drawn with a {names[-1]!r}, which its picture resembles: {why(term)}"
