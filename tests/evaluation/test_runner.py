@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from functools import partial
 from html.parser import HTMLParser
@@ -205,6 +206,21 @@ def test_a_method_that_breaks_leaves_the_others_alone(finished, tmp_path, monkey
     assert not (plan.out / "cells" / "ctg" / "one" / "0").exists()
 
 
+def wait_until(true, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def running(stat: Path) -> bool:
+    """Whether a process is there and no zombie; elsewhere than on Linux, False."""
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_a_killed_evaluation_of_two_processes_goes_on_where_it_was(tmp_path):
     """Killed with SIGKILL after a cell; the second run makes the others. On the shipped weights, which load quickly."""
     names = ("one", "two", "three")
@@ -212,7 +228,7 @@ def test_a_killed_evaluation_of_two_processes_goes_on_where_it_was(tmp_path):
     for name in names:
         write_glb(tmp_path / "models" / f"{name}.glb", {term: mesh_of(term) for term in BOXES}, {})
     script = f"""
-import os, signal, sys
+import multiprocessing, os, signal, sys
 from pathlib import Path
 from cast3d.evaluation.runner import Plan, evaluate
 left = int(sys.argv[1])
@@ -220,6 +236,7 @@ def note(item):
     global left
     left -= 1
     if left == 0:
+        print(*(worker.pid for worker in multiprocessing.active_children()), flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
 if __name__ == "__main__":
     plan = Plan(Path({str(tmp_path / "suite")!r}), ("folder:{tmp_path / "models"}",), Path({str(tmp_path / "out")!r}))
@@ -227,8 +244,10 @@ if __name__ == "__main__":
 """
     (tmp_path / "script.py").write_text(script)
     command = [sys.executable, str(tmp_path / "script.py")]
-    assert subprocess.run([*command, "1"], stderr=subprocess.DEVNULL).returncode == -signal.SIGKILL
-    # Workers outlive the killed process by a cell: theirs may be half-written yet, or done.
+    killed = subprocess.run([*command, "1"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    workers = [Path("/proc") / pid / "stat" for pid in killed.stdout.split()]
+    assert killed.returncode == -signal.SIGKILL and len(workers) == 2
+    wait_until(lambda: not any(running(worker) for worker in workers))  # they would wait for work for ever
     cells = [path for path in (tmp_path / "out").rglob("cell.json") if path.parent.name == "0"]
     kept = {path: path.stat().st_mtime_ns for path in cells}
     assert kept

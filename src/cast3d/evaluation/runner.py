@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -123,10 +124,17 @@ def _begin(plan: Plan, notes: Any) -> None:
     import torch
 
     torch.set_num_threads(1)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     try:
         _worker, _notes = Worker.start(plan), notes
     except Cast3dError as error:  # raised here it would only say that a process died
         _worker = error
+
+
+def _leave_with_parent() -> None:
+    """Ends this process once the first one is gone, however it went: it would wait for work for ever."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _task(case: str, seed: int) -> int:
