@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from . import flow, previews
@@ -68,7 +69,7 @@ class Composition:
         self.reading = self.reread(given, wordless) or given
         if self.settings.lookalikes:
             named = {
-                term: describer.taught(term, [view.rgba for view in self.pictures[term]], given.relation(term))
+                term: describer.taught(term, self.shown(term), given.relation(term))
                 for term in self.scene.terms if term != self.scene.main
             }  # fmt: skip
             self.taught = {term: name for term, name in named.items() if name}
@@ -147,7 +148,7 @@ class Composition:
         """`terms` under other names, as their pictures suggest; None where there are none left to try."""
 
         def resembling(term: str, relation: str) -> list[str]:
-            return self.backbone.describer.resembling([view.rgba for view in self.pictures[term]], relation)
+            return self.backbone.describer.resembling(self.shown(term), relation)
 
         return reading.renamed(terms, resembling, self.settings.lookalikes)
 
@@ -337,8 +338,12 @@ class Composition:
         """i_B."""
         return self.scene.terms.index(self.scene.main)
 
+    def shown(self, term: str) -> list[Image.Image]:
+        """A term's pictures, cut out."""
+        return [picture.rgba for picture in self.pictures[term]]
+
     def picture(self, term: str, frame: str = "in_place") -> Condition:
-        return self.backbone.of_pictures([picture.rgba for picture in self.pictures[term]], frame)
+        return self.backbone.of_pictures(self.shown(term), frame)
 
     def each(
         self,
