@@ -31,6 +31,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from cast3d.backbones import Guided
+from cast3d.backbones.folder import compile_blocks
 from cast3d.backbones.residency import weight_bytes
 from cast3d.composer import Composer
 from cast3d.splats import rings
@@ -298,13 +299,6 @@ def run(
     measure(f"offloaded, batches of up to {args.batch}", offloaded, few)
     offloaded.batch = 2
     measure("offloaded, batches of up to 2", offloaded, few)
-
-
-def compile_blocks(backbone: Forced) -> None:
-    """Compile the repeated blocks of the structure flows in place."""
-    for net in backbone.structure_flows.values():
-        for block in net.blocks:
-            block.compile()
 
 
 def release(device: torch.device) -> float:

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from cast3d import flow
-from cast3d.backbones import load_backbone
+from cast3d.backbones import Loading, load_backbone
 from cast3d.backbones.sources import shipped, sources_of
-from cast3d.errors import CheckpointError
+from cast3d.errors import CheckpointError, InputError
 from cast3d.stages.layout import generate_structure
 from tests.tiny_backbone import picture
 
@@ -98,3 +98,10 @@ def test_shipped_flow_makes_something_of_a_picture(bricks):
     noise = flow.noise((1, *bricks.structure_shape), 0, "test")
     made = generate_structure(bricks, bricks.of_pictures([picture("gold")], "filled"), 1.0, settings, noise)
     assert made.latent.isfinite().all() and 100 < made.grid.sum() < 64**3 / 4
+
+
+@pytest.mark.parametrize("loading", [Loading(memory="offload"), Loading(segmenter="sam3")])
+def test_bricks_refuses_what_only_trellis_models_take(loading, monkeypatch):
+    monkeypatch.setattr("cast3d.backbones.bricks.load", lambda *_: pytest.fail("networks loaded"))
+    with pytest.raises(InputError, match=r"bricks has no (memory|segmenter) to choose, it takes batch, compiled"):
+        load_backbone("bricks", loading=loading)

@@ -344,7 +344,9 @@ def test_the_command_line_estimates_and_judges(server, finished, monkeypatch):
     facts = json.loads(call(*given, f"--judge-url={server.url}", "--json").stdout)
     assert facts["judge"] == f"{server.form}:judge-1" and len(facts["rows"]) == 6 and len(server.requests) == 4
     for wrong, says in (
-        (("--dry-run", "-o", out), "goes with --judge"),
+        (("--dry-run", "-o", out), "--dry-run only with --judge"),
+        ((out.parent / "suite", "-o", out, "--price=2,10", "--samples=3"), "--price and --samples only with --judge"),
+        (("--study", out.parent / "suite", "-o", out, "--judge-key=MINE"), "--judge-key only with --judge"),
         ((judge, "-o", out), "suite of the results is missing"),
         ((judge,), "-o FOLDER"),
         ((*given, "--price=cheap"), "takes two numbers"),

@@ -24,6 +24,7 @@ def load_backbone(
         if len(sources) > 1:
             raise InputError(f"{sources[0].place} reads pictures and text; leave {sources[1].place} out of --backbone")
 
+        loading.require_small(name)
         backbone = load_bricks(sources[0], device)
     else:
         from .trellis import load_trellis
@@ -31,10 +32,15 @@ def load_backbone(
         backbone = load_trellis(sources, device, loading)
     backbone.batch = loading.rows(device)
     if loading.compiled:
-        for net in backbone.structure_flows.values():
-            for block in net.blocks:
-                block.compile()
+        compile_blocks(backbone)
     return backbone
+
+
+def compile_blocks(backbone: Backbone) -> None:
+    """Compiles the blocks of the structure flows, in place; the whole networks would take minutes."""
+    for net in backbone.structure_flows.values():
+        for block in net.blocks:
+            block.compile()
 
 
 def backbone_defaults(name: str) -> Settings:

@@ -12,6 +12,7 @@ from ..segmentation.open_vocabulary import places_of
 from .residency import MODES
 
 BATCH = 8  # predictions in one pass on a GPU
+TRELLIS_ONLY = ("memory", "segmenter")  # ways to load that other backbones have not
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,16 @@ class Loading:
                 kind = "true or false" if known[name] is bool else "a whole number"
                 raise InputError(f"{name} is {kind}, not {text!r}") from None
         return cls(**values)
+
+    def require_small(self, backbone: str) -> None:
+        """Raises InputError for ways that `backbone`, which is no TRELLIS model, has not."""
+        for f in fields(self):
+            if f.name in TRELLIS_ONLY and (value := getattr(self, f.name)) != f.default:
+                known = ", ".join(one.name for one in fields(self) if one.name not in TRELLIS_ONLY)
+                raise InputError(
+                    f"{f.name}={value}: the backbone {backbone} has no {f.name} to choose, it takes {known}; leave it "
+                    'out, or choose TRELLIS models with the backbone "trellis"'
+                )
 
     def rows(self, device: torch.device) -> int:
         """Predictions in one forward pass."""

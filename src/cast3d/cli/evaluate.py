@@ -84,6 +84,8 @@ def evaluate(
             judge, judge_url, judge_key, judge_extra, price, samples, dry_run, study, tuple(ratings or ()), workers,
             chosen,
         )  # fmt: skip
+        if wish.vain:
+            raise InputError(f"{' and '.join(wish.vain)} only with --judge PROVIDER:MODEL")
         if wish.any:
             _refuse({"--set": settings, "--backbone": backbone, "--device": device})
             opinions(wish, suite, out, as_json)

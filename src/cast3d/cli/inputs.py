@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 # Of these the paper says nothing: how pictures are read, and what is written.
 UNSAID = ("background", "multi_image", "mesh_faces", "texture_size", "spz")
-TRELLIS_ONLY = ("memory", "segmenter")  # ways to load that other backbones have not
 
 
 def pair(text: str, option: str, shape: str) -> tuple[str, str]:
@@ -90,12 +88,8 @@ def read_loading(texts: Iterable[str], backbone: str) -> dict[str, Any]:
 
     typed = dict(pair(text, "--with", "NAME=VALUE") for text in texts)
     loading = Loading.read(typed)
-    if (vain := [name for name in TRELLIS_ONLY if name in typed]) and is_small(backbone):
-        known = ", ".join(name for name in asdict(loading) if name not in TRELLIS_ONLY)
-        raise InputError(
-            f"--with {vain[0]}={typed[vain[0]]}: the backbone {backbone} has no {vain[0]} to choose, it takes {known}; "
-            "leave it out, or choose TRELLIS models with --backbone trellis"
-        )
+    if is_small(backbone):
+        loading.require_small(backbone)
     return {name: getattr(loading, name) for name in typed}
 
 

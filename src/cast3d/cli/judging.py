@@ -74,8 +74,17 @@ class Wish:
     chosen: Choice = field(default_factory=Choice)
 
     @property
+    def vain(self) -> list[str]:
+        """Options that only a judge has a use for, given without one."""
+        given = {
+            "--judge-url": self.url, "--judge-key": self.key, "--judge-extra": self.extra, "--price": self.price,
+            "--samples": self.samples != 1, "--dry-run": self.dry_run,
+        }  # fmt: skip
+        return [] if self.judge else [option for option, value in given.items() if value]
+
+    @property
     def any(self) -> bool:
-        return bool(self.judge or self.study or self.ratings or self.dry_run)
+        return bool(self.judge or self.study or self.ratings)
 
 
 def opinions(wish: Wish, suite: Path | None, out: Path | None, as_json: bool) -> None:
@@ -87,8 +96,6 @@ def opinions(wish: Wish, suite: Path | None, out: Path | None, as_json: bool) ->
 
     if out is None:
         raise InputError("the folder of the results is missing: -o FOLDER")
-    if wish.dry_run and not wish.judge:
-        raise InputError("--dry-run goes with --judge")
     meant = wish.chosen.of(results.read(out))
     told: dict[str, Any] = {}
     if wish.judge or wish.study:
