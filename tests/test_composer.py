@@ -232,6 +232,14 @@ def test_a_term_without_words_is_drawn_as_what_it_looks_like(tmp_path):
     assert again.computed == []
 
 
+def test_what_a_base_is_known_to_wear_is_tried_first():
+    backbone = with_namer(tiny_backbone(Bands(BANDS), lookalikes=2), "backpack", "cap")
+    backbone.describer.animals = {"nouns": ["figure"], "wear": ["backpack"]}
+    shown = {"figure": pictures()["figure"], "fez": pictures()["cap"]}
+    result = Composer(backbone).compose(FEZ, shown)
+    assert any("'backpack'" in line and "no word" in line for line in result.warnings)
+
+
 def test_a_term_that_does_not_show_is_drawn_as_what_it_looks_like(tmp_path):
     blind = {"cap": 2 * VIEWS}  # on both rungs
     result, watch = with_lookalikes(tmp_path / "run", CAP_ONLY, Bands(BANDS, blind), "a", "backpack")

@@ -69,7 +69,7 @@ class Composition:
         self.reading = self.reread(given, wordless) or given
         if self.settings.lookalikes:
             named = {
-                term: describer.taught(term, self.shown(term), given.relation(term))
+                term: describer.taught(term, self.shown(term), given.relation(term), self.scene.main)
                 for term in self.scene.terms if term != self.scene.main
             }  # fmt: skip
             self.taught = {term: name for term, name in named.items() if name}
@@ -148,7 +148,7 @@ class Composition:
         """`terms` under other names, as their pictures suggest; None where there are none left to try."""
 
         def resembling(term: str, relation: str) -> list[str]:
-            return self.backbone.describer.resembling(self.shown(term), relation)
+            return self.backbone.describer.resembling(self.shown(term), relation, self.scene.main)
 
         return reading.renamed(terms, resembling, self.settings.lookalikes)
 

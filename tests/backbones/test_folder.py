@@ -67,6 +67,16 @@ def test_shipped_files_are_the_named_ones(bricks):
     assert all(len(digest) == 64 for digest in bricks.hashes.values())
 
 
+def test_shipped_names_of_what_animals_wear_go_first_for_animals(bricks):
+    describer, shown = bricks.describer, [picture("gold")]
+    worn = set(describer.animals["wear"])
+    assert worn < set(describer.namer.names)
+    of_animal, of_figure = (describer.resembling(shown, "wearing", base) for base in ("french bulldog", "figure"))
+    count = sum(name in worn for name in of_animal)
+    assert count >= 3 and set(of_animal[:count]) < worn and of_animal != of_figure
+    assert not set(of_animal[:count]) & {"hair", "helmet", "beard"}
+
+
 def test_shipped_defaults_are_what_the_released_form_says(bricks):
     """`pipeline.json` states steps and guidance twice: for readers of the released form and for the method."""
     samplers = sources_of("bricks")[0].pipeline["args"]

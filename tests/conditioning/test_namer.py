@@ -48,6 +48,14 @@ def test_only_what_is_alike_is_listed(namer):
     assert namer.alike(torch.tensor([[0.0, -1.0, 0.0, 0.0]])) == []
 
 
+def test_names_that_are_to_go_first_do(namer):
+    shown = torch.tensor([[1.0, 0.4, 0.5, 0.2]])  # likest: hat, knife, cape
+    assert namer.ranked(shown, first=("cape",)) == ["cape", "hat", "knife"]
+    assert namer.ranked(shown, first=("cap", "sword")) == ["cap", "sword", "cape"]  # of their kinds they stand first
+    assert namer.ranked(shown, "holding", first=("cape",)) == ["knife"]
+    assert namer.alike(torch.tensor([[1.0, 0.0, 0.3, 0.0]]), first=("knife",)) == ["knife", "cap", "hat", "sword"]
+
+
 def test_tokens_are_pooled():
     tokens = torch.arange(12.0).view(1, 3, 4)
     assert pool(tokens).tolist() == [[0, 1, 2, 3, 6, 7, 8, 9]]

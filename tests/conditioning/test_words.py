@@ -104,4 +104,5 @@ def test_words_of_any_script_are_reported_whole():
 
 def test_nouns_come_before_what_they_have():
     assert VOCABULARY.noun("grey boxes with shoes") == "box" and VOCABULARY.noun("red capybara") is None
+    assert VOCABULARY.noun("grey box looking left") == "box"
     assert VOCABULARY.noun("") is None

@@ -93,8 +93,10 @@ def test_pictures_get_names_of_trained_parts(folder, tmp_path, capsys):
     for name in ("cowboy hat", "sword"):
         part = next(part for part in parts if part.phrase == name)
         shown = list(train_namer.shots(studio, part))
-        assert describer.resembling(shown, "")[0] == name
-    assert not set(describer.resembling(shown, "wearing")) & set(describer.resembling(shown, "holding"))
+        assert describer.resembling(shown, "", "figure")[0] == name
+    worn, held = (set(describer.resembling(shown, relation, "figure")) for relation in ("wearing", "holding"))
+    assert not worn & held
+    assert "cowboy hat" in describer.animals["wear"] and "sword" not in describer.animals["wear"]
 
 
 def test_packaged_weights_are_the_saved_ones_up_to_storage(folder):

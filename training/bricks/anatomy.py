@@ -63,8 +63,12 @@ class Anatomy:
 def wearers(catalog: Catalog, library: Library) -> Iterator[tuple[Part, Anatomy]]:
     """Land animals, birds and horses with a head, and their anatomy."""
     for part in catalog.family("animal", "ride"):
-        if part.kind in ("pet", "bird", "farm", "wild", "horse") and part.id not in _NO_HEAD:
+        if is_wearer(part):
             yield part, measure(library.triangles(part.file).vertices)
+
+
+def is_wearer(part: Part) -> bool:
+    return part.kind in ("pet", "bird", "farm", "wild", "horse") and part.id not in _NO_HEAD
 
 
 def measure(triangles: NDArray[np.float32]) -> Anatomy:

@@ -211,12 +211,21 @@ def _creature(part: Part, more: tuple[Piece, ...] = ()) -> Shape:
     return Shape(part, pieces, (_alone("free"), Site(part.id, "base", "", IDENTITY)))
 
 
+def animals_wear(part: Part) -> bool:
+    """Whether some animals are made with such a thing."""
+    return _is_animal_hat(part) or part.kind in _ANIMAL_PACKS or part.id in _PAIRED_WINGS
+
+
+def _is_animal_hat(part: Part) -> bool:
+    return part.kind in _ANIMAL_HATS and not _NO_ANIMAL_HAT & set(part.phrase.split())
+
+
 def _on_animals(part: Part, wearers: Sequence[tuple[Part, Anatomy]]) -> Iterator[Site]:
     """Hats on heads and packs on backs: each animal gets a fixed share of them."""
     for animal, body in wearers:
         if stable_hash(f"{animal.id} wears {part.id}") % _ANIMAL_SHARE.get(part.kind, 1) != 0:
             continue
-        if part.kind in _ANIMAL_HATS and not _NO_ANIMAL_HAT & set(part.phrase.split()):
+        if _is_animal_hat(part):
             yield Site(animal.id, "hat", "", body.hat())
         elif part.kind in _ANIMAL_PACKS and body.back is not None and animal.kind != "bird":
             yield Site(animal.id, "pack", "", body.pack())

@@ -5,8 +5,9 @@
 
 Shows every trained accessory part to the packaged picture encoder, from several sides and in random colours, and fits a
 linear discriminant to what it says. A new picture gets the names of the parts that lie nearest. Adds
-ckpts/picture_namer.* to src/cast3d/weights/bricks; needs `prepare` and `package`. Two minutes on two cores. Prints how
-often a part that was never trained gets a name of its own kind, or at least of something that is worn or held like it.
+ckpts/picture_namer.* to src/cast3d/weights/bricks, and to its pipeline.json which of the names animals wear; needs
+`prepare` and `package`. Two minutes on two cores. Prints how often a part that was never trained gets a name of its own
+kind, or at least of something that is worn or held like it.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ from cast3d.backbones.bricks import PictureEncoder, PictureNamer
 from cast3d.conditioning.crops import preprocess_small
 from cast3d.conditioning.encoders import FRAMES
 from cast3d.conditioning.namer import pool
+from cast3d.conditioning.words import Vocabulary
 from cast3d.models import load, save
 
 from . import catalog, splits
-from .assembly import FILLED
+from .anatomy import is_wearer
+from .assembly import FILLED, animals_wear
 from .bank import Bank
 from .catalog import Catalog, Part
 from .ldraw import Library
@@ -102,6 +105,14 @@ def fit(seen: Seen) -> PictureNamer:
     return namer
 
 
+def worn_by_animals(parts: Catalog, known: Sequence[Part], words: Sequence[str]) -> dict[str, list[str]]:
+    """The nouns of animals, and names of what animals were made with: with other things on the flow knows none."""
+    vocabulary = Vocabulary(words)
+    animals = [part for part in parts.family("animal", "ride") if is_wearer(part)]
+    nouns = {vocabulary.noun(name) for part in animals for name in part.names} - {None}
+    return {"nouns": sorted(nouns), "wear": sorted({part.names[0] for part in known if animals_wear(part)})}
+
+
 def measured(namer: PictureNamer, known: Sequence[Part], seen: Seen) -> dict[str, float]:
     """Shares of single pictures whose first name is of a part of the same kind, and held or worn likewise."""
     by_name = {part.names[0]: part for part in reversed(known)}
@@ -138,7 +149,8 @@ def main() -> None:
     stem = args.weights / NAMER
     save(namer.half(), stem)
     pipeline = json.loads((args.weights / "pipeline.json").read_text())
-    pipeline["cast3d"] = {"namer": NAMER, **pipeline["cast3d"]}
+    animals = worn_by_animals(parts, known, pipeline["cast3d"]["words"])
+    pipeline["cast3d"] = {"namer": NAMER, **pipeline["cast3d"], "animals": animals}
     (args.weights / "pipeline.json").write_text(json.dumps(pipeline, indent=1) + "\n")
     print(f"{len(known)} names; {len(new)} parts that were never trained, {VIEWS} pictures of each:")
     if new:

@@ -49,11 +49,11 @@ class Describer(Protocol):
         """Whether the text model knows the noun of a term."""
         ...
 
-    def resembling(self, rgba: Sequence[Image.Image], relation: str) -> list[str]:
+    def resembling(self, rgba: Sequence[Image.Image], relation: str, base: str) -> list[str]:
         """Names that it knows, by likeness to the pictures; `relation` ("wearing", ...) ties the thing to its base."""
         ...
 
-    def taught(self, term: str, rgba: Sequence[Image.Image], relation: str) -> str | None:
+    def taught(self, term: str, rgba: Sequence[Image.Image], relation: str, base: str) -> str | None:
         """Where the text model knows the noun of a term but not all that goes with it: what it was taught instead.
 
         The name with the same noun that the pictures resemble most; None where there is none or no need.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -45,10 +45,16 @@ class BricksDescriber:
     """Pictures and sentences to tokens."""
 
     def __init__(
-        self, pictures: PictureEncoder, words: WordEncoder, vocabulary: Vocabulary, namer: PictureNamer | None = None
+        self,
+        pictures: PictureEncoder,
+        words: WordEncoder,
+        vocabulary: Vocabulary,
+        namer: PictureNamer | None = None,
+        animals: Mapping[str, Sequence[str]] | None = None,
     ):
         self.picture_encoder, self.word_encoder = pictures, words
         self.vocabulary, self.namer = vocabulary, namer
+        self.animals = animals or {"nouns": (), "wear": ()}  # what they are called; names of what they were shown with
         self.text = lru_cache(maxsize=64)(self._text)
 
     def pictures(self, rgba: Sequence[Image.Image], frame: str) -> tuple[Tensor, ...]:
@@ -74,17 +80,21 @@ class BricksDescriber:
     def reads(self, term: str) -> bool:
         return self.vocabulary.reads(term)
 
-    def resembling(self, rgba: Sequence[Image.Image], relation: str) -> list[str]:
+    def resembling(self, rgba: Sequence[Image.Image], relation: str, base: str) -> list[str]:
         if self.namer is None:
             return []
-        return self.namer.ranked(self._pooled(rgba), relation)
+        return self.namer.ranked(self._pooled(rgba), relation, self._worn(base))
 
-    def taught(self, term: str, rgba: Sequence[Image.Image], relation: str) -> str | None:
+    def taught(self, term: str, rgba: Sequence[Image.Image], relation: str, base: str) -> str | None:
         if self.namer is None or not self.reads(term) or not self.unknown_words(term):
             return None
         noun = self.vocabulary.noun(term)
-        names = self.namer.alike(self._pooled(rgba), relation)
+        names = self.namer.alike(self._pooled(rgba), relation, self._worn(base))
         return next((name for name in names if self.vocabulary.noun(name) == noun), None)
+
+    def _worn(self, base: str) -> Sequence[str]:
+        """Names to try first: layouts know an animal with a hat or a pack, but none with hair or a helmet."""
+        return self.animals["wear"] if self.vocabulary.noun(base) in self.animals["nouns"] else ()
 
     def _pooled(self, rgba: Sequence[Image.Image]) -> Tensor:
         return torch.cat([pool(tokens) for tokens in self.pictures(rgba, "filled")])
@@ -140,6 +150,7 @@ def load_bricks(source: Source, device: torch.device) -> Backbone:
             load(folder / args["text_cond_model"], device),
             vocabulary,
             load(folder / own["namer"], device) if "namer" in own else None,
+            own.get("animals"),
         ),
         segmenter=BricksSegmenter(load(folder / own["segmenter"], device), vocabulary),
         defaults=Settings().changed(own["defaults"]),

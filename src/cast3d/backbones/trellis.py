@@ -72,11 +72,11 @@ class TrellisDescriber:
     def reads(self, term: str) -> bool:
         return True
 
-    def resembling(self, rgba: Sequence[Image.Image], relation: str) -> list[str]:
+    def resembling(self, rgba: Sequence[Image.Image], relation: str, base: str) -> list[str]:
         """None: nothing here names pictures."""
         return []
 
-    def taught(self, term: str, rgba: Sequence[Image.Image], relation: str) -> str | None:
+    def taught(self, term: str, rgba: Sequence[Image.Image], relation: str, base: str) -> str | None:
         """None: CLIP has met most names."""
         return None
 

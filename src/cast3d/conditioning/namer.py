@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -45,25 +45,26 @@ class PictureNamer(nn.Module):
     def forward(self, pooled: Tensor) -> Tensor:
         return F.normalize(self.project(pooled), dim=-1) @ F.normalize(self.centers, dim=-1).T
 
-    def ranked(self, pooled: Tensor, relation: str = "") -> list[str]:
+    def ranked(self, pooled: Tensor, relation: str = "", first: Collection[str] = ()) -> list[str]:
         """The likest name of every kind, the likest kind first; `pooled` [B, in_channels] are pictures of one thing.
 
         A kind is as likely as all of its things together: many that are rather alike say more than one that is more so.
-        `relation`, the word that ties the thing to its base, may keep to things in hands or to the others.
+        `relation`, the word that ties the thing to its base, may keep to things in hands or to the others. Names in
+        `first` go before all others.
         """
         best: dict[str, str] = {}
         total: dict[str, float] = defaultdict(float)
-        for i, likeness in self._likest(pooled, relation):
+        for i, likeness in self._likest(pooled, relation, first):
             best.setdefault(self.kinds[i], self.names[i])
             total[self.kinds[i]] += math.exp(SHARPNESS * likeness)
-        return [best[kind] for kind in sorted(best, key=total.__getitem__, reverse=True)]
+        return [best[kind] for kind in sorted(best, key=lambda kind: (best[kind] not in first, -total[kind]))]
 
-    def alike(self, pooled: Tensor, relation: str = "") -> list[str]:
-        """Names of things with a likeness of at least `LEAST`, the likest first; `pooled` and `relation` as above."""
-        return [self.names[i] for i, likeness in self._likest(pooled, relation) if likeness >= LEAST]
+    def alike(self, pooled: Tensor, relation: str = "", first: Collection[str] = ()) -> list[str]:
+        """Names of things with a likeness of at least `LEAST`, the likest first; all else as above."""
+        return [self.names[i] for i, likeness in self._likest(pooled, relation, first) if likeness >= LEAST]
 
-    def _likest(self, pooled: Tensor, relation: str) -> list[tuple[int, float]]:
-        """Things that go with the relation and their likeness, the likest first."""
+    def _likest(self, pooled: Tensor, relation: str, first: Collection[str]) -> list[tuple[int, float]]:
+        """Things that go with the relation and their likeness, the likest first; before them those in `first`."""
         likeness = self(pooled).mean(0)
-        order = likeness.argsort(descending=True, stable=True).tolist()
+        order = sorted(range(len(likeness)), key=lambda i: (self.names[i] not in first, -float(likeness[i])))
         return [(i, float(likeness[i])) for i in order if self.held[i] == IN_HAND.get(relation, self.held[i])]

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 PAD, START, FIRST = 0, 1, 2
-NOUN_ENDS = {"with", "without", "of", "on", "in", "around", "behind", "over", "for"}  # "helmet | with horns"
+NOUN_ENDS = {"with", "without", "of", "on", "in", "around", "behind", "over", "for", "looking"}  # "helmet | with horns"
 
 # Plain words that people use and the training captions do not; each maps to one that they do.
 SYNONYMS = {
