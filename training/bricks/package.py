@@ -49,6 +49,7 @@ DEFAULTS = {
     "lookalikes": 3,
     "mask_threshold": 0.4,
     "part_start": 5,
+    "part_frame": "canonical",
     "refine_start": 4,
     "seal": 0.03,
     "view_size": 224,
