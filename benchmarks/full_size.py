@@ -31,7 +31,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from cast3d.backbones import Guided
-from cast3d.backbones.folder import compile_blocks
+from cast3d.backbones.loading import compile_blocks
 from cast3d.backbones.residency import weight_bytes
 from cast3d.composer import Composer
 from cast3d.splats import rings
@@ -288,7 +288,7 @@ def run(
     report["agreement"] = agreement(resident)
     report["single_forwards"] = single_forwards(resident, compiled=False)
     if args.compile:
-        compile_blocks(resident)
+        compile_blocks(resident.structure_flows.values())
         measure(f"resident, compiled, batches of up to {args.batch}", resident, few)
         report["single_forwards"] += single_forwards(resident, compiled=True)
     del resident

@@ -503,7 +503,9 @@ def test_doctor_checks_what_it_is_asked_once_torch_is_there(call):
     assert "no picture nowhere.png" in call("doctor", "--front=nowhere.png", code=2).stderr
 
 
-@pytest.mark.parametrize(("option", "value"), [("memory", "offload"), ("segmenter", "sam3")])
+@pytest.mark.parametrize(
+    ("option", "value"), [("memory", "offload"), ("segmenter", "sam3"), ("segmenter", "grounded-sam2")]
+)
 @pytest.mark.parametrize("command", ["imagine", "doctor"])
 def test_bricks_refuses_what_only_trellis_models_take(call, no_networks, tmp_path, command, option, value):
     given = ["a cap", "-o", tmp_path / "out"] if command == "imagine" else []

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from training.bricks import placement
 from training.bricks.catalog import Catalog, Part
 from training.bricks.grids import lattice
-from training.bricks.ldraw import Library
 from training.bricks.placement import Transform, transform
 
 _HEAD_WIDTH = 26.0  # LDU: what headwear fits
@@ -60,15 +59,11 @@ class Anatomy:
         return left, placement.mirror_x(left)
 
 
-def wearers(catalog: Catalog, library: Library) -> Iterator[tuple[Part, Anatomy]]:
-    """Land animals, birds and horses with a head, and their anatomy."""
+def wearers(catalog: Catalog) -> Iterator[Part]:
+    """Land animals, birds and horses with a head."""
     for part in catalog.family("animal", "ride"):
-        if is_wearer(part):
-            yield part, measure(library.triangles(part.file).vertices)
-
-
-def is_wearer(part: Part) -> bool:
-    return part.kind in ("pet", "bird", "farm", "wild", "horse") and part.id not in _NO_HEAD
+        if part.kind in ("pet", "bird", "farm", "wild", "horse") and part.id not in _NO_HEAD:
+            yield part
 
 
 def measure(triangles: NDArray[np.float32]) -> Anatomy:

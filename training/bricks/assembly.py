@@ -108,7 +108,9 @@ def wanted_pose(part: Part) -> Pose:
 
 def shapes(catalog: Catalog, library: Library) -> Iterator[Shape]:
     """Everything the bank holds for this catalogue."""
-    wearers = tuple(anatomy.wearers(catalog, library))
+    wearers = tuple(
+        (animal, anatomy.measure(library.triangles(animal.file).vertices)) for animal in anatomy.wearers(catalog)
+    )
     for part in catalog:
         if part.family == "torso":
             yield from _torsos(part, library, catalog)

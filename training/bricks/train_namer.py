@@ -32,7 +32,7 @@ from cast3d.conditioning.words import Vocabulary
 from cast3d.models import load, save
 
 from . import catalog, splits
-from .anatomy import is_wearer
+from .anatomy import wearers
 from .assembly import FILLED, animals_wear
 from .bank import Bank
 from .catalog import Catalog, Part
@@ -108,8 +108,7 @@ def fit(seen: Seen) -> PictureNamer:
 def worn_by_animals(parts: Catalog, known: Sequence[Part], words: Sequence[str]) -> dict[str, list[str]]:
     """The nouns of animals, and names of what animals were made with: with other things on the flow knows none."""
     vocabulary = Vocabulary(words)
-    animals = [part for part in parts.family("animal", "ride") if is_wearer(part)]
-    nouns = {vocabulary.noun(name) for part in animals for name in part.names} - {None}
+    nouns = {vocabulary.noun(name) for part in wearers(parts) for name in part.names} - {None}
     return {"nouns": sorted(nouns), "wear": sorted({part.names[0] for part in known if animals_wear(part)})}
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from cast3d.backbones.loading import compile_blocks
 from cast3d.conditioning.encoders import FRAMES
 from cast3d.conditioning.words import Vocabulary
 
@@ -86,8 +87,7 @@ def main() -> None:
     average = Average({"picture": encoder}, 0.999)
     optimiser = Optimiser([encoder, questions], args.lr)
     if args.compile:
-        for block in encoder.blocks:
-            block.compile()
+        compile_blocks([encoder])
 
     main_process = parallel.rank == 0
     log = Log(args.out / "picture_encoder.jsonl" if main_process else None)

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cast3d.backbones.loading import compile_blocks
 from cast3d.conditioning.encoders import PictureEncoder, WordEncoder
 from cast3d.conditioning.words import START, Vocabulary
 from cast3d.models import SparseStructureFlowModel
@@ -174,9 +175,7 @@ def main() -> None:
             trained[key].requires_grad_(False)
     optimiser = Optimiser(list(trained.values()), args.lr)
     if args.compile:
-        for net in (nets["flow"], nets["picture"], nets["words"]):
-            for block in net.blocks:
-                block.compile()
+        compile_blocks(nets[key] for key in ("flow", "picture", "words"))
 
     main_process = parallel.rank == 0
     log = Log(args.out / "structure_flow.jsonl" if main_process else None)

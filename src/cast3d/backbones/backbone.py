@@ -50,7 +50,10 @@ class Describer(Protocol):
         ...
 
     def resembling(self, rgba: Sequence[Image.Image], relation: str, base: str) -> list[str]:
-        """Names that it knows, by likeness to the pictures; `relation` ("wearing", ...) ties the thing to its base."""
+        """Names that it knows, by likeness to the pictures; `relation` ("wearing", ...) ties the thing to its `base`.
+
+        Before them those of things that the text model knows on such a base, where it knows few.
+        """
         ...
 
     def taught(self, term: str, rgba: Sequence[Image.Image], relation: str, base: str) -> str | None:

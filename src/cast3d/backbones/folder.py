@@ -7,7 +7,7 @@ import torch
 from ..errors import InputError
 from ..settings import Settings
 from .backbone import Backbone
-from .loading import Loading
+from .loading import Loading, compile_blocks
 from .sources import sources_of
 
 
@@ -32,15 +32,8 @@ def load_backbone(
         backbone = load_trellis(sources, device, loading)
     backbone.batch = loading.rows(device)
     if loading.compiled:
-        compile_blocks(backbone)
+        compile_blocks(backbone.structure_flows.values())
     return backbone
-
-
-def compile_blocks(backbone: Backbone) -> None:
-    """Compiles the blocks of the structure flows, in place; the whole networks would take minutes."""
-    for net in backbone.structure_flows.values():
-        for block in net.blocks:
-            block.compile()
 
 
 def backbone_defaults(name: str) -> Settings:

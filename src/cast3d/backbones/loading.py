@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 
 import torch
+from torch import nn
 
 from ..errors import InputError, nearest
 from ..segmentation.open_vocabulary import places_of
@@ -47,10 +48,11 @@ class Loading:
                 raise InputError(f"{name} is {kind}, not {text!r}") from None
         return cls(**values)
 
-    def require_small(self, backbone: str) -> None:
-        """Raises InputError for ways that `backbone`, which is no TRELLIS model, has not."""
+    def require_small(self, backbone: str, given: Collection[str] = ()) -> None:
+        """Raises InputError for ways, `given` or other than the default, that `backbone`, no TRELLIS model, has not."""
         for f in fields(self):
-            if f.name in TRELLIS_ONLY and (value := getattr(self, f.name)) != f.default:
+            value = getattr(self, f.name)
+            if f.name in TRELLIS_ONLY and (f.name in given or value != f.default):
                 known = ", ".join(one.name for one in fields(self) if one.name not in TRELLIS_ONLY)
                 raise InputError(
                     f"{f.name}={value}: the backbone {backbone} has no {f.name} to choose, it takes {known}; leave it "
@@ -60,3 +62,10 @@ class Loading:
     def rows(self, device: torch.device) -> int:
         """Predictions in one forward pass."""
         return self.batch or (1 if device.type == "cpu" else BATCH)
+
+
+def compile_blocks(nets: Iterable[nn.Module]) -> None:
+    """Compiles the repeated blocks of networks, in place; whole networks would take minutes."""
+    for net in nets:
+        for block in net.blocks:
+            block.compile()

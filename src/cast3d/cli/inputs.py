@@ -89,7 +89,7 @@ def read_loading(texts: Iterable[str], backbone: str) -> dict[str, Any]:
     typed = dict(pair(text, "--with", "NAME=VALUE") for text in texts)
     loading = Loading.read(typed)
     if is_small(backbone):
-        loading.require_small(backbone)
+        loading.require_small(backbone, typed)
     return {name: getattr(loading, name) for name in typed}
 
 

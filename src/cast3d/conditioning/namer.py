@@ -65,6 +65,6 @@ class PictureNamer(nn.Module):
 
     def _likest(self, pooled: Tensor, relation: str, first: Collection[str]) -> list[tuple[int, float]]:
         """Things that go with the relation and their likeness, the likest first; before them those in `first`."""
-        likeness = self(pooled).mean(0)
-        order = sorted(range(len(likeness)), key=lambda i: (self.names[i] not in first, -float(likeness[i])))
-        return [(i, float(likeness[i])) for i in order if self.held[i] == IN_HAND.get(relation, self.held[i])]
+        likeness = self(pooled).mean(0).tolist()
+        order = sorted(range(len(likeness)), key=lambda i: (self.names[i] not in first, -likeness[i]))
+        return [(i, likeness[i]) for i in order if self.held[i] == IN_HAND.get(relation, self.held[i])]
