@@ -19,7 +19,7 @@ from .inputs import is_small
 if TYPE_CHECKING:
     from ..backbones import Backbone
 
-NEEDED = 2 << 30  # bytes of memory that a composition with bricks may take
+MEMORY_NEEDED = 2 << 30  # bytes of memory that a composition with bricks may take
 EXTRAS = {
     "transformers": ("encoders of the released TRELLIS weights", extras.TRELLIS),
     "huggingface-hub": ("downloads of released weights", extras.TRELLIS),
@@ -81,8 +81,8 @@ def _memory() -> Finding:
     free = _free_memory()
     if free is None:
         return Finding("memory", "this system does not say how much is free")
-    fine = free >= NEEDED
-    fix = "" if fine else f"close other programs until {NEEDED / 2**30:.0f} GiB are free"
+    fine = free >= MEMORY_NEEDED
+    fix = "" if fine else f"close other programs until {MEMORY_NEEDED / 2**30:.0f} GiB are free"
     return Finding("memory", f"{free / 2**30:.1f} GiB free", True if fine else None, fix)
 
 

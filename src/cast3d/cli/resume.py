@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..runs import RunFolder
     from ..scene import Scene
 
-NEEDED = {"compose": {"image", "text"}, "lift": {"image"}, "imagine": {"text"}}  # kinds of models by task
+KINDS_NEEDED = {"compose": {"image", "text"}, "lift": {"image"}, "imagine": {"text"}}  # kinds of models by task
 
 
 def resume(
@@ -84,7 +84,7 @@ def resume(
 def require_ready(loaded: Composer, task: str) -> None:
     """The networks for a task are there; what can be wrong with its inputs was looked at before they loaded."""
     backbone = loaded.backbone
-    if lacking := NEEDED[task] - backbone.structure_flows.keys():
+    if lacking := KINDS_NEEDED[task] - backbone.structure_flows.keys():
         kind = "picture" if "image" in lacking else "text"
         raise InputError(
             f"the backbone {backbone.name} has no {kind} model, which {task} needs; give another --backbone"
