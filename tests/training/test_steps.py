@@ -127,7 +127,8 @@ def test_the_picture_encoder_learns_alone_and_leaves_the_rest(data, out, structu
     after = weights(out, "structure_flow")
     rows = log(out, "picture_encoder")
     assert rows[0]["pool"] >= 4 and rows[-1]["step"] >= 1
-    assert {"picture_parts", "picture_colors", "picture_patches", "picture_places", "picture_views"} <= set().union(*rows)
+    answers = {"picture_parts", "picture_colors", "picture_patches", "picture_places", "picture_views"}
+    assert answers <= set().union(*rows)
     same = unchanged(structure, after)
     assert {key.split(".")[0] for key in same} >= {"flow", "words"}
     assert "picture.places.weight" not in same and all(
