@@ -60,7 +60,7 @@ def examined(backbone: str, device: str, loading: Iterable[str], front: Path | N
         yield one
     if not one.ok:  # torch, the last of them
         return
-    from ..conditioning.cutout import PLAIN
+    from ..pictures.cutout import PLAIN
 
     inputs.check_device(device)
     if front:

@@ -61,7 +61,7 @@ def _torch() -> Finding:
 def _processor() -> Finding:
     import torch
 
-    from ..backbones.bricks import fast_bfloat16
+    from ..backbones.bricks.loading import fast_bfloat16
 
     form = "bfloat16 at full speed" if fast_bfloat16() else "no fast bfloat16, the flows run in float32"
     return Finding("processor", f"{os.cpu_count()} cores, threads in use: {torch.get_num_threads()}, {form}")
@@ -96,14 +96,14 @@ def _free_memory() -> int | None:
 
 def _weights(backbone: str) -> Iterator[Finding]:
     """Every network's files."""
-    from ..backbones.bricks import weight_hashes
+    from ..backbones.bricks.loading import weight_hashes
     from ..backbones.sources import sources_of
 
     try:
         sources = sources_of(backbone)
         names = " + ".join(source.place for source in sources)
         if not is_small(backbone):
-            from ..backbones.verify import inspect
+            from ..backbones.trellis.verify import inspect
 
             yield Finding("backbone", f"{names}, TRELLIS models", True)
             yield from inspect(sources)
@@ -175,11 +175,11 @@ def _tried(loaded: Backbone, front: Path | None) -> Iterator[Finding]:
     """Networks run once each; with a picture, from which side an object resembles it."""
     import torch
 
-    from ..backbones import verify
+    from ..backbones.trellis import verify
 
     yield from verify.exercise(loaded)
     if front:
-        from ..conditioning.cutout import open_cut_out
+        from ..pictures.cutout import open_cut_out
 
         yield verify.front(loaded, open_cut_out(front).rgba)
     if loaded.device.type == "cuda":

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .. import extras, pretrained
+from .. import extras
 from ..errors import InputError, nearest
+from ..models import pretrained
 from .detections import Thresholds
 
 if TYPE_CHECKING:
