@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import CheckpointError
-from ..finding import Finding
+from ..errors import CheckpointError, Finding
 from . import inputs
 from .options import Backbone, Device, Json, With
 from .output import plain_errors

@@ -10,9 +10,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import extras
-from ..errors import Cast3dError
-from ..finding import Finding
+from ..errors import INSTALL_CUDA, INSTALL_MATTING, INSTALL_TRELLIS, Cast3dError, Finding
 from ..version import __version__
 from .inputs import is_small
 
@@ -21,10 +19,10 @@ if TYPE_CHECKING:
 
 MEMORY_NEEDED = 2 << 30  # bytes of memory that a composition with bricks may take
 EXTRAS = {
-    "transformers": ("encoders of the released TRELLIS weights", extras.TRELLIS),
-    "huggingface-hub": ("downloads of released weights", extras.TRELLIS),
-    "onnxruntime": ("cutting objects out of any background", extras.MATTING),
-    "gsplat": ("fast splats on a CUDA card", extras.CUDA),
+    "transformers": ("encoders of the released TRELLIS weights", INSTALL_TRELLIS),
+    "huggingface-hub": ("downloads of released weights", INSTALL_TRELLIS),
+    "onnxruntime": ("cutting objects out of any background", INSTALL_MATTING),
+    "gsplat": ("fast splats on a CUDA card", INSTALL_CUDA),
 }
 
 

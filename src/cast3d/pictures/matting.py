@@ -25,8 +25,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .. import extras
-from ..errors import CheckpointError, InputError, nearest
+from ..errors import INSTALL_MATTING, CheckpointError, InputError, nearest
 from ..files import atomic_file
 
 SOURCE = "https://github.com/danielgatis/rembg/releases/download/v0.0.0/"
@@ -64,7 +63,7 @@ class Matting:
             import onnxruntime
         except ImportError as error:
             raise InputError(
-                f"cutting out with a network needs onnxruntime; install it with: {extras.MATTING}; or {ADVICE}"
+                f"cutting out with a network needs onnxruntime; install it with: {INSTALL_MATTING}; or {ADVICE}"
             ) from error
         try:
             self.session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])

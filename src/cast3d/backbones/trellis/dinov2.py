@@ -14,8 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ... import extras
-from ...errors import CheckpointError
+from ...errors import INSTALL_TRELLIS, CheckpointError
 from ...models.pretrained import DAMAGED, load_network, reason
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def require_transformers() -> ModuleType:
         import transformers
     except ImportError as error:
         raise CheckpointError(
-            f"the encoders of TRELLIS need transformers; install it with: {extras.TRELLIS}"
+            f"the encoders of TRELLIS need transformers; install it with: {INSTALL_TRELLIS}"
         ) from error
     return transformers
 

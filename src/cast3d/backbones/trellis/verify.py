@@ -18,8 +18,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ... import flow
-from ...errors import Cast3dError
-from ...finding import Finding
+from ...errors import Cast3dError, Finding
 from ...models.checkpoints import build, read_config
 from ...models.file_size import ORDER, file_bytes
 from ...models.released import RELEASED
