@@ -35,6 +35,7 @@ from cast3d.backbones.loading import compile_blocks
 from cast3d.backbones.residency import weight_bytes
 from cast3d.composer import Composer
 from cast3d.splats import rings
+from cast3d.stages.hints import YAWS
 
 from .flops import forward_flops
 from .forced import Case, Forced, random_backbone, read_case
@@ -42,8 +43,8 @@ from .timing import milliseconds
 
 SUITE = Path(__file__).parent.parent / "suites" / "bricks-dev"
 SAMPLING = ("main", "layout", "layout_appearance", "parts", "geometry", "slats", "appearance")  # diffusion work
-WARM = dict(structure_steps=3, slat_steps=2, layout_starts=2, part_start=2, refine_start=2, view_yaws=1, view_pitches=0)
-FEW_VIEWS = dict(view_yaws=2, view_pitches=10.0)  # of 24: drawing does not depend on the mode
+WARM = dict(structure_steps=3, slat_steps=2, layout_starts=2, part_start=2, refine_start=2, view_pitches=0)
+FEW_VIEWS = dict(view_pitches=10.0)  # 8 of 24: drawing does not depend on the mode
 LIMIT = 0.02  # of the largest value: float16 torsos, see docs/parity.md
 
 
@@ -154,7 +155,7 @@ def networks_of(backbone: Forced) -> list[nn.Module]:
 def compose(backbone: Forced, settings: dict[str, Any]) -> list[Row]:
     """One composition, measured."""
     chosen = backbone.defaults.changed(settings)
-    backbone.restart(rings(chosen.view_yaws, chosen.view_pitches))
+    backbone.restart(rings(YAWS, chosen.view_pitches))
     meter = Meter(backbone.device)
     with meter.watching(flows_of(backbone)):
         Composer(backbone).compose(backbone.case.scene, settings=settings, progress=meter)
@@ -266,7 +267,7 @@ def run(
     args: argparse.Namespace, device: torch.device, case: Case, report: dict[str, Any], save: Callable[[], None]
 ) -> None:
     """All measurements, into `report`; saved after each, so that a run that is cut off leaves what it had."""
-    full = dict(WARM, view_yaws=4) if args.tiny else {}
+    full = WARM if args.tiny else {}
     resident = random_backbone(device, args.tiny, False, case)
     resident.batch = args.batch
     print(f"weights: {weight_bytes(networks_of(resident)) / 2**30:.2f} GiB", flush=True)

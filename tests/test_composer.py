@@ -14,6 +14,7 @@ from cast3d.errors import InputError, TermNotFound
 from cast3d.result.report import report_of_run
 from cast3d.run.folder import RunFolder
 from cast3d.scene import Scene
+from cast3d.stages.hints import YAWS
 from tests.tiny_backbone import BANDS, PROMPT, Bands, pictures, tiny_backbone, with_bias, with_namer
 
 CAP_ONLY = "a figure wearing a cap"
@@ -185,7 +186,7 @@ def test_parts_keep_their_names_when_the_assets_change_places(copy):
 
 # --- the ladder -----------------------------------------------------------------------------------------------------
 
-VIEWS = 4
+VIEWS = YAWS
 
 
 def test_the_next_rung_is_tried_until_a_term_shows(tmp_path):

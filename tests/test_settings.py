@@ -13,11 +13,22 @@ from cast3d.settings import Settings
 
 def test_defaults_are_the_papers():
     s = Settings()
-    assert (s.structure_steps, s.slat_steps, s.rescale) == (25, 25, 3.0)
+    assert (s.structure_steps, s.slat_steps) == (25, 25)
     assert (s.text_guidance, s.image_guidance, s.slat_text_guidance, s.slat_image_guidance) == (7.5, 5.0, 7.5, 5.0)
     assert (s.diffusion, s.mask_threshold, s.free_fraction) == (0.6, 0.9, 0.15)
     assert all(15 <= start <= 21 for start in s.layout_starts)
     assert 9 <= s.part_start <= 14 and 9 <= s.refine_start <= 14
+
+
+def test_the_paper_alone_has_nothing_of_ours():
+    """What a run of `Settings.paper()` does not do, setting by setting."""
+    s = Settings.paper()
+    ours = {f.name: getattr(s, f.name) for f in fields(Settings) if "off" in f.metadata}
+    assert ours == {
+        "lookalikes": 0, "minimum_hint": 1, "base_in_hint": 1.0, "part_frame": "composite", "keep_hidden": False,
+        "crumbs": 0.0, "seal": 0.0, "guards": False,
+    }  # fmt: skip
+    assert s.changed({name: getattr(Settings(), name) for name in ours}) == Settings()
 
 
 def test_every_setting_says_what_it_is():
@@ -31,8 +42,8 @@ def test_every_setting_says_what_it_is():
     [
         ("part_start", "9", 9),
         ("part_start", 9.0, 9),
-        ("rescale", "2.5", 2.5),
-        ("rescale", 2, 2.0),
+        ("text_guidance", "2.5", 2.5),
+        ("text_guidance", 2, 2.0),
         ("refine", "no", False),
         ("refine", "True", True),
         ("layout_starts", "15, 18 21", (15, 18, 21)),
@@ -56,8 +67,8 @@ def test_values_are_read_as_their_type(name, given, kept):
         ("part_start", True),
         ("part_start", None),
         ("part_start", float("inf")),
-        ("rescale", "fast"),
-        ("rescale", True),
+        ("text_guidance", "fast"),
+        ("text_guidance", True),
         ("text_guidance", float("nan")),
         ("text_guidance", "inf"),
         ("refine", "maybe"),
@@ -81,7 +92,7 @@ def test_values_of_another_kind_are_refused(name, value):
     [
         ("structure_steps", 0),
         ("slat_steps", 1001),
-        ("rescale", 0.5),
+        ("text_guidance", 101),
         ("diffusion", -0.1),
         ("diffusion", 10),
         ("mask_threshold", 1.5),
@@ -89,7 +100,7 @@ def test_values_of_another_kind_are_refused(name, value):
         ("view_size", 8),
         ("view_pitches", (0, 90)),
         ("minimum_hint", 0),
-        ("expand_sigma", 0),
+        ("crumbs", 0.6),
         ("boundary_sigma", -1),
     ],
 )
@@ -98,7 +109,7 @@ def test_ranges(name, value):
         Settings().changed({name: value})
 
 
-@pytest.mark.parametrize("name, low", [("expand_sigma", 0.2), ("boundary_sigma", 0.2), ("minimum_hint", 1)])
+@pytest.mark.parametrize("name, low", [("seal", 0.2), ("boundary_sigma", 0.2), ("minimum_hint", 1)])
 def test_small_values_inside_the_ranges(name, low):
     assert getattr(Settings().changed({name: low}), name) == low
 

@@ -33,7 +33,7 @@ OCCUPIED = 0.008  # share of the grid
 DEFAULTS = Settings(
     structure_steps=5, slat_steps=3, layout_starts=(2, 5), part_start=3, refine_start=2,
     image_guidance=3.0, text_guidance=3.0, slat_image_guidance=0.0, slat_text_guidance=0.0,
-    view_yaws=4, view_pitches=(0.0,), view_size=64, mask_threshold=0.5, minimum_hint=16, free_fraction=0.34,
+    view_pitches=(0.0,), view_size=64, mask_threshold=0.5, minimum_hint=16, free_fraction=0.34,
 )  # fmt: skip
 
 

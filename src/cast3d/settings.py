@@ -9,9 +9,20 @@ from typing import Any
 
 from .errors import InputError, nearest
 
+_NOT_OURS = object()
 
-def _of(default: Any, help: str, symbol: str = "", choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"help": help, "symbol": symbol, "choices": choices})
+
+def _of(
+    default: Any,
+    help: str,
+    symbol: str = "",
+    choices: tuple[str, ...] = (),
+    within: tuple[float, float] | None = None,
+    off: Any = _NOT_OURS,
+) -> Any:
+    """A setting. `within` is its range, ends included; `off` the value at which something of ours does nothing."""
+    told = {"help": help, "symbol": symbol, "choices": choices, "within": within}
+    return field(default=default, metadata=told if off is _NOT_OURS else {**told, "off": off})
 
 
 @dataclass(frozen=True)
@@ -22,24 +33,22 @@ class Settings:
         "auto",
         "how pictures without transparency are cut out: from one plain colour, by a network, or as it takes (see "
         "docs/pictures.md)",
-        "",
-        ("auto", "plain", "u2net", "isnet", "birefnet"),
+        choices=("auto", "plain", "u2net", "isnet", "birefnet"),
     )
-    structure_steps: int = _of(25, "sampling steps of the structure flow", "N")
-    slat_steps: int = _of(25, "sampling steps of the structured-latent flow", "N")
-    rescale: float = _of(3.0, "rescaling ratio of the time grid", "r")
-    image_guidance: float = _of(5.0, "guidance scale of picture conditions, (1+w) c - w n", "CFG")
-    text_guidance: float = _of(7.5, "guidance scale of text conditions", "CFG")
-    slat_image_guidance: float = _of(5.0, "guidance scale of picture conditions in the second flow", "CFG")
-    slat_text_guidance: float = _of(7.5, "guidance scale of text conditions in the second flow", "CFG")
-    guidance_interval: tuple[float, ...] = _of((0.0, 1.0), "times of guidance, from clean 0 to noise 1; elsewhere none")
+    structure_steps: int = _of(25, "sampling steps of the structure flow", "N", within=(1, 1000))
+    slat_steps: int = _of(25, "sampling steps of the structured-latent flow", "N", within=(1, 1000))
+    image_guidance: float = _of(5.0, "guidance scale of picture conditions, (1+w) c - w n", "CFG", within=(0, 100))
+    text_guidance: float = _of(7.5, "guidance scale of text conditions", "CFG", within=(0, 100))
+    slat_image_guidance: float = _of(
+        5.0, "guidance scale of picture conditions in the second flow", "CFG", within=(0, 100)
+    )
+    slat_text_guidance: float = _of(7.5, "guidance scale of text conditions in the second flow", "CFG", within=(0, 100))
     multi_image: str = _of(
         "multidiffusion",
         "several pictures of one thing: their mean at every step, or one at a step in turn",
-        "",
-        ("multidiffusion", "stochastic"),
+        choices=("multidiffusion", "stochastic"),
     )
-    diffusion: float = _of(0.6, "stochasticity of STM; 0 is FlowEdit", "lambda_diff")
+    diffusion: float = _of(0.6, "stochasticity of STM; 0 is FlowEdit", "lambda_diff", within=(0, 9))
 
     layout_generator: str = _of("trajectory", "source path of the layout's STM", "G", ("trajectory", "static"))
     layout_starts: tuple[int, ...] = _of((18, 21, 15), "start levels tried until every term is found", "n_max")
@@ -47,72 +56,96 @@ class Settings:
         0,
         "names of similar things tried for a term that the text model has no words for or the layout does not show; "
         "they come from the term's picture (bricks only)",
+        within=(0, 100),
+        off=0,
     )
-    source_guidance: float = _of(-1.0, "guidance of the source text in the layout's STM; below 0: text_guidance")
-    target_negative: str = _of("null", "what the layout's target is guided away from", "", ("null", "source", "mix"))
-    target_negative_weight: float = _of(0.5, "share of the source text where target_negative is mix")
+    source_guidance: float = _of(
+        -1.0, "guidance of the source text in the layout's STM; below 0: text_guidance", within=(-1, 100)
+    )
+    target_negative: str = _of("null", "what the layout's target is guided away from", choices=("null", "source"))
 
-    view_yaws: int = _of(8, "views around the layout per ring", "V")
-    view_pitches: tuple[float, ...] = _of((-20.0, 10.0, 40.0), "heights of the view rings, degrees", "V")
-    view_size: int = _of(512, "side of the views, pixels")
-    detection_threshold: float = _of(
-        -1.0, "least score of a detected box or instance (open-vocabulary segmenters); below 0: the segmenter's own"
+    view_pitches: tuple[float, ...] = _of(
+        (-20.0, 10.0, 40.0), "heights of the rings of views, degrees", "V", within=(-89, 89)
     )
-    mask_score_threshold: float = _of(-1.0, "least score of a box's mask, likewise")
-    mask_threshold: float = _of(0.9, "share of a voxel's Gaussians that must be masked", "tau_mask")
-    minimum_hint: int = _of(20, "voxels of the smallest hint, and of its smallest piece")
+    view_size: int = _of(512, "side of the views, pixels", within=(32, 4096))
+    mask_threshold: float = _of(0.9, "share of a voxel's Gaussians that must be masked", "tau_mask", within=(0, 1))
+    minimum_hint: int = _of(20, "voxels of the smallest hint, and of its smallest piece", within=(1, 64**3), off=1)
     base_in_hint: float = _of(
         1.0,
         "a hint that holds a larger share of the base's own voxels gives them back: the whole was taken for the part; "
         "1 keeps all",
+        within=(0, 1),
+        off=1.0,
     )
 
     part_start: int = _of(12, "start level of the parts' STM", "n_max")
-    part_frame: str = _of("composite", "frame in which parts are generated", "", ("composite", "canonical", "auto"))
-    canonical_below: int = _of(20, "with part_frame auto: hints with a shorter longest side use the canonical frame")
+    part_frame: str = _of(
+        "composite", "frame in which parts are generated", "", ("composite", "canonical", "auto"), off="composite"
+    )
 
-    expand_sigma: float = _of(1.5, "blur, voxels", "Expand")
-    expand_threshold: float = _of(0.05, "where the blur counts as near", "Expand")
     keep_hidden: bool = _of(
         False,
         "near parts, keep the base's voxels in or beside the layout's solid: no holes behind thin parts",
+        off=False,
     )
-    prune_absolute: int = _of(100, "voxels a cut-off region needs to be kept")
-    prune_relative: float = _of(0.005, "or its share of the largest region")
-    prune_unchanged: float = _of(0.95, "share of an originally separate piece that must be left for it to be kept")
-    prune_connectivity: int = _of(6, "which neighbours connect regions: 6 (faces) or 26 (corners too)")
-    crumbs: float = _of(0.0, "floating pieces with a smaller share of the whole are dropped; 0 keeps all")
+    prune: bool = _of(True, "drop what the parts cut off the base")
+    prune_connectivity: int = _of(
+        6, "which neighbours connect regions: 6 (faces, the paper's) or 26 (corners too: slanted shells one voxel thin)"
+    )
+    crumbs: float = _of(
+        0.0, "floating pieces with a smaller share of the whole are dropped; 0 keeps all", within=(0, 0.5), off=0.0
+    )
     refine: bool = _of(True, "refine the coarse geometry with STM")
     refine_start: int = _of(9, "start level of the refinement's STM", "n_max")
     seal: float = _of(
         0.0,
         "openings that the composition or its refinement leaves in a chamber with this share of the inside are closed; "
         "0: never",
+        within=(0, 1),
+        off=0.0,
     )
-    refine_guard: float = _of(0.6, "least IoU with the coarse geometry; below it the coarse geometry is kept")
+    guards: bool = _of(
+        True,
+        "a refinement that strays from the coarse geometry is dropped, and voxels that only a part's hint brought in",
+        off=False,
+    )
 
-    boundary_sigma: float = _of(1.0, "blur of the soft boundaries between parts, voxels; 0: hard boundaries")
-    free_fraction: float = _of(0.15, "last share of the steps without override, rounded up to whole steps", "tau_fine")
+    boundary_sigma: float = _of(
+        1.0, "blur of the soft boundaries between parts, voxels; 0: hard boundaries", within=(0, 16)
+    )
+    free_fraction: float = _of(
+        0.15, "last share of the steps without override, rounded up to whole steps", "tau_fine", within=(0, 1)
+    )
 
-    mesh_faces: int = _of(1_000_000, "most triangles of a part in the GLB; a mesh with more is simplified")
-    texture_size: int = _of(0, "longer side of each part's baked texture in the GLB, texels; 0: colours at vertices")
+    mesh_faces: int = _of(
+        1_000_000, "most triangles of a part in the GLB; a mesh with more is simplified", within=(4, 100_000_000)
+    )
+    texture_size: int = _of(
+        0, "longer side of each part's baked texture in the GLB, texels; 0: colours at vertices", within=(0, 8192)
+    )
     spz: bool = _of(False, "write scene.spz too: the Gaussians for web viewers, a sixth of scene.ply")
+
+    @classmethod
+    def paper(cls) -> Settings:
+        """The paper's values, and nothing of ours: no guard, no net, no least size.
+
+        `docs/method.md` lists what cannot be switched off.
+        """
+        return cls(**{f.name: f.metadata["off"] for f in fields(cls) if "off" in f.metadata})
 
     def __post_init__(self) -> None:
         for f in fields(self):
-            object.__setattr__(self, f.name, _checked(f, getattr(self, f.name)))
-        for name, low, high in _RANGES:
-            values = getattr(self, name)
-            for value in values if isinstance(values, tuple) else (values,):
-                if not low <= value <= high:
-                    raise InputError(f"setting {name} is {value}; it must lie between {low:g} and {high:g}")
+            value = _checked(f, getattr(self, f.name))
+            object.__setattr__(self, f.name, value)
+            if within := f.metadata["within"]:
+                low, high = within
+                for one in value if isinstance(value, tuple) else (value,):
+                    if not low <= one <= high:
+                        raise InputError(f"setting {f.name} is {one}; it must lie between {low:g} and {high:g}")
         if self.prune_connectivity not in (6, 26):
             raise InputError(
                 f"setting prune_connectivity is {self.prune_connectivity}; it is 6 (faces) or 26 (corners too)"
             )
-        low_high = self.guidance_interval
-        if len(low_high) != 2 or low_high[0] > low_high[1]:
-            raise InputError(f"setting guidance_interval is {low_high}; give two times, the lower one first")
         for name in ("layout_starts", "part_start", "refine_start"):
             levels = getattr(self, name)
             for level in levels if isinstance(levels, tuple) else (levels,):
@@ -132,38 +165,6 @@ class Settings:
 
     def plain(self) -> dict[str, Any]:
         return asdict(self)
-
-
-_RANGES = (
-    ("structure_steps", 1, 1000),
-    ("slat_steps", 1, 1000),
-    ("rescale", 1, 100),
-    ("diffusion", 0, 9),
-    ("guidance_interval", 0, 1),
-    ("detection_threshold", -1, 1),
-    ("mask_score_threshold", -1, 1),
-    ("mask_threshold", 0, 1),
-    ("target_negative_weight", 0, 1),
-    ("view_yaws", 1, 360),
-    ("view_size", 32, 4096),
-    ("minimum_hint", 1, 64**3),
-    ("base_in_hint", 0, 1),
-    ("lookalikes", 0, 100),
-    ("expand_sigma", 0.1, 16),
-    ("boundary_sigma", 0, 16),
-    ("refine_guard", 0, 1),
-    ("seal", 0, 1),
-    ("free_fraction", 0, 1),
-    ("crumbs", 0, 0.5),
-    ("prune_absolute", 0, 64**3),
-    ("prune_relative", 0, 1),
-    ("prune_unchanged", 0, 1),
-    ("expand_threshold", 0, 1),
-    ("canonical_below", 0, 64),
-    ("mesh_faces", 4, 100_000_000),
-    ("texture_size", 0, 8192),
-    ("view_pitches", -89, 89),
-)
 
 
 def _checked(f: Any, value: Any) -> Any:

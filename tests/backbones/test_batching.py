@@ -12,7 +12,7 @@ from cast3d.backbones import Guided
 from cast3d.composer import Composer
 from cast3d.errors import InputError
 from cast3d.stages.kit import Kit
-from cast3d.stages.operators import d_slat, structure_guide
+from cast3d.stages.operators import d_slat, structure_guide, times
 from cast3d.stages.parts import PartPlan, remade
 from tests.tiny_backbone import PROMPT, pictures, tiny_backbone
 
@@ -94,11 +94,11 @@ def test_kinds_do_not_mix():
 
 
 def test_a_setting_chooses_how_several_pictures_are_used():
-    settings = ALONE.defaults.changed({"guidance_interval": "0.5 0.95"})
-    assert structure_guide(Kit(ALONE, settings), BOTH, 1.0) == Guided(BOTH, 1.0, (0.5, 0.95))
+    settings = ALONE.defaults
+    assert structure_guide(Kit(ALONE, settings), BOTH, 1.0) == Guided(BOTH, 1.0, (0.0, 1.0))
     turning = Kit(ALONE, settings.changed({"multi_image": "stochastic"}))
     in_turn = structure_guide(turning, BOTH, 1.0)
-    assert in_turn.turns == flow.times(settings.structure_steps, settings.rescale).tolist()
+    assert in_turn.turns == times(settings.structure_steps).tolist()
     assert structure_guide(turning, CAP, 1.0).turns is None
 
 

@@ -13,6 +13,7 @@ from cast3d.backbones.sources import shipped, sources_of
 from cast3d.errors import CheckpointError, InputError
 from cast3d.stages.kit import Kit
 from cast3d.stages.layout import sampled
+from cast3d.stages.operators import RESCALE
 from tests.tiny_backbone import picture
 
 
@@ -86,7 +87,7 @@ def test_shipped_defaults_are_what_the_released_form_says(bricks):
     defaults = bricks.defaults
     assert (structure["steps"], structure["cfg_strength"]) == (defaults.structure_steps, defaults.image_guidance)
     assert (slat["steps"], slat["cfg_strength"]) == (defaults.slat_steps, defaults.slat_image_guidance)
-    assert structure["rescale_t"] == slat["rescale_t"] == defaults.rescale
+    assert structure["rescale_t"] == slat["rescale_t"] == RESCALE
 
 
 def test_shipped_channels_fit(bricks):

@@ -18,6 +18,7 @@ from cast3d.evaluation.methods import cast3d, customise, folder, hinted, nano3d,
 from cast3d.evaluation.suite import Case, load_suite
 from cast3d.meshes.glb import write_glb
 from cast3d.models.attention import SelfAttention
+from cast3d.stages.hints import YAWS
 from cast3d.stages.reading import Reading
 from cast3d.voxels import Similarity
 from tests.evaluation.scenes import BOXES, box, cuboid, filled, mesh_of, write_suite
@@ -31,7 +32,7 @@ def bench(tmp_path_factory):
     return Bench(tiny_backbone(), first, 0, StageCache(root / "stages"), (second,))
 
 
-VIEWS = 4  # of the layout, on the tiny backbone
+VIEWS = YAWS  # of the layout, on the tiny backbone
 EDITORS = ("sdedit", "ode-inversion", "rf-inversion", "flowedit", "flowedit-own", "flowalign")
 RUN = [name for name in methods.METHODS if "qwen" not in name]
 

@@ -13,7 +13,7 @@ from cast3d.segmentation import open_vocabulary
 from cast3d.segmentation.detections import Detections, Thresholds, detect
 from cast3d.segmentation.grounded import normalised
 from cast3d.segmentation.open_vocabulary import load_segmenter
-from cast3d.stages.hints import extract_hints
+from cast3d.stages.hints import YAWS, extract_hints
 from cast3d.stages.kit import Kit
 from cast3d.stages.layout import MainGeometry, Slat
 from cast3d.stages.reading import Reading
@@ -312,20 +312,21 @@ def test_without_transformers_it_says_how_to_install(monkeypatch):
 # --- in the method ----------------------------------------------------------------------------------------------------
 
 
-def test_hints_report_every_view_and_term(grounded):
+def test_hints_report_every_view_and_term(grounded, monkeypatch):
     coords = shell()
     terms = ("cap", "figure")
-    backbone = tiny_backbone(Bands(BANDS), view_yaws=2, detection_threshold=1.0)
+    backbone = tiny_backbone(Bands(BANDS))
     feats = torch.randn(len(coords), 8, generator=torch.Generator().manual_seed(0))
     main = MainGeometry(torch.zeros(0), torch.zeros(0), torch.zeros(64, 64, 64, dtype=torch.bool))
     given = Kit(backbone, backbone.defaults), main, Slat(coords, feats), Reading("", terms, terms, "figure", 1)
     plain = extract_hints(*given)
     pixels = plain.masks.flatten(2).sum(2)
-    assert plain.report == tuple(f"view {v + 1}, cap: {pixels[v, 0]} pixels" for v in range(2))
+    assert plain.report == tuple(f"view {v + 1}, cap: {pixels[v, 0]} pixels" for v in range(YAWS))
+    monkeypatch.setattr(grounded, "thresholds", Thresholds(detection=1.0, mask=0.0))
     backbone.segmenter = grounded
     scored = extract_hints(*given)
-    assert len(scored.report) == 2 and all(": nothing (best box " in line for line in scored.report)
-    assert not scored.masks.any()  # the setting reached the segmenter
+    assert len(scored.report) == YAWS and all(": nothing (best box " in line for line in scored.report)
+    assert not scored.masks.any()
 
 
 def test_a_line_lists_boxes_and_masks():

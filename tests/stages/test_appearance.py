@@ -10,6 +10,7 @@ from cast3d.stages.appearance import Appearance, composed_appearance, correspond
 from cast3d.stages.geometry import Geometry
 from cast3d.stages.kit import Kit
 from cast3d.stages.layout import Slat
+from cast3d.stages.operators import times
 from cast3d.stages.reading import Reading
 from cast3d.voxels import to_grid
 from tests.tiny_backbone import tiny_backbone
@@ -75,7 +76,7 @@ def test_free_steps_are_rounded_up(steps, fraction, free):
 def test_the_last_steps_are_the_models(steps, free):
     clean = latents(COORDS, 2)
     made = compose({"figure": (COORDS, clean)}, slat_steps=steps, structure_steps=25, free_fraction=0.15)
-    t = flow.times(steps, SETTINGS.rescale)
+    t = times(steps)
     velocity = BACKBONE.slat_velocity(BACKBONE.of_text(PROMPT), COORDS, SETTINGS.slat_text_guidance)
 
     def with_free(count: int) -> torch.Tensor:
@@ -89,7 +90,7 @@ def test_the_last_steps_are_the_models(steps, free):
 
 def test_everything_free_is_plain_sampling():
     made = compose({"figure": (COORDS, latents(COORDS, 2))}, free_fraction=1.0)
-    t = flow.times(SETTINGS.slat_steps, SETTINGS.rescale)
+    t = times(SETTINGS.slat_steps)
     velocity = BACKBONE.slat_velocity(BACKBONE.of_text(PROMPT), COORDS, 0.0)
     assert torch.equal(made.feats, flow.sample(velocity, NOISE(SETTINGS.slat_steps), t)[0])
 

@@ -80,7 +80,7 @@ def test_openings_of_the_refinement_are_closed(monkeypatch):
     torn[29:36, 29:36, 42] = False
     monkeypatch.setattr(type(BACKBONE), "decode_structure", lambda *_: torn)
     coarse = Geometry(closed, closed, closed, ())
-    settings = SETTINGS.changed({"refine_guard": 0.5})
+    settings = SETTINGS
     assert torch.equal(refine_geometry(Kit(BACKBONE, settings), coarse, "red cap").grid, torn)
     sealed = refine_geometry(Kit(BACKBONE, settings.changed({"seal": 0.03})), coarse, "red cap")
     assert torch.equal(sealed.grid, closed) and "49 voxels" in sealed.report[-1]
@@ -88,7 +88,7 @@ def test_openings_of_the_refinement_are_closed(monkeypatch):
 
 def test_refinement_without_words_is_the_structure_vae():
     coarse = compose_geometry(BODY, torch.stack([BODY, HAT_HINT]), HAT[None], 0, SETTINGS)
-    settings = SETTINGS.changed({"text_guidance": 0.0, "refine_guard": 0.0})
+    settings = SETTINGS.changed({"text_guidance": 0.0, "guards": False})
     backbone = with_bias(BACKBONE, 0.5)
     refined = refine_geometry(Kit(backbone, settings), coarse, "")
     assert refined.grid.any()

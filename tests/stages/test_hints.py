@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cast3d.stages.hints import cameras, extract_hints
+from cast3d.stages.hints import YAWS, cameras, extract_hints
 from cast3d.stages.kit import Kit
 from cast3d.stages.layout import MainGeometry, Slat
 from cast3d.stages.reading import Reading
@@ -53,8 +53,8 @@ def test_hints_lie_where_the_masks_are(found):
 
 def test_views_and_masks_are_kept(found):
     _, hints = found
-    assert hints.views.shape == (4, 64, 64, 3) and hints.views.dtype == torch.uint8
-    assert hints.masks.shape == (4, 3, 64, 64)
+    assert hints.views.shape == (YAWS, 64, 64, 3) and hints.views.dtype == torch.uint8
+    assert hints.masks.shape == (YAWS, 3, 64, 64)
     assert (hints.views[0, 0, 0] == 255).all()  # on white
 
 
@@ -91,8 +91,8 @@ def test_the_base_is_never_missing():
 
 
 def test_views_are_taken_as_the_backbone_saw_pictures():
-    backbone = tiny_backbone(view_yaws=3, view_pitches=(0.0, 30.0))
-    assert len(cameras(backbone, backbone.defaults)) == 6
+    backbone = tiny_backbone(view_pitches=(0.0, 30.0))
+    assert len(cameras(backbone, backbone.defaults)) == 2 * YAWS
 
 
 def test_the_segmenter_is_asked_for_accessories_only():
@@ -105,11 +105,11 @@ def test_the_segmenter_is_asked_for_accessories_only():
             return super().__call__(image, alpha, term)
 
     bands = {"cap": (0.0, 0.3), "figure": (0.0, 1.0), "backpack": (0.7, 1.0)}
-    backbone = tiny_backbone(Heard(bands), view_yaws=3)
+    backbone = tiny_backbone(Heard(bands))
     coords = shell()
     feats = torch.randn(len(coords), 8, generator=torch.Generator().manual_seed(0))
     base = MainGeometry(torch.zeros(0), torch.zeros(0), torch.zeros(64, 64, 64, dtype=torch.bool))
     reading = Reading("a figure with a cap and a backpack", TERMS, TERMS, "figure", 1)
     hints = extract_hints(Kit(backbone, backbone.defaults), base, Slat(coords, feats), reading)
-    assert asked == ["cap", "backpack"] * 3
+    assert asked == ["cap", "backpack"] * YAWS
     assert not hints.masks[:, 1].any() and hints.of("figure").any()

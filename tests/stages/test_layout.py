@@ -58,13 +58,9 @@ def test_the_trajectory_generator_draws_nothing(main):
     assert torch.equal(static[0], static[1]) and not torch.equal(static[0], static[2])
 
 
-def test_mixing_the_negative_goes_from_null_to_source(main):
-    def mixed(weight):
-        return layout(main, target_negative="mix", target_negative_weight=weight).latent
-
+def test_the_target_is_guided_away_from_nothing_or_from_the_source(main):
     null, source = layout(main).latent, layout(main, target_negative="source").latent
-    assert torch.equal(mixed(0.0), null) and torch.equal(mixed(1.0), source)
-    assert not torch.equal(mixed(0.5), null) and not torch.equal(null, source)
+    assert torch.equal(layout(main, target_negative="null").latent, null) and not torch.equal(null, source)
 
 
 def test_source_guidance_follows_the_text_unless_it_is_given(main):

@@ -7,6 +7,7 @@ import torch
 
 from cast3d import flow
 from cast3d.stages.kit import Kit
+from cast3d.stages.operators import times
 from cast3d.stages.parts import PartPlan, chosen_frame, remade
 from cast3d.voxels import drop_small
 from tests.tiny_backbone import pictures, tiny_backbone, with_bias
@@ -38,7 +39,7 @@ def test_source_and_target_conditions():
         part()
     finally:
         handle.remove()
-    t = flow.times(SETTINGS.structure_steps, SETTINGS.rescale).tolist()
+    t = times(SETTINGS.structure_steps).tolist()
     clean = BACKBONE.encode_structure(HINT)
     expected_times = [1000 * t[level] for level in range(SETTINGS.part_start, 0, -1) for _ in range(3)]
     assert [time.item() for _, time, _ in calls] == pytest.approx(expected_times)
@@ -80,7 +81,7 @@ def test_parts_in_the_canonical_frame_return_to_their_place():
 
 
 def test_small_hints_choose_the_canonical_frame():
-    auto = SETTINGS.changed({"part_frame": "auto", "canonical_below": 16})
-    assert chosen_frame(cube(20, 35), auto) == "canonical"
-    assert chosen_frame(cube(20, 36), auto) == "composite"
+    auto = SETTINGS.changed({"part_frame": "auto"})
+    assert chosen_frame(cube(20, 39), auto) == "canonical"
+    assert chosen_frame(cube(20, 40), auto) == "composite"
     assert chosen_frame(cube(20, 35), SETTINGS) == "composite"

@@ -52,8 +52,10 @@ def test_the_dressed_body():
 def test_a_large_share_rule_loses_the_arm_tip():
     """The tip is an anatomy's end, not a scrap: why `relative` is .005 and not, say, .02."""
     scene = dressed()
-    coarse = coarse_geometry(scene.main_geometry, scene.base_hint, scene.hints, scene.parts, relative=0.02)
-    assert not (coarse.pruned.kept & scene.arm_tip_160).any()
+    anchored = coarse_geometry(scene.main_geometry, scene.base_hint, scene.hints, scene.parts).anchor
+    residual = remove_halo(anchored, scene.main_geometry, scene.base_hint, scene.hints) & ~scene.parts.any(0)
+    assert (prune(residual, scene.main_geometry).kept & scene.arm_tip_160).any()
+    assert not (prune(residual, scene.main_geometry, relative=0.02).kept & scene.arm_tip_160).any()
 
 
 def test_no_parts_leave_the_main_geometry():

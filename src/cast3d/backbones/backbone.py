@@ -179,11 +179,11 @@ class Backbone:
         """
         getattr(self.segmenter, "networks", ())
 
-    def detect(self, image: Tensor, alpha: Tensor, term: str, thresholds: Thresholds) -> Detections:
+    def detect(self, image: Tensor, alpha: Tensor, term: str) -> Detections:
         """What the segmenter finds for a term in one view, see `segmentation.detect`."""
         self.used("segmenter")
         with self.residency(*getattr(self.segmenter, "networks", ())):
-            return detect(self.segmenter, image, alpha, term, thresholds)
+            return detect(self.segmenter, image, alpha, term, Thresholds())
 
     def gaussians(self, coords: Tensor, feats: Tensor) -> Gaussians:
         """Normalised latents -> Gaussians; `voxel` is the row of `coords`."""

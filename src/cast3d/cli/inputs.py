@@ -79,7 +79,7 @@ def paper_settings() -> dict[str, Any]:
     """What `--paper` sets: it goes before what a backbone brings, and behind a scene file and `--set`."""
     from ..settings import Settings
 
-    return {name: value for name, value in Settings().plain().items() if name not in UNSAID}
+    return {name: value for name, value in Settings.paper().plain().items() if name not in UNSAID}
 
 
 def read_loading(texts: Iterable[str], backbone: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ..voxels import blur, to_coords, to_grid
 from .geometry import Geometry
 from .kit import Kit
 from .layout import Slat
-from .operators import d_slat
+from .operators import d_slat, times
 from .reading import Reading
 
 REACH = 1.8  # voxels within which a part's latents are a voxel's: a neighbour across a corner
@@ -54,7 +54,7 @@ def composed_appearance(kit: Kit, geometry: Geometry, slats: Mapping[str, Slat],
     free = free_steps(settings.slat_steps, settings.free_fraction)
     if free == 0 and bool((match.hold == 1).all()):  # the network would be asked for nothing
         return Appearance(coords, match.clean, match.owner, 0, 0.0)
-    until = float(flow.times(settings.slat_steps, settings.rescale)[free]) if free else -1.0
+    until = float(times(settings.slat_steps)[free]) if free else -1.0
     (feats,) = d_slat(
         kit,
         [coords],

@@ -17,6 +17,7 @@ from .operators import d_ss_stm, decoded, encoded, static, structure_guide, ungu
 from .parts import PartGeometry
 from .reading import Reading
 
+REFINE_GUARD = 0.6  # least IoU of a refinement with the coarse geometry
 _KEPT, _DROPPED = "refinement kept", "refinement dropped"
 
 
@@ -67,12 +68,9 @@ def compose_geometry(
         base_hint,
         hints[others],
         parts,
-        settings.expand_sigma,
-        settings.expand_threshold,
-        settings.prune_absolute,
-        settings.prune_relative,
-        settings.prune_unchanged,
-        settings.prune_connectivity,
+        pruned=settings.prune,
+        halo=not settings.guards,
+        connectivity=settings.prune_connectivity,
     )
     report = [str(region) for region in coarse.pruned.dropped]
     grid = coarse.geometry
@@ -96,7 +94,7 @@ def refine_geometry(kit: Kit, geometry: Geometry, prompt: str) -> Geometry:
     )
     (refined,) = decoded(kit, latent)
     agreement = iou(refined, geometry.coarse)
-    kept = agreement >= settings.refine_guard
+    kept = agreement >= REFINE_GUARD or not settings.guards
     line = f"{_KEPT if kept else _DROPPED}: IoU {agreement:.3f} with the coarse geometry"
     lines = [line]
     if kept and settings.seal:

@@ -9,13 +9,14 @@ from torch import Tensor
 
 from ..backbones import Backbone
 from ..segmentation import voting
-from ..segmentation.detections import Thresholds
 from ..settings import Settings
 from ..splats import Camera, render, rings
 from ..voxels import to_grid
 from .kit import Kit
 from .layout import MainGeometry, Slat
 from .reading import Reading
+
+YAWS = 8  # views in each ring
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Hints:
 def cameras(backbone: Backbone, settings: Settings) -> list[Camera]:
     """Rings of views: orthographic of the whole cube where the backbone was trained so, else perspective."""
     lens = {"fov": None, "width": 1.0} if backbone.orthographic else {}
-    return rings(settings.view_yaws, settings.view_pitches, **lens)
+    return rings(YAWS, settings.view_pitches, **lens)
 
 
 def extract_hints(kit: Kit, main: MainGeometry, painted: Slat, reading: Reading) -> Hints:
@@ -56,7 +57,6 @@ def extract_hints(kit: Kit, main: MainGeometry, painted: Slat, reading: Reading)
     settings, base, coords = kit.settings, reading.base, painted.coords
     gaussians = kit.backbone.gaussians(coords, painted.feats)
     views = cameras(kit.backbone, settings)
-    thresholds = Thresholds(settings.detection_threshold, settings.mask_score_threshold)
     images, masks, report = [], [], []
     for done, camera in enumerate(views, 1):
         picture = render(gaussians, camera, settings.view_size, background=1.0)
@@ -64,7 +64,7 @@ def extract_hints(kit: Kit, main: MainGeometry, painted: Slat, reading: Reading)
         mask = torch.zeros(len(reading.terms), *picture.alpha.shape, dtype=torch.bool, device=picture.alpha.device)
         for i, (term, name) in enumerate(zip(reading.terms, reading.names)):
             if i != base:
-                found = kit.backbone.detect(image, picture.alpha, name, thresholds)
+                found = kit.backbone.detect(image, picture.alpha, name)
                 mask[i] = found.mask
                 report.append(found.line(done, term))
         masks.append(mask)

@@ -91,12 +91,8 @@ def _against(kit: Kit, target: Condition, source: Condition) -> Condition:
     match kit.settings.target_negative:
         case "null":
             return target
-        case "source":
-            weight = 1.0
         case _:
-            weight = kit.settings.target_negative_weight
-    negative = (1 - weight) * target.negative + weight * source.tokens[0]
-    return Condition(target.kind, target.tokens, negative)
+            return Condition(target.kind, target.tokens, source.tokens[0])
 
 
 def layout_appearance(kit: Kit, layout: Layout, reading: Reading) -> Slat:

@@ -14,6 +14,7 @@ from .. import flow
 from ..backbones import Condition, Guided
 from .kit import Kit
 
+RESCALE = 3.0  # rescaling ratio r of the time grid (paper section 5.1)
 Steer = Callable[[flow.Velocity], flow.Velocity]  # what else acts on a velocity, such as Eq. 15
 
 
@@ -31,7 +32,7 @@ def d_ss(
     steps = kit.settings.structure_steps
     velocity = kit.backbone.structure_velocities([structure_guide(kit, one, scale) for one in conditions])
     noise = flow.side_by_side(noises)(steps).to(kit.device)
-    return flow.sample(steer(velocity) if steer else velocity, noise, _times(kit, steps), on_step=kit.on_step)
+    return flow.sample(steer(velocity) if steer else velocity, noise, times(steps), on_step=kit.on_step)
 
 
 def d_ss_stm(
@@ -47,7 +48,7 @@ def d_ss_stm(
     pair = flow.pair_of(kit.backbone.structure_velocities([*sources, *targets]))
     if steer:
         pair = _steered(pair, steer)
-    grid = _times(kit, kit.settings.structure_steps)
+    grid = times(kit.settings.structure_steps)
     diffusion = kit.settings.diffusion
     return flow.stm(clean, None, None, grid, start, generator, diffusion, pair=pair, on_step=kit.on_step)
 
@@ -64,7 +65,7 @@ def d_slat(
     steps = kit.settings.slat_steps
     velocity = kit.backbone.slat_velocities([slat_guide(kit, one, scale) for one in conditions], coords)
     noise = flow.side_by_side(noises)(steps).to(kit.device)
-    feats = flow.sample(steer(velocity) if steer else velocity, noise, _times(kit, steps), on_step=kit.on_step)[0]
+    feats = flow.sample(steer(velocity) if steer else velocity, noise, times(steps), on_step=kit.on_step)[0]
     return list(feats.split([len(one) for one in coords]))
 
 
@@ -89,15 +90,15 @@ def static(kit: Kit, noises: Sequence[flow.Draws], start: int) -> flow.Static:
 
 
 def _guide(kit: Kit, condition: Condition, scale: float, steps: int) -> Guided:
-    low, high = kit.settings.guidance_interval
     turns = None
     if len(condition.tokens) > 1 and kit.settings.multi_image == "stochastic":
-        turns = _times(kit, steps).tolist()
-    return Guided(condition, scale, (low, high), turns)
+        turns = times(steps).tolist()
+    return Guided(condition, scale, turns=turns)
 
 
-def _times(kit: Kit, steps: int) -> Tensor:
-    return flow.times(steps, kit.settings.rescale)
+def times(steps: int) -> Tensor:
+    """The time grid of both flows."""
+    return flow.times(steps, RESCALE)
 
 
 def _steered(pair: flow.Pair, steer: Steer) -> flow.Pair:

@@ -16,6 +16,8 @@ from .kit import Kit
 from .layout import MainGeometry, Slat
 from .operators import d_slat, d_ss_stm, decoded, encoded, static, structure_guide, unguided
 
+CANONICAL_BELOW = 20  # voxels of the longest side: a latent cell has 4
+
 
 @dataclass(frozen=True)
 class PartGeometry:
@@ -76,7 +78,7 @@ def chosen_frame(hint: Tensor, settings: Settings) -> str:
         return settings.part_frame
     coords = to_coords(hint)
     longest = int((coords.amax(0) - coords.amin(0)).max()) + 1
-    return "canonical" if longest < settings.canonical_below else "composite"
+    return "canonical" if longest < CANONICAL_BELOW else "composite"
 
 
 def part_appearances(

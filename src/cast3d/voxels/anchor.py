@@ -54,16 +54,16 @@ def coarse_geometry(
     base_hint: Tensor,  # [X, Y, Z] bool, h_B
     hints: Tensor,  # [N, X, Y, Z] bool, h_i of every part but the base
     parts: Tensor,  # [N, X, Y, Z] bool, p_i of every part but the base
-    sigma: float = 1.5,
-    threshold: float = 0.05,
-    absolute: int = 100,
-    relative: float = 0.005,
-    unchanged: float = 0.95,
+    pruned: bool = True,
+    halo: bool = False,
     connectivity: int = 6,
 ) -> Coarse:
-    """Eq. 14 and the pruning after it: the anchor beside the parts, without scraps, and the parts themselves."""
-    base = anchor(main_geometry, base_hint | hints.any(0), parts, sigma, threshold)
+    """Eq. 14 and the pruning after it: the anchor beside the parts, without scraps, and the parts themselves.
+
+    Without `halo` voxels go that only a part's hint brought in (ours). With `pruned` false scraps stay.
+    """
+    base = anchor(main_geometry, base_hint | hints.any(0), parts)
     union = parts.any(0)
-    residual = remove_halo(base, main_geometry, base_hint, hints) & ~union
-    pruned = prune(residual, main_geometry, absolute, relative, unchanged, connectivity)
-    return Coarse(pruned.kept | union, base, pruned)
+    residual = (base if halo else remove_halo(base, main_geometry, base_hint, hints)) & ~union
+    found = prune(residual, main_geometry, absolute=100 if pruned else 1, connectivity=connectivity)
+    return Coarse(found.kept | union, base, found)

@@ -21,12 +21,13 @@ from cast3d.backbones.trellis.random_folder import IMAGE, TEXT, write_random_fol
 from cast3d.cli.app import app
 from cast3d.segmentation.detections import Detections
 from cast3d.splats import rings
+from cast3d.stages.hints import YAWS
 from tests.segmentation.tiny_networks import save_grounding_dino, save_sam2
 
 pytest.importorskip("transformers", reason="TRELLIS needs the extra 'trellis'")
 
 SHORT = dict(
-    structure_steps=3, slat_steps=2, layout_starts=2, part_start=2, refine_start=2, view_yaws=4, view_pitches=0,
+    structure_steps=3, slat_steps=2, layout_starts=2, part_start=2, refine_start=2, view_pitches=0,
     view_size=200,
 )  # fmt: skip
 
@@ -46,17 +47,15 @@ def case(monkeypatch):
     """A known composition: its voxels come out of the decoder, its outlines out of the segmenter."""
     case = read_case(SUITE, "cap", 0.4)
     answers = iter(case.decoded())
-    views = iter(
-        [(view, term) for view in rings(SHORT["view_yaws"], [0.0]) for term in case.scene.sentence.accessories]
-    )
+    views = iter([(view, term) for view in rings(YAWS, [0.0]) for term in case.scene.sentence.accessories])
     decode, detect = Backbone.decode_structure, Backbone.detect
 
     def decoded(self, latent):
         assert torch.is_tensor(decode(self, latent))
         return next(answers)
 
-    def detected(self, image, alpha, term, thresholds):
-        detect(self, image, alpha, term, thresholds)
+    def detected(self, image, alpha, term):
+        detect(self, image, alpha, term)
         camera, asked = next(views)
         assert asked == term
         return Detections(outline(case.grids[term], camera, len(alpha)))

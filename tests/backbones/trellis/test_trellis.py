@@ -45,7 +45,7 @@ from cast3d.pictures.opening import open_picture
 from cast3d.settings import Settings
 from cast3d.splats import Gaussians
 from cast3d.stages.kit import Kit
-from cast3d.stages.operators import slat_guide, structure_guide
+from cast3d.stages.operators import RESCALE, slat_guide, structure_guide, times
 from tests.golden_data import golden
 from tests.segmentation.tiny_networks import save_grounding_dino, save_sam2
 
@@ -357,22 +357,26 @@ def test_the_original_pipeline_s_numbers(name, images, mode, slat_steps, batch):
     if name == "run":
         torch.testing.assert_close(condition.tokens[0], io["run.cond"], rtol=0, atol=3e-5)
     samplers = [source.args[f"{stage}_sampler"]["params"] for stage in ("sparse_structure", "slat")]
+    sampler, slat_sampler = samplers
     settings = Settings().changed(
         dict(
-            structure_steps=samplers[0]["steps"], slat_steps=slat_steps or samplers[1]["steps"], multi_image=mode,
-            rescale=samplers[0]["rescale_t"], guidance_interval=samplers[0]["cfg_interval"],
+            structure_steps=sampler["steps"], slat_steps=slat_steps or slat_sampler["steps"], multi_image=mode,
             layout_starts=1, part_start=1, refine_start=1,
         )
     )  # fmt: skip
-    guide = structure_guide(Kit(backbone, settings), condition, samplers[0]["cfg_strength"])
-    t = flow.times(settings.structure_steps, settings.rescale)
+    assert sampler["rescale_t"] == slat_sampler["rescale_t"] == RESCALE
+    kit = Kit(backbone, settings)
+    # The method guides at all times, as the paper says; the released pipelines in a part of it.
+    guide = replace(structure_guide(kit, condition, sampler["cfg_strength"]), interval=tuple(sampler["cfg_interval"]))
+    t = times(settings.structure_steps)
     latent = flow.sample(backbone.structure_velocities([guide]), io[f"{name}.noise_ss"], t)[0]
     torch.testing.assert_close(latent, io[f"{name}.z_s"], rtol=0, atol=1e-4)
     coords = io[f"{name}.coords"][:, 1:]
     assert torch.equal(backbone.decode_structure(latent).nonzero().int(), coords)
-    settings = settings.changed({"rescale": samplers[1]["rescale_t"], "guidance_interval": samplers[1]["cfg_interval"]})
-    guide = slat_guide(Kit(backbone, settings), condition, samplers[1]["cfg_strength"])
-    t = flow.times(settings.slat_steps, settings.rescale)
+    guide = replace(
+        slat_guide(kit, condition, slat_sampler["cfg_strength"]), interval=tuple(slat_sampler["cfg_interval"])
+    )
+    t = times(settings.slat_steps)
     feats = flow.sample(backbone.slat_velocities([guide], [coords]), io[f"{name}.noise_slat"], t)[0]
     mean, std = (torch.tensor(source.args["slat_normalization"][key]) for key in ("mean", "std"))
     torch.testing.assert_close(feats * std + mean, io[f"{name}.slat"], rtol=0, atol=2e-4)

@@ -15,7 +15,7 @@ from ...errors import InputError
 from ...stages.hints import Hints
 from ...stages.kit import Kit
 from ...stages.layout import Layout, MainGeometry
-from ...stages.operators import d_ss, decoded, structure_guide
+from ...stages.operators import d_ss, decoded, structure_guide, times
 from ...stages.parts import PartGeometry
 from ...stages.reading import Reading
 from ..bench import Bench
@@ -67,7 +67,7 @@ def edited(kit: Kit, main: MainGeometry, reading: Reading, editor: str) -> Tenso
     settings, start, on = kit.settings, reading.start, kit.on_step
     source, target = kit.text(reading.main), kit.text(reading.prompt)
     w, x0 = settings.text_guidance, main.latent
-    t = flow.times(settings.structure_steps, settings.rescale)
+    t = times(settings.structure_steps)
     noise = kit.structure_noise("layout")
 
     def velocity(condition: Condition, scale: float) -> flow.Velocity:

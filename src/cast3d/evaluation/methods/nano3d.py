@@ -17,7 +17,7 @@ from ... import flow
 from ...run.staging import Stage
 from ...stages.kit import Kit
 from ...stages.layout import Layout, MainGeometry, Slat
-from ...stages.operators import d_slat, structure_guide
+from ...stages.operators import d_slat, structure_guide, times
 from ...voxels import components, to_coords
 from ..bench import Base, Bench, digests
 from ..outcome import Outcome, light_meshes
@@ -56,7 +56,7 @@ def _structure(bench: Bench, base: Base, view: Image.Image) -> Layout:
             kit.backbone.structure_velocities([structure_guide(kit, condition, scale)])
             for condition, scale in ((source, SOURCE), (target, TARGET))
         ]
-        t = flow.times(kit.settings.structure_steps, kit.settings.rescale)
+        t = times(kit.settings.structure_steps)
         start = kit.settings.layout_starts[0]  # whole parts are added, as in our layout
         latent = flow.flowedit(main.latent, *velocities, t, start, noise, AVERAGE, on_step=kit.on_step)
         return Layout(latent, kit.backbone.decode_structure(latent))

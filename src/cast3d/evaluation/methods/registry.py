@@ -57,7 +57,7 @@ def _methods() -> list[Method]:
         Method("cast3d-static", partial(ours, layout_generator="static"), "layout with G_stc"),
         Method("cast3d-trajectory", partial(ours, layout_generator="trajectory"), "layout with G_trj"),
         Method("no-stm", without_stm, "layout from the sentence alone, parts from their pictures alone"),
-        Method("no-pruning", partial(ours, prune_absolute=1, prune_relative=0.0, crumbs=0.0), "nothing is pruned"),
+        Method("no-pruning", partial(ours, prune=False, crumbs=0.0), "nothing is pruned"),
         Method("no-refine", partial(ours, refine=False), "the coarse composition as it is"),
         Method("no-override", partial(ours, free_fraction=1.0), "appearance from the sentence alone"),
         Method("utc", uplift.utc, "Uplift-then-Compose, sharing our hints"),

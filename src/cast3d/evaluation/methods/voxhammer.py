@@ -30,7 +30,7 @@ from ...run.staging import Stage
 from ...stages.hints import Hints
 from ...stages.kit import Kit
 from ...stages.layout import Layout, MainGeometry, Slat
-from ...stages.operators import slat_guide, structure_guide
+from ...stages.operators import slat_guide, structure_guide, times
 from ...voxels import dilate, to_coords
 from ..bench import Base, Bench, digests
 from ..outcome import Outcome, light_meshes
@@ -72,7 +72,7 @@ def _structure(bench: Bench, base: Base, hints: Hints, view: Image.Image, preser
         def velocity(condition: Condition) -> flow.Velocity:
             return b.structure_velocities([structure_guide(kit, condition, kit.settings.image_guidance)])
 
-        t = flow.times(kit.settings.structure_steps, kit.settings.rescale).tolist()
+        t = times(kit.settings.structure_steps).tolist()
         cells = F.max_pool3d(preserved.float()[None, None], 64 // b.structure_shape[-1]) > 0
         source, target = velocity(kit.picture(term)), velocity(b.of_pictures([view]))
         path = inverted(main.latent, source, t)
@@ -98,7 +98,7 @@ def _appearance(
 
     def compute(kit: Kit, structure: Layout, slat: Slat, hints: Hints, term: str, shown: list[str], grown: int) -> Slat:
         b, guidance = kit.backbone, kit.settings.slat_image_guidance
-        t = flow.times(kit.settings.slat_steps, kit.settings.rescale).tolist()
+        t = times(kit.settings.slat_steps).tolist()
         pictures = (kit.picture(term), b.of_pictures([view]))
         source, target = (
             b.slat_velocities([slat_guide(kit, picture, guidance)], [at])
