@@ -52,8 +52,13 @@ def plate(dice: Dice) -> Sketch:
         deep = half * dice.pick((0.5, 1, 2))
         s.slab(tuple(row[2] * half for row in turn), hole, deep, turn=turn, op=CUT, paint=dice.paint())
     if dice.chance(0.4):
-        s.slab(tuple(row[2] * -half for row in turn), [(0.5 * x, 0.5 * y) for x, y in shape], 2 * half, turn=turn,
-               paint=dice.paint())  # fmt: skip
+        s.slab(
+            tuple(row[2] * -half for row in turn),
+            [(0.5 * x, 0.5 * y) for x, y in shape],
+            2 * half,
+            turn=turn,
+            paint=dice.paint(),
+        )
     return s
 
 
@@ -87,8 +92,15 @@ def blob(dice: Dice) -> Sketch:
     for k in range(dice.whole(2, 7)):
         radii = [dice.between(0.2, 0.8) for _ in range(3)]
         power = dice.pick((2, 2, 2, 3, 6, 1.2))
-        s.ball((x, y, z), radii, power, turn=any_turn(dice), blend=blend, twin=twin and k > 0,
-               paint=0 if dice.chance(0.6) else dice.paint())  # fmt: skip
+        s.ball(
+            (x, y, z),
+            radii,
+            power,
+            turn=any_turn(dice),
+            blend=blend,
+            twin=twin and k > 0,
+            paint=0 if dice.chance(0.6) else dice.paint(),
+        )
         x, y, z = x + dice.gauss(0, 0.6), y + dice.gauss(0, 0.4), z + dice.gauss(0.3, 0.6)
     return s
 
@@ -117,8 +129,13 @@ def crate(dice: Dice) -> Sketch:
             s.ball(at, size, op=op, paint=dice.paint(), twin=dice.chance(0.5))
         else:
             r = min(size)
-            s.lathe(at, [(-1.5, r), (1.5, r)] if op == CUT else [(-2 * r, r), (2 * r, r)], turn=any_turn(dice), op=op,
-                    paint=dice.paint())  # fmt: skip
+            s.lathe(
+                at,
+                [(-1.5, r), (1.5, r)] if op == CUT else [(-2 * r, r), (2 * r, r)],
+                turn=any_turn(dice),
+                op=op,
+                paint=dice.paint(),
+            )
     return s
 
 

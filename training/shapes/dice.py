@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from random import Random
@@ -48,7 +49,7 @@ def smooth(points: Profile, steps: int = 24) -> Profile:
 
 def radius_at(body: Profile, height: float) -> float:
     """The radius of a profile at a height."""
-    for (h0, r0), (h1, r1) in zip(body, body[1:]):
+    for (h0, r0), (h1, r1) in itertools.pairwise(body):
         if h0 <= height <= h1:
             return r0 + (r1 - r0) * (height - h0) / max(h1 - h0, 1e-6)
     return body[-1][1]
@@ -69,7 +70,7 @@ def profile(dice: Dice, height: float, widest: float, bumps: int, least: float =
     if style < 0.85:
         return points
     steps = []
-    for (h0, r0), (h1, _) in zip(points, points[1:]):
+    for (h0, r0), (h1, _) in itertools.pairwise(points):
         steps += [(h0 + 1e-3, r0), (h1 - 1e-3, r0)]
     return steps
 
@@ -121,10 +122,22 @@ def outline(dice: Dice) -> Profile:
                 [(0, 0), (1, 0), (1, a), (b, a), (b, c), (0, c)],
                 [(0, 0), (1, 0), (1, c), (1 - b * 0.7, c), (1 - b * 0.7, a), (b * 0.7, a), (b * 0.7, c), (0, c)],
                 [(-b / 2, 0), (b / 2, 0), (b / 2, c), (1, c), (1, c + a), (-1, c + a), (-1, c), (-b / 2, c)],
-                [(-b, -1), (b, -1), (b, -b), (1, -b), (1, b), (b, b), (b, 1), (-b, 1), (-b, b), (-1, b), (-1, -b),
-                 (-b, -b)],
+                [
+                    (-b, -1),
+                    (b, -1),
+                    (b, -b),
+                    (1, -b),
+                    (1, b),
+                    (b, b),
+                    (b, 1),
+                    (-b, 1),
+                    (-b, b),
+                    (-1, b),
+                    (-1, -b),
+                    (-b, -b),
+                ],
             )
-        )  # fmt: skip
+        )
     if style == 5:  # a crescent or an arc
         inner, span = dice.between(0.5, 0.85), dice.between(1.5, 5.0)
         angles = [-span / 2 + span * k / 14 for k in range(15)]

@@ -301,7 +301,7 @@ def _spread(words, free):
 
 @_jit
 def shell(taken):
-    """Taken voxels that share a face with the outside of a 64^3 grid (free voxels joined to its border), as a list, too."""
+    """Taken voxels that share a face with the outside of a 64^3 grid: free voxels joined to its border. A list, too."""
     n = taken.shape[0]
     one, full = np.uint64(1), ~np.uint64(0)
     free = np.zeros((n, n), np.uint64)
@@ -366,9 +366,9 @@ def shell(taken):
 def _at(d, x, y, z):
     """The field and its slope at a point in voxel units, from the eight centres around it."""
     n = d.shape[0]
-    i = min(max(int(math.floor(x - 0.5)), 0), n - 2)
-    j = min(max(int(math.floor(y - 0.5)), 0), n - 2)
-    k = min(max(int(math.floor(z - 0.5)), 0), n - 2)
+    i = min(max(math.floor(x - 0.5), 0), n - 2)
+    j = min(max(math.floor(y - 0.5), 0), n - 2)
+    k = min(max(math.floor(z - 0.5), 0), n - 2)
     u, v, w = x - 0.5 - i, y - 0.5 - j, z - 0.5 - k
     value = sx = sy = sz = 0.0
     for a in range(2):
@@ -382,6 +382,16 @@ def _at(d, x, y, z):
 
 
 @_jit
+def _room(at, step):
+    """Which share of a step from `at` in [0, 1] stays there."""
+    if step > 1e-6:
+        return min(1.0, (0.99 - at) / step)
+    if step < -1e-6:
+        return min(1.0, (0.01 - at) / step)
+    return 1.0
+
+
+@_jit
 def samples(d, paint, shell, voxels, count, draws):
     """Points on the surface: each starts somewhere in a voxel of the shell, goes to the surface and stays in it."""
     points = np.zeros((count, 3), np.float32)
@@ -390,14 +400,17 @@ def samples(d, paint, shell, voxels, count, draws):
     n = d.shape[0]
     for s in range(count):
         i, j, k = voxels[s % len(voxels)]
-        x, y, z = i + draws[s, 0], j + draws[s, 1], k + draws[s, 2]
+        x, y, z = (
+            i + 0.02 + 0.96 * draws[s, 0],
+            j + 0.02 + 0.96 * draws[s, 1],
+            k + 0.02 + 0.96 * draws[s, 2],
+        )
         sx = sy = sz = 0.0
         for _ in range(2):
             value, sx, sy, sz = _at(d, x, y, z)
             by = value / max(sx * sx + sy * sy + sz * sz, 0.2)
-            x = min(max(x - by * sx, i + 0.01), i + 0.99)
-            y = min(max(y - by * sy, j + 0.01), j + 0.99)
-            z = min(max(z - by * sz, k + 0.01), k + 0.99)
+            by = min(_room(x - i, -by * sx), _room(y - j, -by * sy), _room(z - k, -by * sz)) * by
+            x, y, z = x - by * sx, y - by * sy, z - by * sz
         length = math.sqrt(sx * sx + sy * sy + sz * sz)
         if length < 0.15:  # the middle of a thin sheet: any way out will do
             sx, sy, sz, length = 0.0, 0.0, 1.0, 1.0

@@ -16,7 +16,7 @@ def _eyes(s: Sketch, dice: Dice, at, apart: float, size: float) -> None:
 
 def _ears(s: Sketch, dice: Dice, at, r: float) -> None:
     """Ears, horns or nothing on a head of radius r."""
-    x, y, z = at
+    _x, y, z = at
     kind = dice.whole(0, 4)
     if kind == 0:
         s.ball((0.55 * r, y, z + 0.9 * r), (0.25 * r, 0.12 * r, dice.between(0.3, 0.9) * r), 1.5, twin=True)
@@ -24,8 +24,12 @@ def _ears(s: Sketch, dice: Dice, at, r: float) -> None:
         s.ball((0.95 * r, y, z + 0.5 * r), (0.4 * r, 0.12 * r, 0.35 * r), twin=True)
     elif kind == 2:
         out, up = dice.between(0.3, 1), dice.between(0.4, 1.4)
-        s.tube([(0.4 * r, y, z + 0.7 * r), (0.4 * r + 0.6 * out * r, y, z + r), (0.4 * r + out * r, y, z + r + up * r)],
-               [0.2 * r, 0.13 * r, 0.03 * r], twin=True, paint=LIGHT)  # fmt: skip
+        s.tube(
+            [(0.4 * r, y, z + 0.7 * r), (0.4 * r + 0.6 * out * r, y, z + r), (0.4 * r + out * r, y, z + r + up * r)],
+            [0.2 * r, 0.13 * r, 0.03 * r],
+            twin=True,
+            paint=LIGHT,
+        )
     elif kind == 3:
         s.ball((0.9 * r, y + 0.1, z - 0.1 * r), (0.15 * r, 0.25 * r, dice.between(0.4, 0.8) * r), twin=True)
 
@@ -47,10 +51,18 @@ def beast(dice: Dice) -> Sketch:
     thick = dice.between(0.1, 0.22)
     for y in (-0.7 * long, 0.7 * long):
         step = dice.gauss(0, 0.12)
-        s.tube([(0.6 * fat, y, high - 0.2), (0.7 * fat, y + 0.1, 0.5 * high), (0.7 * fat, y + step, thick)],
-               [thick * 1.5, thick, thick * 0.9], blend=blend * 0.7, twin=True)  # fmt: skip
-        s.ball((0.7 * fat, y + step - 0.08, 0.5 * thick), (thick * 1.1, thick * 1.4, thick * 0.7), twin=True,
-               paint=dice.pick((0, 0, DARK)))  # fmt: skip
+        s.tube(
+            [(0.6 * fat, y, high - 0.2), (0.7 * fat, y + 0.1, 0.5 * high), (0.7 * fat, y + step, thick)],
+            [thick * 1.5, thick, thick * 0.9],
+            blend=blend * 0.7,
+            twin=True,
+        )
+        s.ball(
+            (0.7 * fat, y + step - 0.08, 0.5 * thick),
+            (thick * 1.1, thick * 1.4, thick * 0.7),
+            twin=True,
+            paint=dice.pick((0, 0, DARK)),
+        )
     hx = dice.pick((0, 0, 0, dice.gauss(0, 0.2)))
     hy, hz = -long - 0.5 * neck, high + neck * dice.between(0.5, 1.1)
     r = dice.between(0.28, 0.5)
@@ -68,12 +80,25 @@ def beast(dice: Dice) -> Sketch:
     _ears(s, dice, (hx, hy, hz), r)
     tail = dice.between(0.3, 1.6)
     rise = dice.between(-0.8, 1)
-    s.tube([(0, long * 0.9, high + 0.1), (0, long + 0.5 * tail, high + 0.2 + 0.3 * rise), (dice.gauss(0, 0.2), long + tail, high + rise)],
-           [0.16, 0.12, dice.between(0.04, 0.2)], blend=0.1, paint=dice.pick((0, 0, SECOND)))  # fmt: skip
+    s.tube(
+        [
+            (0, long * 0.9, high + 0.1),
+            (0, long + 0.5 * tail, high + 0.2 + 0.3 * rise),
+            (dice.gauss(0, 0.2), long + tail, high + rise),
+        ],
+        [0.16, 0.12, dice.between(0.04, 0.2)],
+        blend=0.1,
+        paint=dice.pick((0, 0, SECOND)),
+    )
     if kind in ("dragon", "lizard") or dice.chance(0.1):
         for k in range(dice.whole(3, 6)):
-            s.slab((0, long * (0.7 - 0.35 * k), high + fat * 0.9), [(-0.15, 0), (0.15, 0), (0.05, 0.3)], 0.05,
-                   turn=((0, 0, 1), (1, 0, 0), (0, 1, 0)), paint=SECOND)  # fmt: skip
+            s.slab(
+                (0, long * (0.7 - 0.35 * k), high + fat * 0.9),
+                [(-0.15, 0), (0.15, 0), (0.05, 0.3)],
+                0.05,
+                turn=((0, 0, 1), (1, 0, 0), (0, 1, 0)),
+                paint=SECOND,
+            )
     if kind == "dragon":
         _wings(s, dice, high + fat)
     if kind in ("horse", "sheep") and dice.chance(0.6):
@@ -106,21 +131,35 @@ def bird(dice: Dice) -> Sketch:
     hy, hz = -0.4 - dice.between(0, 0.4), dice.between(0.6, 1.3)
     s.tube([(0, -0.2, 0.3), (0, hy, hz)], [0.4, r * 0.7], blend=0.2)
     s.ball((0, hy, hz), (r, r, r), blend=0.1)
-    s.tube([(0, hy - 0.8 * r, hz), (0, hy - 1.2 * r - dice.between(0.1, 0.6), hz - dice.between(0, 0.2))], [0.14, 0.03],
-           stretch=(dice.between(1, 2), 1, 1), paint=YELLOW)  # fmt: skip
+    s.tube(
+        [(0, hy - 0.8 * r, hz), (0, hy - 1.2 * r - dice.between(0.1, 0.6), hz - dice.between(0, 0.2))],
+        [0.14, 0.03],
+        stretch=(dice.between(1, 2), 1, 1),
+        paint=YELLOW,
+    )
     _eyes(s, dice, (0, hy - 0.7 * r, hz + 0.2 * r), 0.6 * r, 0.14 * r)
     if dice.chance(0.4):
         _wings(s, dice, 0.4)
     else:
         s.ball((0.5, 0.15, 0.05), (0.12, 0.6, 0.4), turn=turned(x=dice.between(-50, 0)), twin=True, paint=SECOND)
-    s.slab((0, 0.7, -0.2), [(-0.15, -0.3), (0.15, -0.3), (dice.between(0.2, 0.5), 0.7), (-0.3, 0.7)], 0.08,
-           turn=turned(x=dice.between(-40, 60)), paint=dice.pick((0, SECOND)))  # fmt: skip
+    s.slab(
+        (0, 0.7, -0.2),
+        [(-0.15, -0.3), (0.15, -0.3), (dice.between(0.2, 0.5), 0.7), (-0.3, 0.7)],
+        0.08,
+        turn=turned(x=dice.between(-40, 60)),
+        paint=dice.pick((0, SECOND)),
+    )
     leg = dice.between(0.3, 1.2)
     s.tube([(0.25, 0, -0.5), (0.25, 0, -0.7 - leg)], 0.06, twin=True, paint=YELLOW)
     s.ball((0.25, -0.15, -0.7 - leg), (0.15, 0.28, 0.05), twin=True, paint=YELLOW)
     if dice.chance(0.3):
-        s.slab((0, hy, hz + r), [(-0.2, -0.1), (0.2, -0.1), (0.3, 0.3), (0, 0.2), (-0.2, 0.4)], 0.05,
-               turn=((0, 0, 1), (1, 0, 0), (0, 1, 0)), paint=RED)  # fmt: skip
+        s.slab(
+            (0, hy, hz + r),
+            [(-0.2, -0.1), (0.2, -0.1), (0.3, 0.3), (0, 0.2), (-0.2, 0.4)],
+            0.05,
+            turn=((0, 0, 1), (1, 0, 0), (0, 1, 0)),
+            paint=RED,
+        )
     return s
 
 
@@ -161,8 +200,12 @@ def critter(dice: Dice) -> Sketch:
         for k in range(n):
             y, out = -0.5 + 1.1 * k / (n - 1), dice.between(1, 1.6)
             knee = dice.between(0.1, 0.8) if kind != "octopus" else -0.4
-            s.tube([(0.3, y * 0.6, 0), (0.6 * out, y, knee), (out, y * 1.4, -0.55)], [0.12, 0.09, 0.05], twin=True,
-                   paint=dice.pick((0, 0, SECOND)) if k == 0 else 0)  # fmt: skip
+            s.tube(
+                [(0.3, y * 0.6, 0), (0.6 * out, y, knee), (out, y * 1.4, -0.55)],
+                [0.12, 0.09, 0.05],
+                twin=True,
+                paint=dice.pick((0, 0, SECOND)) if k == 0 else 0,
+            )
         if kind == "crab":
             s.tube([(0.4, -0.5, 0), (0.9, -1, 0.2)], 0.12, twin=True)
             s.ball((0.9, -1.2, 0.25), (0.28, 0.4, 0.2), twin=True)
@@ -385,10 +428,18 @@ def vehicle(dice: Dice) -> Sketch:
     elif kind == "rocket":
         tall, n = dice.between(1.5, 2.6), dice.whole(3, 4)
         s.lathe((0, 0, 0), smooth([(0, 0.35), (0.3 * tall, 0.5), (0.7 * tall, 0.42), (tall, 0.03)]))
-        for x, y, a in around(n, 0.3, math.pi / 2):
-            s.slab((0, 0, 0.2), [(0.3, 0.4), (0.9, -0.3), (0.9, -0.6), (0.3, -0.1)], 0.05,
-                   turn=((math.cos(math.radians(a)), 0, -math.sin(math.radians(a))), (math.sin(math.radians(a)), 0, math.cos(math.radians(a))), (0, 1, 0)),
-                   paint=SECOND)  # fmt: skip
+        for _, _, a in around(n, 0.3, math.pi / 2):
+            s.slab(
+                (0, 0, 0.2),
+                [(0.3, 0.4), (0.9, -0.3), (0.9, -0.6), (0.3, -0.1)],
+                0.05,
+                turn=(
+                    (math.cos(math.radians(a)), 0, -math.sin(math.radians(a))),
+                    (math.sin(math.radians(a)), 0, math.cos(math.radians(a))),
+                    (0, 1, 0),
+                ),
+                paint=SECOND,
+            )
         s.lathe((0, -0.42, 0.6 * tall), [(-0.1, 0.17), (0.1, 0.17)], turn=FORWARD, paint=GLASS)
         s.lathe((0, 0, -0.2), [(0, 0.3), (0.25, 0.2)], paint=METAL)
     elif kind == "cart":

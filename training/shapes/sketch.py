@@ -19,9 +19,17 @@ MAIN, SECOND = 0, 1  # materials; FIXED + k is row k of `FIXED_RGB`
 FIXED = 2
 DARK, LIGHT, METAL, GOLD, WOOD, RED, BLUE, GREEN, YELLOW, GLASS = range(FIXED, FIXED + 10)
 FIXED_RGB = (
-    (38, 38, 42), (236, 234, 226), (150, 154, 160), (196, 150, 56), (124, 82, 48),
-    (178, 36, 34), (44, 82, 150), (60, 120, 62), (226, 188, 52), (168, 200, 212),
-)  # fmt: skip
+    (38, 38, 42),
+    (236, 234, 226),
+    (150, 154, 160),
+    (196, 150, 56),
+    (124, 82, 48),
+    (178, 36, 34),
+    (44, 82, 150),
+    (60, 120, 62),
+    (226, 188, 52),
+    (168, 200, 212),
+)
 STEPS = 32  # of a table: radii of a lathe, corners of a slab, joints of a tube
 ROW = 32  # numbers that describe a solid
 

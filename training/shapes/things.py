@@ -179,8 +179,17 @@ def tool(dice: Dice) -> Sketch:
             s.box((0.2, 0, length - 0.2 * k), (0.2, thick, 0.06))
     elif kind == "pickaxe":
         drop = dice.between(0.1, 0.5)
-        s.tube([(-w * 1.6, 0, length - drop), (-w, 0, length - 0.1), (0, 0, length), (w, 0, length - 0.1), (w * 1.6, 0, length - drop)],
-               [0.03, 0.09, 0.13, 0.09, 0.03], paint=head)  # fmt: skip
+        s.tube(
+            [
+                (-w * 1.6, 0, length - drop),
+                (-w, 0, length - 0.1),
+                (0, 0, length),
+                (w, 0, length - 0.1),
+                (w * 1.6, 0, length - drop),
+            ],
+            [0.03, 0.09, 0.13, 0.09, 0.03],
+            paint=head,
+        )
     elif kind == "wand":
         s.slab(
             (0, 0, length + 0.2), [(0.4 * x, 0.4 * y) for x, y in outline(dice)], 0.09, 0.04, turn=FORWARD, paint=head
@@ -641,7 +650,7 @@ def food(dice: Dice) -> Sketch:
         rotate(s, turned(x=dice.pick((0, 0, 70))))
     else:
         z = 0.0
-        for k in range(dice.whole(3, 6)):
+        for _ in range(dice.whole(3, 6)):
             h = dice.between(0.06, 0.2)
             s.box(
                 (dice.gauss(0, 0.04), dice.gauss(0, 0.04), z),

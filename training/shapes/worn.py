@@ -12,9 +12,14 @@ def hat(dice: Dice) -> Sketch:
     """A crown and a brim."""
     style = dice.pick(("top", "bowler", "witch", "cowboy", "sun", "boater", "bucket"))
     names = {
-        "top": "top hat", "bowler": "bowler hat", "witch": "pointed witch hat", "cowboy": "wide-brim hat",
-        "sun": "floppy sun hat", "boater": "flat straw hat", "bucket": "bucket hat",
-    }  # fmt: skip
+        "top": "top hat",
+        "bowler": "bowler hat",
+        "witch": "pointed witch hat",
+        "cowboy": "wide-brim hat",
+        "sun": "floppy sun hat",
+        "boater": "flat straw hat",
+        "bucket": "bucket hat",
+    }
     s = Sketch(names[style], "hat")
     tall = {"top": 1.3, "bowler": 0.8, "witch": 1.9, "cowboy": 0.8, "sun": 0.7, "boater": 0.5, "bucket": 0.7}[style]
     tall *= dice.between(0.75, 1.3)
@@ -77,8 +82,13 @@ def cap(dice: Dice) -> Sketch:
             s.lathe((0, 0, low * 0.5), smooth([(0, 1), (0.3, 1.35), (0.42, 1.2)]), 1.1)
         length = dice.between(0.5, 1.1)
         peak = [(0.85 * math.cos(a), -1.0 - length * math.sin(a)) for a in [math.pi * k / 10 for k in range(11)]]
-        s.slab((0, 0, 0.04), [(0.85, -0.4), *[(x, y) for x, y in peak], (-0.85, -0.4)], 0.04,
-               turn=turned(x=dice.between(-4, 14)), paint=dice.pick((0, SECOND)))  # fmt: skip
+        s.slab(
+            (0, 0, 0.04),
+            [(0.85, -0.4), *[(x, y) for x, y in peak], (-0.85, -0.4)],
+            0.04,
+            turn=turned(x=dice.between(-4, 14)),
+            paint=dice.pick((0, SECOND)),
+        )
         s.box((0, 0, -1), (3, 3, 0.97), op=CUT, paint=0)
         s.ball((0, 0, 0), (0.88, 1.02, low * 0.85), op=CUT, paint=0)
         if dice.chance(0.6):
@@ -90,8 +100,13 @@ def cap(dice: Dice) -> Sketch:
         s.tube([(0, 0, 0.5), (0.05, 0, 0.75)], 0.06)
     else:
         top = 1.9 if style == "sleeping cap" else high
-        s.lathe((0, 0, 0), smooth([(0, 1), (0.5 * top, 0.85 if top < 1.5 else 0.6), (top, 0.1)]), 1.1,
-                (dice.pick((0, 16, 20)), 0.03), sides)  # fmt: skip
+        s.lathe(
+            (0, 0, 0),
+            smooth([(0, 1), (0.5 * top, 0.85 if top < 1.5 else 0.6), (top, 0.1)]),
+            1.1,
+            (dice.pick((0, 16, 20)), 0.03),
+            sides,
+        )
         s.lathe(
             (0, 0, -0.05), smooth([(0, 1.08), (0.15, 1.15), (0.35, 1.08)]), 1.1, paint=dice.pick((0, SECOND, LIGHT))
         )
@@ -124,11 +139,31 @@ def helmet(dice: Dice) -> Sketch:
     kind = dice.whole(0, 4)
     if kind == 0:
         rise, out = dice.between(0.2, 1.1), dice.between(0.5, 1.2)
-        s.tube([(0.85, 0, 0.3), (0.9 + 0.5 * out, 0, 0.4), (0.9 + out, 0, 0.5 + 0.5 * rise), (0.9 + out, -0.1, 0.6 + rise)],
-               [0.25, 0.2, 0.14, 0.03], twin=True, paint=dice.pick((LIGHT, SECOND)))  # fmt: skip
+        s.tube(
+            [
+                (0.85, 0, 0.3),
+                (0.9 + 0.5 * out, 0, 0.4),
+                (0.9 + out, 0, 0.5 + 0.5 * rise),
+                (0.9 + out, -0.1, 0.6 + rise),
+            ],
+            [0.25, 0.2, 0.14, 0.03],
+            twin=True,
+            paint=dice.pick((LIGHT, SECOND)),
+        )
     elif kind == 1:
-        s.slab((0, 0, 0.1), [(0, 0), *[((tall + 0.5) * math.cos(a) * 1.1, (tall + 0.4) * math.sin(a)) for a in [0.2 + 2.7 * k / 12 for k in range(13)]]],
-               dice.between(0.06, 0.15), turn=((0, 0, 1), (1, 0, 0), (0, 1, 0)), paint=dice.paint())  # fmt: skip
+        s.slab(
+            (0, 0, 0.1),
+            [
+                (0, 0),
+                *[
+                    ((tall + 0.5) * math.cos(a) * 1.1, (tall + 0.4) * math.sin(a))
+                    for a in [0.2 + 2.7 * k / 12 for k in range(13)]
+                ],
+            ],
+            dice.between(0.06, 0.15),
+            turn=((0, 0, 1), (1, 0, 0), (0, 1, 0)),
+            paint=dice.paint(),
+        )
     elif kind == 2:
         s.ball((0, -0.25, -0.05), (0.98, 1.05, 0.5), paint=dice.pick((2, 11, SECOND)))
     elif kind == 3:
@@ -187,8 +222,12 @@ def backpack(dice: Dice) -> Sketch:
         if dice.chance(0.5):
             s.tube(arch((-0.2, 0, h), (0.2, 0, h), (0, 0, 0.25)), 0.05, paint=SECOND)
     drop = dice.between(0.35, 0.6)
-    s.tube(arch((0.5 * w, -d, 0.85 * h), (0.6 * w, -d, -0.8 * h), (0.1, -drop, 0)), dice.between(0.05, 0.12), twin=True,
-           paint=dice.pick((SECOND, 2)))  # fmt: skip
+    s.tube(
+        arch((0.5 * w, -d, 0.85 * h), (0.6 * w, -d, -0.8 * h), (0.1, -drop, 0)),
+        dice.between(0.05, 0.12),
+        twin=True,
+        paint=dice.pick((SECOND, 2)),
+    )
     return s
 
 
