@@ -74,14 +74,8 @@ def pipe(dice: Dice) -> Sketch:
         radii = [thick * (1 + (end - 1) * k / last) for k in range(last + 1)]
         s.tube(path, radii, paint=0 if not branch else dice.paint(), blend=dice.pick((0, 0.2)))
     if dice.chance(0.3):
-        s.ball(s_end(s), [dice.between(0.15, 0.5)] * 3, paint=dice.paint())
+        s.ball(path[-1], [dice.between(0.15, 0.5)] * 3, paint=dice.paint())
     return s
-
-
-def s_end(sketch: Sketch):
-    """Somewhere on the last solid."""
-    row = sketch.rows[-1]
-    return tuple(float(v) for v in row[4:7] + row[16:19] * (0.8, -0.5, 0.8))
 
 
 def blob(dice: Dice) -> Sketch:
