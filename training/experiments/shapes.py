@@ -25,17 +25,17 @@ from statistics import mean, stdev
 
 import numpy as np
 import torch
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from cast3d.backbones import load_backbone
 from cast3d.backbones.loading import compile_blocks
 from cast3d.conditioning.words import Vocabulary
 from training.bricks import splits
-from training.bricks.assemble import Batch, DeviceBank, occupancy, shell, to_bool
+from training.bricks.assemble import Batch, DeviceBank, frame_views, occupancy, render, shell, to_bool
 from training.bricks.bank import Bank
 from training.bricks.common import Average, Log, Optimiser, Parallel, load_half, save_half, schedule, seeded
 from training.bricks.condition_pool import MOST_YAW, build
-from training.bricks.evaluate import sheet
 from training.bricks.objects import FAMILIES, SLOTS, Objects
 from training.bricks.pool import Stream
 from training.bricks.prepare import load_catalog
@@ -45,6 +45,7 @@ from training.bricks.train_structure_flow import CONTEXT, Pool, flow_loss, netwo
 from training.bricks.train_structure_vae import networks as vae_networks
 from training.shapes import make
 from training.shapes.objects import sample as sample_things
+from training.shapes.sheet import TILE, on_white, voxel_points
 from training.world import home3d
 
 from .arms import Arm, strengthened
@@ -101,7 +102,7 @@ class Source:
     first_model: int
 
     @staticmethod
-    def of(arm: Arm, data: Data, seed: int, workers: int, device: torch.device) -> Source:
+    def of(arm: Arm, data: Data, seed: int, workers: int, lot: int, device: torch.device) -> Source:
         bank = DeviceBank.upload(data.parts, device)
         first_shape = len(bank.grid)
         if arm.shapes:
@@ -109,7 +110,7 @@ class Source:
         first_model = len(bank.grid)
         if arm.home3d:
             bank = bank.join(DeviceBank.upload(data.models, device))
-        stream = Stream(data.folder, LOT, seed, workers, mix=MIX)
+        stream = Stream(data.folder, lot, seed, workers, mix=MIX)
         return Source(arm, data, bank, stream, np.random.default_rng(seed), first_shape, first_model)
 
     def next(self) -> tuple[Objects, np.ndarray]:
@@ -185,7 +186,7 @@ def train(arm: Arm, data: Data, start: Path, out: Path, how: Training) -> dict:
     seed, generator = seeded(how.seed, 0, device)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     vocabulary = Vocabulary(json.loads((data.folder / "words.json").read_text()))
-    source = Source.of(arm, data, seed, how.workers, device)
+    source = Source.of(arm, data, seed, how.workers, min(LOT, how.first_pool), device)
     vae = {key: net.to(device) for key, net in vae_networks().items()}
     nets = {key: net.to(device) for key, net in networks(len(vocabulary)).items()}
     if not load_half(vae, start / "structure_vae") or not load_half(nets, start / "structure_flow"):
@@ -205,7 +206,7 @@ def train(arm: Arm, data: Data, start: Path, out: Path, how: Training) -> dict:
             pool = source.pool(how.pool if step else how.first_pool, vae["encoder"], vocabulary, generator)
             text_rows = pool.text_ok.nonzero()[:, 0]
             left = how.epochs * len(pool)
-            log.write(step=step, pool=len(pool), pool_seconds=round(time.time() - tick, 1))
+            log.write(arm=arm.name, step=step, pool=len(pool), pool_seconds=round(time.time() - tick, 1))
         rows = torch.randint(0, len(pool), (pictured,), device=device)
         text = text_rows[torch.randint(0, len(text_rows), (how.batch - pictured,), device=device)]
         shown = pool.shown(rows)
@@ -224,8 +225,8 @@ def train(arm: Arm, data: Data, start: Path, out: Path, how: Training) -> dict:
         left -= how.batch
         step += 1
         if log.due():
-            log.write(step=step, samples=step * how.batch, progress=round(progress, 3))
-    row = log.write(step=step, samples=step * how.batch, progress=1.0)
+            log.write(arm=arm.name, step=step, samples=step * how.batch, progress=round(progress, 3))
+    row = log.write(arm=arm.name, step=step, samples=step * how.batch, progress=1.0)
     save_half(average.average, out / "structure_flow")
     source.stream.close()
     return row
@@ -244,9 +245,32 @@ def from_things(bank: Bank, rows: Sequence[int]) -> Iterator[Case]:
             surface = shell(occupancy(things.bank, batch))
             picture = things.picture(batch, surface, generator)
             found = things.structure(things.of_picture(picture, "filled"), i).grid
-            yield Case(agreement(found, to_bool(surface)[0]), (picture[0], to_bool(surface)[0], found))
+            truth = to_bool(surface)[0]
+            yield Case(agreement(found, truth), (picture[0], truth, found), objects.terms[i][0])
 
     return measure
+
+
+def spread(rows: Sequence[int], count: int) -> list[int]:
+    """`count` of the rows, evenly."""
+    return [rows[i * len(rows) // count] for i in range(min(count, len(rows)))]
+
+
+def contact_sheet(cases: Sequence[Case], columns: int = 4) -> Image.Image:
+    """Picture, truth and result of each case, with its F1."""
+    lines = (len(cases) + columns - 1) // columns
+    image = Image.new("RGB", (columns * (3 * TILE + 12), lines * (TILE + 14)), "white")
+    pen = ImageDraw.Draw(image)
+    for i, case in enumerate(cases):
+        x, y = i % columns * (3 * TILE + 12), i // columns * (TILE + 14)
+        image.paste(on_white(case.shown[0]), (x, y))
+        for k, grid in enumerate(case.shown[1:], 1):
+            angles = (torch.full((1,), angle, device=grid.device) for angle in (0.5, 0.35))
+            if grid.any():
+                drawn = render(voxel_points(grid[None]), frame_views(*angles), TILE)[0][0]
+                image.paste(on_white(drawn), (x + k * TILE, y))
+        pen.text((x + 2, y + TILE), f"{case.scores['f1']:.2f} {case.caption}"[:50], fill="black")
+    return image
 
 
 def measures(data: Data, count: int) -> dict:
@@ -259,7 +283,7 @@ def measures(data: Data, count: int) -> dict:
     }
     if data.models is not None:
         rows["home3d test models"] = from_things(data.models, home3d.rows(data.things, splits.TEST)[:count])
-        rows["home3d trained models"] = from_things(data.models, home3d.rows(data.things)[:: 538 // count][:count])
+        rows["home3d trained models"] = from_things(data.models, spread(home3d.rows(data.things), count))
     return rows
 
 
@@ -284,15 +308,13 @@ def measure(arm: Arm, data: Data, out: Path, count: int, seed: int) -> dict:
         error = stdev(scores) / math.sqrt(len(scores)) if len(scores) > 1 else 0.0
         results[name] = {"f1": mean(scores), "error": error, "count": len(scores), "seconds": time.time() - tick}
         print(f"{arm.name}: {name} {mean(scores):.3f} ± {error:.3f} ({len(scores)})", flush=True)
-        sheet(cases[:24]).save(out / f"{name.replace(' ', '_')}.jpg", quality=80)
+        contact_sheet(cases[:48]).save(out / f"{name.replace(' ', '_')}.jpg", quality=80)
     return results
 
 
 def work(arm: Arm, data: Data, args: argparse.Namespace, how: Training, card: int) -> None:
     """One arm on one card, from training to its results."""
-    if torch.cuda.is_available():
-        torch.cuda.set_device(card)
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(card)
+    os.environ["CUDA_VISIBLE_DEVICES"] = str(card)  # before CUDA starts in this process
     out = args.out / arm.name
     out.mkdir(parents=True, exist_ok=True)
     last = train(arm, data, args.start, out, how) if arm.trained else {}
@@ -301,13 +323,15 @@ def work(arm: Arm, data: Data, args: argparse.Namespace, how: Training, card: in
 
 
 def run(arms: Sequence[Arm], data: Data, args: argparse.Namespace, how: Training) -> None:
-    """Arms side by side, one per card; the first free card takes the next arm. One failed arm leaves the rest."""
-    cards = torch.cuda.device_count() or 1
+    """Arms side by side, one per card; the first free card takes the next arm. One failed arm leaves the rest.
+
+    This process must not touch CUDA, because it forks.
+    """
     context = multiprocessing.get_context("fork")
     busy: dict[int, multiprocessing.Process] = {}
     waiting = list(arms)
     while waiting or busy:
-        for card in range(cards):
+        for card in range(args.cards):
             if card not in busy and waiting:
                 busy[card] = context.Process(target=work, args=(waiting.pop(0), data, args, how, card))
                 busy[card].start()
@@ -348,6 +372,7 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--workers", type=int, default=8, help="processes per arm that sample objects")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--cards", type=int, default=1, help="GPUs; arms run side by side on them")
     parser.add_argument("--compile", action="store_true")
     args = parser.parse_args()
     if args.table:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .sketch import ADD, BALL, BOX, CUT, KEEP, LATHE, RING, TUBE, Sketch
 
 FAR = 6.0  # voxels: fields stop there
+_CLOSE = 0.4  # voxels that a shape may be longer or shorter than it should
 REACH = 3.0  # voxels around a solid in which it counts
 _jit = numba.njit(cache=True, error_model="numpy", fastmath=True)
 
@@ -240,30 +241,43 @@ def _slope(d, i, j, k):
 
 
 @_jit
+def _near_inside(d, i, j, k):
+    """Whether one of the 26 cells around is inside the shape."""
+    n = d.shape[0]
+    for a in range(max(i - 1, 0), min(i + 2, n)):
+        for b in range(max(j - 1, 0), min(j + 2, n)):
+            for c in range(max(k - 1, 0), min(k + 2, n)):
+                if d[a, b, c] <= 0:
+                    return True
+    return False
+
+
+@_jit
 def _extent(d):
-    """Lowest and highest place of the surface along each axis, in cells; highest < lowest where there is none."""
+    """Lowest and highest place of the surface along each axis, in cells; highest < lowest where there is none.
+
+    Ends are where the field changes its sign along the axis. What is thinner than a cell counts where it comes near.
+    """
     n = d.shape[0]
     low, high = np.full(3, 1e9), np.full(3, -1e9)
-    at = np.zeros(3)
     for i in range(n):
         for j in range(n):
             for k in range(n):
                 value = d[i, j, k]
-                if value > 0.8 or value < -1.5:
+                if value > 0.3 or value > 0 and _near_inside(d, i, j, k):
                     continue
-                x, y, z = _slope(d, i, j, k)
-                square = x * x + y * y + z * z
-                if square < 0.05:
-                    if value < 0:
-                        at[0], at[1], at[2] = i + 0.5, j + 0.5, k + 0.5
-                    else:
-                        continue
-                else:
-                    by = value / max(square, 0.25)
-                    by = min(max(by, -1.5), 1.5)
-                    at[0], at[1], at[2] = i + 0.5 - by * x, j + 0.5 - by * y, k + 0.5 - by * z
                 for axis in range(3):
-                    low[axis], high[axis] = min(low[axis], at[axis]), max(high[axis], at[axis])
+                    at = (i, j, k)[axis]
+                    before = after = FAR
+                    if at > 0:
+                        before = d[i - 1, j, k] if axis == 0 else d[i, j - 1, k] if axis == 1 else d[i, j, k - 1]
+                    if at < n - 1:
+                        after = d[i + 1, j, k] if axis == 0 else d[i, j + 1, k] if axis == 1 else d[i, j, k + 1]
+                    first = last = at + 0.5
+                    if value <= 0:
+                        first -= value / (value - before) if before > 0 else 0.5
+                        last += value / (value - after) if after > 0 else 0.5
+                    low[axis], high[axis] = min(low[axis], first), max(high[axis], last)
     return low, high
 
 
@@ -436,15 +450,18 @@ def filled(sketch: Sketch, size: int, share: float) -> tuple[Grid, NDArray[np.ui
     if any(warp):
         reach = np.abs(np.stack([low, high])).max()
         low, high = np.full(3, -1.5 * reach), np.full(3, 1.5 * reach)
-    for cells in (size * 3 // 8, size * 3 // 8):  # the second look is from nearer
-        side = float((high - low).max()) * 1.06 + 1e-6
-        corner, step = (low + high) / 2 - side / 2, side / cells
-        first, last = _extent(_evaluate(rows, tables, warp, corner, step, cells)[0])
+    cells, fill = size * 3 // 8, 1 / 1.06  # a first look at all of it, a second from nearer, then the grid itself
+    for look in range(5):
+        step = float((high - low).max()) / (fill * cells) + 1e-9
+        corner = (low + high) / 2 - cells * step / 2
+        distance, paint = _evaluate(rows, tables, warp, corner, step, cells)
+        first, last = _extent(distance)
         if (last <= first).any():
             return None
-        near = abs((last - first).max() / (cells / 1.06) - 1) < 0.08
-        low, high = corner + first * step, corner + last * step
-        if near:
+        off = abs(float((last - first).max()) - fill * cells)
+        if cells == size and (off < _CLOSE or look == 4):
             break
-    step = float((high - low).max()) / (share * size)
-    return _evaluate(rows, tables, warp, (low + high) / 2 - size * step / 2, step, size)
+        low, high = corner + first * step, corner + last * step
+        if look or off < 0.08 * cells:
+            cells, fill = size, share
+    return distance, paint
