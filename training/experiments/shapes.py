@@ -293,11 +293,7 @@ def measure(arm: Arm, data: Data, out: Path, count: int, seed: int) -> dict:
     device = Parallel().device()
     backbone = load_backbone("bricks", str(device))
     if arm.trained:
-        nets = {
-            "flow": backbone.structure_flows["image"],
-            "picture": backbone.describer.picture_encoder,
-            "words": backbone.describer.word_encoder,
-        }
+        nets = {"flow": backbone.structure_flows["image"], "picture": backbone.describer.picture_encoder}
         load_half(nets, out / "structure_flow")
     bench = Bench(backbone, backbone.defaults, data.parts, load_catalog(data.folder), count, seed)
     results = {}

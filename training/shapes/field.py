@@ -264,7 +264,7 @@ def _extent(d):
         for j in range(n):
             for k in range(n):
                 value = d[i, j, k]
-                if value > 0.3 or value > 0 and _near_inside(d, i, j, k):
+                if value > 0.3 or (value > 0 and _near_inside(d, i, j, k)):
                     continue
                 for axis in range(3):
                     at = (i, j, k)[axis]
