@@ -1,7 +1,7 @@
 """What makes a shape generalise: parts alone, or with shapes made by rule, or with everyday objects.
 
     python -m training.experiments.shapes --data data/bricks --start checkpoints --home3d HOME3D \\
-        --arms none 5000 50000 --samples 400000 --seconds 380 --out out/shapes
+        --arms none 5000 50000 --samples 400000 --seconds 300 --out out/shapes
     python -m training.experiments.shapes --table out/shapes
 
 Every arm trains the structure flow and its encoders on from the same weights, on as many samples, and reads the same
@@ -338,6 +338,8 @@ def run(arms: Sequence[Arm], data: Data, args: argparse.Namespace, how: Training
 def table(out: Path) -> str:
     """All arms' results in Markdown, one column per arm."""
     found = [json.loads(path.read_text()) for path in sorted(out.glob("**/results.json"))]
+    if not found:
+        raise SystemExit(f"no results in {out}: no arm came to its end")
     found.sort(key=lambda r: (r["arm"] != "shipped", r["arm"] != "none", len(r["arm"]), r["arm"]))
     lines = ["| F1, filled frame | " + " | ".join(r["arm"] for r in found) + " |", "|---" * (len(found) + 1) + "|"]
     for name in found[0]["rows"]:
@@ -359,14 +361,14 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", type=Arm.parse, default=[Arm.parse(n) for n in ("none", "5000", "50000")])
     parser.add_argument("--count", type=int, default=48, help="objects per row")
     parser.add_argument("--samples", type=int, default=400_000)
-    parser.add_argument("--seconds", type=float, default=380, help="an arm that needs longer ends with fewer samples")
+    parser.add_argument("--seconds", type=float, default=300, help="an arm that needs longer ends with fewer samples")
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--pool", type=int, default=32768)
     parser.add_argument("--first-pool", type=int, default=16384)
-    parser.add_argument("--epochs", type=float, default=4.0)
+    parser.add_argument("--epochs", type=float, default=2.0, help="passes over a pool before it is replaced")
     parser.add_argument("--picture-share", type=float, default=0.8)
     parser.add_argument("--lr", type=float, default=1.5e-3)
-    parser.add_argument("--workers", type=int, default=8, help="processes per arm that sample objects")
+    parser.add_argument("--workers", type=int, default=12, help="processes per arm that sample objects")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--cards", type=int, default=1, help="GPUs; arms run side by side on them")
     parser.add_argument("--compile", action="store_true")
@@ -374,6 +376,8 @@ def main() -> None:
     if args.table:
         print(table(args.table))
         return
+    if args.home3d is None and any(arm.home3d for arm in args.arms):
+        parser.error("an arm with home3d needs --home3d FOLDER")
     how = Training(
         args.samples,
         args.seconds,
