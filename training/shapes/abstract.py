@@ -64,7 +64,7 @@ def plate(dice: Dice) -> Sketch:
 
 def pipe(dice: Dice) -> Sketch:
     """A tube along a path."""
-    s = Sketch(dice.pick(("bent tube", "curly pipe", "twisted cord")), "tube")
+    s = Sketch(dice.pick(("tube", "pipe", "thick cord")), "tube")
     for branch in range(dice.whole(1, 3)):
         path = wander(dice, dice.whole(3, 12), 0.4, dice.between(0.1, 0.7))
         if branch and dice.chance(0.7):

@@ -44,13 +44,11 @@ def on_white(image: Tensor) -> Image.Image:
 def draw(bank: Bank, objects: Objects, columns: int = 10, yaw: float = 30.0, pitch: float = 20.0) -> Image.Image:
     """The sheet: a picture, the voxels and the name of each object."""
     device_bank = DeviceBank.upload(bank, "cpu", shuffle=False)
-    rows = (len(objects) + columns - 1) // columns
-    wide = columns // 2 or 1
+    wide = columns // 2 or 1  # two tiles each
     rows = (len(objects) + wide - 1) // wide
     sheet = Image.new("RGB", (2 * wide * TILE, rows * (TILE + 14)), "white")
     pen = ImageDraw.Draw(sheet)
-    angles = (torch.deg2rad(torch.tensor([angle])) for angle in (yaw, pitch))
-    angles = list(angles)
+    angles = [torch.deg2rad(torch.tensor([angle])) for angle in (yaw, pitch)]
     for i in range(len(objects)):
         batch = Batch.of(objects, [i], "cpu")
         surface = shell(device_bank.grid[batch.placement[:, 0]])

@@ -123,9 +123,8 @@ def cap(dice: Dice) -> Sketch:
 
 def helmet(dice: Dice) -> Sketch:
     """A hard shell with horns, a crest, a visor or cheek guards."""
-    s = Sketch(
-        dice.pick(("horned helmet", "knight helmet", "crested helmet", "riding helmet", "space helmet")), "helmet"
-    )
+    kind = dice.whole(0, 4)
+    s = Sketch(("horned helmet", "crested helmet", "space helmet", "knight helmet", "riding helmet")[kind], "helmet")
     tall = dice.between(0.9, 1.3)
     deep = dice.between(0.2, 1.1)
     s.ball((0, 0, 0), (1, 1.15, tall), 2, dice.between(1.4, 2.6))
@@ -136,7 +135,6 @@ def helmet(dice: Dice) -> Sketch:
     if deep > 0.4:
         w = dice.between(0.35, 0.75)
         s.box((0, -1.2, -deep), (w, 0.7, deep * dice.between(0.7, 1.1)), op=CUT, paint=2)
-    kind = dice.whole(0, 4)
     if kind == 0:
         rise, out = dice.between(0.2, 1.1), dice.between(0.5, 1.2)
         s.tube(
