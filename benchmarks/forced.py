@@ -20,13 +20,13 @@ import torch
 from torch import Tensor, nn
 
 from cast3d.backbones import Backbone
-from cast3d.backbones.random_encoders import random_clip_text, random_dinov2, write_tokenizer
-from cast3d.backbones.random_folder import DECODERS, FLOWS, IMAGE, NORMALIZATION, TEXT, random_network
 from cast3d.backbones.residency import Offloaded, Resident
-from cast3d.backbones.tiny import TINY
-from cast3d.backbones.trellis import ENCODER, TrellisDescriber
-from cast3d.conditioning.clip_text import ClipText
-from cast3d.conditioning.dinov2 import Dinov2
+from cast3d.backbones.trellis.clip_text import ClipText
+from cast3d.backbones.trellis.dinov2 import Dinov2
+from cast3d.backbones.trellis.loading import ENCODER, TrellisDescriber
+from cast3d.backbones.trellis.random_encoders import random_clip_text, random_dinov2, write_tokenizer
+from cast3d.backbones.trellis.random_folder import DECODERS, FLOWS, IMAGE, NORMALIZATION, TEXT, random_network
+from cast3d.backbones.trellis.tiny import TINY
 from cast3d.meshes import Mesh
 from cast3d.models.released import RELEASED
 from cast3d.scene import Scene

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import cast3d.backbones.bricks  # registers the small classes
+import cast3d.backbones.bricks.loading  # registers the small classes
 from cast3d.models import CLASSES, SparseTensor
 from cast3d.models.released import RELEASED
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from cast3d.backbones.random_encoders import made
-from cast3d.conditioning.dinov2 import require_transformers
+from cast3d.backbones.trellis.dinov2 import require_transformers
+from cast3d.backbones.trellis.random_encoders import made
 from cast3d.segmentation.grounded import GroundedSam2
 
 WORDS = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4, ".": 5}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from PIL import Image, ImageChops, ImageDraw
 
-from cast3d.stage_store import StageStore
+from cast3d.run.store import StageStore
 
 SHEETS = {  # picture: stages, their previews in order
     "main": ("main", ("geometry",)),

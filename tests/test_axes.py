@@ -9,9 +9,9 @@ import pygltflib
 import pytest
 import torch
 
+from cast3d.backbones.bricks.sdf_decoder import SLatSdfDecoder
 from cast3d.meshes.glb import write_glb
 from cast3d.models import SparseTensor
-from cast3d.models.sdf_decoder import SLatSdfDecoder
 from cast3d.splats import orbit, render, write_ply, write_spz
 from cast3d.voxels import to_coords
 from tests.models.tiny import SLAT, tiny

@@ -11,8 +11,8 @@ from PIL import Image
 
 from cast3d.composer import Composer
 from cast3d.errors import InputError, TermNotFound
-from cast3d.report import report_of_run
-from cast3d.runs import RunFolder
+from cast3d.result.report import report_of_run
+from cast3d.run.folder import RunFolder
 from cast3d.scene import Scene
 from tests.tiny_backbone import BANDS, PROMPT, Bands, pictures, tiny_backbone, with_bias, with_namer
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from cast3d import Scene
-from cast3d.conditioning.cutout import open_cut_out
-from cast3d.runs import RunFolder
+from cast3d.pictures.cutout import open_cut_out
+from cast3d.run.folder import RunFolder
 from cast3d.settings import Settings
 from docs.pictures import CELL, SHEETS, TITLE, comparison, sheets, write
 

@@ -12,16 +12,16 @@ from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
 from cast3d.backbones import Backbone
-from cast3d.backbones.bricks import BricksDescriber
-from cast3d.conditioning.encoders import PictureEncoder, WordEncoder
-from cast3d.conditioning.namer import PictureNamer
-from cast3d.conditioning.words import Vocabulary
+from cast3d.backbones.bricks.encoders import PictureEncoder, WordEncoder
+from cast3d.backbones.bricks.loading import BricksDescriber
+from cast3d.backbones.bricks.namer import PictureNamer
+from cast3d.backbones.bricks.sdf_decoder import SLatSdfDecoder
+from cast3d.backbones.bricks.slat_clean_flow import SLatCleanFlowModel
+from cast3d.backbones.bricks.structure_patch import PatchStructureDecoder, PatchStructureEncoder
+from cast3d.backbones.bricks.words import Vocabulary
 from cast3d.models import SparseStructureFlowModel
 from cast3d.models.gaussian_decoder import SLatGaussianDecoder
 from cast3d.models.released import GAUSSIANS
-from cast3d.models.sdf_decoder import SLatSdfDecoder
-from cast3d.models.slat_clean_flow import SLatCleanFlowModel
-from cast3d.models.structure_patch import PatchStructureDecoder, PatchStructureEncoder
 from cast3d.settings import Settings
 
 WORDS = ("a", "figure", "cap", "backpack", "and", "wearing", "red")

@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from .backbones import Backbone, Loading, load_backbone
+from .backbones.bricks.encoders import FRAMES
 from .composition import Composition
-from .conditioning.cutout import open_cut_out
-from .conditioning.encoders import FRAMES
-from .conditioning.pictures import Picture
 from .errors import InputError, nearest
-from .recipe import COMPOSE, IMAGINE, LIFT, Recipe
-from .result import Result
-from .runs import RunFolder
+from .pictures.cutout import open_cut_out
+from .pictures.opening import Picture
+from .result.result import Result
+from .run.folder import RunFolder
+from .run.recipe import COMPOSE, IMAGINE, LIFT, Recipe
+from .run.staging import Progress, Staging
 from .scene import Asset, Pictures, Scene, imagined
 from .settings import Settings
 from .single import Single
-from .staging import Progress, Staging
 
 
 def load(backbone: str = "bricks", device: str | None = None, **loading: Any) -> Composer:

@@ -10,13 +10,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from . import flow, previews
+from . import flow
 from .backbones import Backbone, Condition
-from .conditioning.pictures import Picture
 from .errors import TermNotFound
-from .recipe import NOT_FOUND, unread
-from .result import Result
-from .runs import stage_fingerprint
+from .pictures.opening import Picture
+from .result import previews
+from .result.result import Result
+from .run.folder import stage_fingerprint
+from .run.recipe import NOT_FOUND, unread
+from .run.staging import Job, Staging
 from .scene import Scene
 from .settings import Settings
 from .stages.appearance import Appearance, Slat, compose_appearance
@@ -33,7 +35,6 @@ from .stages.layout import (
 )
 from .stages.parts import PartGeometry, PartPlan, chosen_frame, generate_parts
 from .stages.reading import Reading
-from .staging import Job, Staging
 from .voxels import to_coords
 
 T = TypeVar("T")

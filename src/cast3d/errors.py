@@ -1,9 +1,19 @@
-"""Errors that a user can act on: each says what was given, what is accepted and what to do."""
+"""What goes wrong, in words that a user can act on: errors, findings of the doctor, how optional things are installed.
+
+Light to import: the doctor must run where nothing else does.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+# How the extras of `pyproject.toml` are installed.
+INSTALL_TRELLIS, INSTALL_MATTING, INSTALL_CUDA = (
+    f'python3 -m pip install -e ".[{extra}]"' for extra in ("trellis", "matting", "cuda")
+)
 
 
 class Cast3dError(Exception):
@@ -20,6 +30,19 @@ class CheckpointError(Cast3dError, ValueError):
 
 class TermNotFound(Cast3dError):
     """The layout contains no voxels for a named term, on every rung of the retry ladder."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What `cast3d doctor` says of one thing. `ok` None is for information only."""
+
+    name: str
+    text: str
+    ok: bool | None = None
+    fix: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

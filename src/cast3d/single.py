@@ -8,13 +8,14 @@ from typing import Any
 
 import torch
 
-from . import flow, previews
+from . import flow
 from .backbones import Backbone, Condition
-from .result import Result
+from .result import previews
+from .result.result import Result
+from .run.staging import Staging
 from .settings import Settings
 from .stages.appearance import Appearance, Slat
 from .stages.layout import MainGeometry, generate_slat, generate_structure, sampling_depends
-from .staging import Staging
 from .voxels import to_coords
 
 

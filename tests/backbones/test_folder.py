@@ -113,6 +113,6 @@ def test_shipped_flow_makes_something_of_a_picture(bricks):
 
 @pytest.mark.parametrize("loading", [Loading(memory="offload"), Loading(segmenter="sam3")])
 def test_bricks_refuses_what_only_trellis_models_take(loading, monkeypatch):
-    monkeypatch.setattr("cast3d.backbones.bricks.load", lambda *_: pytest.fail("networks loaded"))
+    monkeypatch.setattr("cast3d.backbones.bricks.loading.load", lambda *_: pytest.fail("networks loaded"))
     with pytest.raises(InputError, match=r"bricks has no (memory|segmenter) to choose, it takes batch, compiled"):
         load_backbone("bricks", loading=loading)

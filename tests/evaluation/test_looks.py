@@ -11,9 +11,9 @@ from cast3d.evaluation import likeness as module
 from cast3d.evaluation.cells import shaded
 from cast3d.evaluation.likeness import NONE, PITCHES, SIZE, YAWS, Reference, likeness, palette, sides
 from cast3d.evaluation.outcome import voxelise
-from cast3d.evaluation.raster import framed, shoot
 from cast3d.evaluation.wording import text_agreement
 from cast3d.meshes.mesh import Mesh
+from cast3d.meshes.raster import framed, shoot
 from cast3d.splats import orbit
 from tests.evaluation.scenes import BOXES, box, cuboid, mesh_of
 

@@ -158,7 +158,7 @@ def _without_views(case):
 
 
 def part_of(grid):
-    from cast3d.result import Part
+    from cast3d.result.result import Part
     from cast3d.splats import Gaussians
 
     at = voxels.to_world(voxels.to_coords(grid)).float()

@@ -180,7 +180,7 @@ def test_pictures_that_need_a_network_are_measured_as_they_were_cut_out(tmp_path
         networks.append(name)
         return lambda image: image.convert("L").point(lambda value: 255 * (value > 200))
 
-    monkeypatch.setattr("cast3d.conditioning.matting.load_matting", load_matting)
+    monkeypatch.setattr("cast3d.pictures.matting.load_matting", load_matting)
     write_glb(tmp_path / "models" / "one.glb", {term: mesh_of(term) for term in BOXES}, {})
     given = tmp_path / "suite", ("cast3d", f"folder:{tmp_path / 'models'}"), tmp_path / "out"
     (_, theirs), broken = run(Plan(*given, settings={"background": "u2net"}))
@@ -267,7 +267,7 @@ def test_a_damaged_backbone_is_told_as_such_by_any_number_of_processes(tmp_path,
 
 
 def test_two_evaluations_of_one_folder_are_refused(finished, tiny):
-    from cast3d.locks import FolderLock
+    from cast3d.run.locks import FolderLock
 
     plan, _ = finished
     lock = FolderLock(plan.out)

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from cast3d.conditioning.dinov2 import load_dinov2
+from cast3d.backbones.trellis.dinov2 import load_dinov2
 from cast3d.models import SparseTensor, load
 from tests.golden_data import golden
 

@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from cast3d import flow
-from cast3d.conditioning.crops import preprocess_trellis
-from cast3d.conditioning.dinov2 import load_dinov2
-from cast3d.conditioning.pictures import open_picture
+from cast3d.backbones.trellis.dinov2 import load_dinov2
 from cast3d.models import SparseTensor, load
+from cast3d.pictures.crops import preprocess_trellis
+from cast3d.pictures.opening import open_picture
 from tests.golden_data import golden
 
 pytest.importorskip("transformers", reason="DINOv2 needs the extra 'trellis'")

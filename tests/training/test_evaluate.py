@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from cast3d import splats, voxels
 from cast3d.backbones import load_backbone
-from cast3d.conditioning.words import Vocabulary
+from cast3d.backbones.bricks.words import Vocabulary
 from cast3d.errors import InputError
 from tests.training.test_steps import run
 from tests.training.tiny_ldraw import tiny, tiny_bank, write

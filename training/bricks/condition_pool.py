@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cast3d.conditioning.words import Vocabulary
+from cast3d.backbones.bricks.words import Vocabulary
 
 from .assemble import Batch, DeviceBank, Views, crop_views, frame_views, occupancy, render, shell, surface_points
 from .objects import FAMILIES, Objects

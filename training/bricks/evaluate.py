@@ -21,8 +21,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from cast3d import previews
 from cast3d.backbones import load_backbone
+from cast3d.result import previews
 
 from .bank import Bank
 from .prepare import load_catalog

@@ -16,10 +16,10 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-import cast3d.backbones.bricks  # noqa: F401  (registers the small classes)
+import cast3d.backbones.bricks.loading  # noqa: F401  (registers the small classes)
+from cast3d.backbones.bricks.prompted import PromptedSegmenter
 from cast3d.models import eight_bit
 from cast3d.models.registry import name_of
-from cast3d.segmentation.prompted import PromptedSegmenter
 
 from . import train_appearance, train_slat_flow, train_structure_flow, train_structure_vae
 from .common import load_half

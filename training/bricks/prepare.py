@@ -16,7 +16,7 @@ import shutil
 import time
 from pathlib import Path
 
-from cast3d.conditioning.words import split
+from cast3d.backbones.bricks.words import split
 
 from . import bank, captions, catalog, ldraw, splits
 from .catalog import Catalog

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cast3d import flow, splats, voxels
 from cast3d.backbones import Backbone, Condition
-from cast3d.conditioning.encoders import FRAMES
+from cast3d.backbones.bricks.encoders import FRAMES
 from cast3d.settings import Settings
 from cast3d.stages.layout import MainGeometry, generate_slat, generate_structure, propose_layout
 from cast3d.stages.parts import PartPlan, generate_part

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cast3d.conditioning.encoders import QUARTERS, PictureEncoder, by_quarters
+from cast3d.backbones.bricks.encoders import QUARTERS, PictureEncoder, by_quarters
 
 from .condition_pool import MOST_PITCH, MOST_YAW, Conditions, Shown
 

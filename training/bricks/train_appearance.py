@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cast3d.backbones.bricks.sdf_decoder import SLatSdfDecoder
+from cast3d.backbones.bricks.structure_patch import sample_posterior
 from cast3d.models import SLatEncoder, SLatGaussianDecoder, SparseTensor
-from cast3d.models.sdf_decoder import SLatSdfDecoder
-from cast3d.models.structure_patch import sample_posterior
 
 from .appearance import (
     FEATURES,

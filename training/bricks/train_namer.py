@@ -24,12 +24,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from cast3d.backbones.bricks import PictureEncoder, PictureNamer
-from cast3d.conditioning.crops import preprocess_small
-from cast3d.conditioning.encoders import FRAMES
-from cast3d.conditioning.namer import pool
-from cast3d.conditioning.words import Vocabulary
+from cast3d.backbones.bricks.encoders import FRAMES, PictureEncoder
+from cast3d.backbones.bricks.namer import PictureNamer, pool
+from cast3d.backbones.bricks.words import Vocabulary
 from cast3d.models import load, save
+from cast3d.pictures.crops import preprocess_small
 
 from . import catalog, splits
 from .anatomy import wearers

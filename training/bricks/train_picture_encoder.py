@@ -16,9 +16,9 @@ from pathlib import Path
 
 import torch
 
+from cast3d.backbones.bricks.encoders import FRAMES
+from cast3d.backbones.bricks.words import Vocabulary
 from cast3d.backbones.loading import compile_blocks
-from cast3d.conditioning.encoders import FRAMES
-from cast3d.conditioning.words import Vocabulary
 
 from .assemble import DeviceBank
 from .bank import Bank

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cast3d.conditioning.words import Vocabulary
-from cast3d.segmentation.prompted import PromptedSegmenter
+from cast3d.backbones.bricks.prompted import PromptedSegmenter
+from cast3d.backbones.bricks.words import Vocabulary
 
 from .assemble import Batch, DeviceBank, Points, crop_views, frame_views, occupancy, render, shell, surface_points
 from .bank import Bank

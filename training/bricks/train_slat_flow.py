@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cast3d.conditioning.words import Vocabulary
+from cast3d.backbones.bricks.slat_clean_flow import SLatCleanFlowModel
+from cast3d.backbones.bricks.words import Vocabulary
 from cast3d.models import SparseTensor
-from cast3d.models.slat_clean_flow import SLatCleanFlowModel
 
 from .appearance import features, voxel_points
 from .assemble import Batch, DeviceBank, surface_points

@@ -20,9 +20,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cast3d.backbones.bricks.encoders import PictureEncoder, WordEncoder
+from cast3d.backbones.bricks.words import START, Vocabulary
 from cast3d.backbones.loading import compile_blocks
-from cast3d.conditioning.encoders import PictureEncoder, WordEncoder
-from cast3d.conditioning.words import START, Vocabulary
 from cast3d.models import SparseStructureFlowModel
 
 from .assemble import Batch, DeviceBank, to_bool

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cast3d.models.structure_patch import PatchStructureDecoder, PatchStructureEncoder, sample_posterior
+from cast3d.backbones.bricks.structure_patch import PatchStructureDecoder, PatchStructureEncoder, sample_posterior
 
 from .assemble import Batch, DeviceBank, occupancy, shell, to_bool
 from .bank import Bank

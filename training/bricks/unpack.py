@@ -12,7 +12,7 @@ from pathlib import Path
 
 from torch import nn
 
-import cast3d.backbones.bricks  # noqa: F401  (registers the small classes)
+import cast3d.backbones.bricks.loading  # noqa: F401  (registers the small classes)
 from cast3d.models import load
 
 from .common import load_half, save_half

@@ -19,7 +19,7 @@ def load_backbone(
     """The backbone `name`: "bricks"; "trellis"; or a folder or hub id, or two of them as IMAGE+TEXT."""
     device, loading, sources = torch.device(device), loading or Loading(), sources_of(name)
     if "cast3d" in sources[0].pipeline:
-        from .bricks import load_bricks
+        from .bricks.loading import load_bricks
 
         if len(sources) > 1:
             raise InputError(f"{sources[0].place} reads pictures and text; leave {sources[1].place} out of --backbone")
@@ -27,7 +27,7 @@ def load_backbone(
         loading.require_small(name)
         backbone = load_bricks(sources[0], device)
     else:
-        from .trellis import load_trellis
+        from .trellis.loading import load_trellis
 
         backbone = load_trellis(sources, device, loading)
     backbone.batch = loading.rows(device)

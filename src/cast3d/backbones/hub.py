@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ..errors import CheckpointError
-from ..pretrained import reason
+from ..models.pretrained import reason
 
 IMAGE, TEXT = "microsoft/TRELLIS-image-large", "microsoft/TRELLIS-text-xlarge"
 

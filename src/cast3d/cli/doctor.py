@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import CheckpointError
-from ..finding import Finding
+from ..errors import CheckpointError, Finding
 from . import inputs
 from .options import Backbone, Device, Json, With
 from .output import plain_errors
@@ -60,7 +59,7 @@ def examined(backbone: str, device: str, loading: Iterable[str], front: Path | N
         yield one
     if not one.ok:  # torch, the last of them
         return
-    from ..conditioning.cutout import PLAIN
+    from ..pictures.cutout import PLAIN
 
     inputs.check_device(device)
     if front:

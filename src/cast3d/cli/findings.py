@@ -10,9 +10,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import extras
-from ..errors import Cast3dError
-from ..finding import Finding
+from ..errors import INSTALL_CUDA, INSTALL_MATTING, INSTALL_TRELLIS, Cast3dError, Finding
 from ..version import __version__
 from .inputs import is_small
 
@@ -21,10 +19,10 @@ if TYPE_CHECKING:
 
 MEMORY_NEEDED = 2 << 30  # bytes of memory that a composition with bricks may take
 EXTRAS = {
-    "transformers": ("encoders of the released TRELLIS weights", extras.TRELLIS),
-    "huggingface-hub": ("downloads of released weights", extras.TRELLIS),
-    "onnxruntime": ("cutting objects out of any background", extras.MATTING),
-    "gsplat": ("fast splats on a CUDA card", extras.CUDA),
+    "transformers": ("encoders of the released TRELLIS weights", INSTALL_TRELLIS),
+    "huggingface-hub": ("downloads of released weights", INSTALL_TRELLIS),
+    "onnxruntime": ("cutting objects out of any background", INSTALL_MATTING),
+    "gsplat": ("fast splats on a CUDA card", INSTALL_CUDA),
 }
 
 
@@ -61,7 +59,7 @@ def _torch() -> Finding:
 def _processor() -> Finding:
     import torch
 
-    from ..backbones.bricks import fast_bfloat16
+    from ..backbones.bricks.loading import fast_bfloat16
 
     form = "bfloat16 at full speed" if fast_bfloat16() else "no fast bfloat16, the flows run in float32"
     return Finding("processor", f"{os.cpu_count()} cores, threads in use: {torch.get_num_threads()}, {form}")
@@ -96,14 +94,14 @@ def _free_memory() -> int | None:
 
 def _weights(backbone: str) -> Iterator[Finding]:
     """Every network's files."""
-    from ..backbones.bricks import weight_hashes
+    from ..backbones.bricks.loading import weight_hashes
     from ..backbones.sources import sources_of
 
     try:
         sources = sources_of(backbone)
         names = " + ".join(source.place for source in sources)
         if not is_small(backbone):
-            from ..backbones.verify import inspect
+            from ..backbones.trellis.verify import inspect
 
             yield Finding("backbone", f"{names}, TRELLIS models", True)
             yield from inspect(sources)
@@ -175,11 +173,11 @@ def _tried(loaded: Backbone, front: Path | None) -> Iterator[Finding]:
     """Networks run once each; with a picture, from which side an object resembles it."""
     import torch
 
-    from ..backbones import verify
+    from ..backbones.trellis import verify
 
     yield from verify.exercise(loaded)
     if front:
-        from ..conditioning.cutout import open_cut_out
+        from ..pictures.cutout import open_cut_out
 
         yield verify.front(loaded, open_cut_out(front).rgba)
     if loaded.device.type == "cuda":

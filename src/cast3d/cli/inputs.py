@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 
 if TYPE_CHECKING:
-    from ..runs import RunFolder
+    from ..run.folder import RunFolder
     from ..scene import Scene
     from ..settings import Settings
 
@@ -37,7 +37,7 @@ def read_scene(
 ) -> Scene:
     """The scene of a prompt or of a scene file; options add to the file and go before it, but for the `paper`'s."""
     from ..scene import Scene
-    from ..terms import match_key
+    from ..scene.terms import match_key
 
     file = Path(given) if given.lower().endswith((".yaml", ".yml")) else None
     base = Scene.from_yaml(file) if file else None
@@ -112,7 +112,7 @@ def check(
 
 def check_pictures(pictures: Iterable[Any], background: str) -> None:
     """Every picture can be read and its object told from the background."""
-    from ..conditioning.cutout import open_cut_out
+    from ..pictures.cutout import open_cut_out
 
     for source in pictures:
         open_cut_out(source, background)
@@ -144,7 +144,7 @@ def check_device(device: str) -> None:
 @contextmanager
 def run_folder(path: Path, must_exist: bool = False) -> Iterator[RunFolder]:
     """The run folder, locked; a new one in which nothing came to be is removed again."""
-    from ..runs import RunFolder
+    from ..run.folder import RunFolder
 
     new = not (path / "run.json").exists()
     try:

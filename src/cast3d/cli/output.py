@@ -16,8 +16,8 @@ from ..errors import Cast3dError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..result import Result
-    from ..runs import RunFolder
+    from ..result.result import Result
+    from ..run.folder import RunFolder
 
 FILES = ("scene.glb", "scene.ply", "scene.spz", "turntable.webp", "report.html", "run.json")
 SHOWN = 5  # warnings; the rest is in run.json and in the report
@@ -50,7 +50,7 @@ def plain_errors(out: Path | None = None, kept: str = "") -> Iterator[None]:
 
 def summary(result: Result, run: RunFolder, seconds: float) -> dict[str, Any]:
     """What came out, as plain data."""
-    from ..report.content import glb_parts
+    from ..result.report.content import glb_parts
     from ..scene import unique_slugs
 
     slugs = unique_slugs(result.parts)

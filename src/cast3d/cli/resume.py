@@ -16,8 +16,8 @@ from .running import make
 
 if TYPE_CHECKING:
     from ..composer import Composer
-    from ..result import Result
-    from ..runs import RunFolder
+    from ..result.result import Result
+    from ..run.folder import RunFolder
     from ..scene import Scene
 
 KINDS_NEEDED = {"compose": {"image", "text"}, "lift": {"image"}, "imagine": {"text"}}  # kinds of models by task

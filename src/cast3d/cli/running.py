@@ -12,8 +12,8 @@ from .output import messages, show, summary
 
 if TYPE_CHECKING:
     from ..composer import Composer
-    from ..result import Result
-    from ..runs import RunFolder
+    from ..result.result import Result
+    from ..run.folder import RunFolder
 
 
 def require_same(run: RunFolder, task: str, prompt: str) -> None:

@@ -12,16 +12,16 @@ from torch import Tensor
 
 from ..backbones import Backbone
 from ..composition import Composition
-from ..conditioning.cutout import open_cut_out
-from ..conditioning.pictures import Picture, open_picture
 from ..meshes.mesh import Mesh
-from ..result import Part, Result
+from ..pictures.cutout import open_cut_out
+from ..pictures.opening import Picture, open_picture
+from ..result.result import Part, Result
+from ..run.staging import Staging
 from ..settings import Settings
 from ..single import Single
 from ..stages.appearance import Appearance, Slat
 from ..stages.hints import Hints
 from ..stages.layout import MainGeometry, generate_slat
-from ..staging import Staging
 from ..voxels import to_coords
 from .cache import StageCache
 from .outcome import Outcome, of_result

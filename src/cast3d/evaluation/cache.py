@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..files import atomic_file, atomic_write
-from ..plain_data import digest, merge
-from ..runs import StageData
-from ..stage_store import StageStore
-from ..usage import measured
+from ..run.cost import measured
+from ..run.folder import StageData
+from ..run.plain_data import digest, merge
+from ..run.store import StageStore
 
 COST = "seconds.txt"
 

@@ -22,8 +22,9 @@ from torch import Tensor
 from ..errors import InputError, TermNotFound
 from ..files import atomic_folder
 from ..meshes.mesh import Mesh
+from ..meshes.raster import shoot
 from ..meshes.surface import vertex_normals
-from ..plain_data import canonical, digest, pretty
+from ..run.plain_data import canonical, digest, pretty
 from ..scene import slug
 from ..splats import Camera, orbit
 from ..version import __version__
@@ -32,7 +33,6 @@ from .bench import Bench
 from .measure import failed, measure
 from .methods import Method
 from .outcome import Outcome
-from .raster import shoot
 
 METRICS = 3  # raise it when a metric changes: cells are then measured again
 YAWS, PITCH, SIDE = (-30.0, 30.0, 150.0, 210.0), 18.0, 192

@@ -20,7 +20,7 @@ from PIL import Image
 
 from ..errors import InputError
 from ..files import atomic_write
-from ..plain_data import canonical, digest, pretty
+from ..run.plain_data import canonical, digest, pretty
 from ..scene import slug
 from . import opinions
 from .endpoints import Endpoint, address

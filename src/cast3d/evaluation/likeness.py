@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage.color import rgb2lab
 
-from ..conditioning.crops import crop_square
 from ..meshes.mesh import Mesh
-from .raster import Shot, framed, shoot
+from ..meshes.raster import Shot, framed, shoot
+from ..pictures.crops import crop_square
 
 YAWS, PITCHES = range(0, 360, 45), (0.0, 20.0, 40.0)
 SIZE = 64  # pixels

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..files import atomic_write
-from ..plain_data import pretty
+from ..run.plain_data import pretty
 from . import results
 from .scores import NAMES
 from .statistics import DRAWS, LEVEL, Estimate

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..meshes.glb import write_glb
 from ..meshes.mesh import Mesh
 from ..meshes.surface import simplify
-from ..result import Part, Result
+from ..result.result import Part, Result
 from ..voxels import outer_shell, to_grid
 
 FACES = 3000  # triangles per part that are kept

@@ -18,9 +18,9 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from ..conditioning.pictures import open_picture
 from ..files import atomic_write
-from ..report import asset, content_hash, page_head
+from ..pictures.opening import open_picture
+from ..result.report import asset, content_hash, page_head
 from .cells import folder_of
 from .suite import Case
 from .table import TABLES, Column, case_means, entries, text

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..conditioning.pictures import open_picture
 from ..errors import InputError
 from ..meshes.glb import read_glb
-from ..plain_data import canonical, digest
+from ..meshes.raster import framed, shoot
+from ..pictures.opening import open_picture
+from ..run.plain_data import canonical, digest
 from .cells import PITCH, YAWS, shaded
 from .endpoints import Content
-from .raster import framed, shoot
 from .scores import NAMES
 from .suite import Case
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..files import atomic_write
-from ..plain_data import pretty
+from ..run.plain_data import pretty
 from ..version import __version__
 from .cells import Cell, folder_of
 from .methods import Method

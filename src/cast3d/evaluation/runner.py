@@ -21,7 +21,7 @@ from typing import Any
 
 from ..backbones.folder import backbone_defaults
 from ..errors import Cast3dError, InputError
-from ..locks import FolderLock
+from ..run.locks import FolderLock
 from . import cells
 from .bench import Bench
 from .cache import StageCache

@@ -24,8 +24,8 @@ from PIL import Image
 
 from ..errors import InputError
 from ..files import atomic_write
-from ..plain_data import canonical, digest, pretty
-from ..report import asset, content_hash, page_head
+from ..result.report import asset, content_hash, page_head
+from ..run.plain_data import canonical, digest, pretty
 from .questions import HIGHEST, LOWEST, reference, views
 from .suite import Case
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, nearest
-from ..plain_data import digest
+from ..run.plain_data import digest
 from ..scene import Scene
 
 

@@ -9,8 +9,8 @@ import torch
 
 from ..backbones.backbone import Segmenter
 from ..meshes.mesh import Mesh
+from ..meshes.raster import shoot
 from ..splats import orbit
-from .raster import shoot
 
 YAWS, PITCH, SIZE = range(15, 360, 45), 15.0, 112
 LEAST = 20  # pixels of a part that is in sight

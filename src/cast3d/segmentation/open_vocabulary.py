@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .. import extras, pretrained
-from ..errors import InputError, nearest
+from ..errors import INSTALL_TRELLIS, InputError, nearest
+from ..models import pretrained
 from .detections import Thresholds
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def load_segmenter(
     try:
         import transformers
     except ImportError as error:
-        raise InputError(f"the segmenter {kind} needs transformers; install it with: {extras.TRELLIS}") from error
+        raise InputError(f"the segmenter {kind} needs transformers; install it with: {INSTALL_TRELLIS}") from error
     thresholds = thresholds or Thresholds()
 
     def network(cls: str, place: str) -> Any:

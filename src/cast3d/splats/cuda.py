@@ -14,8 +14,7 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-from .. import extras
-from ..errors import InputError
+from ..errors import INSTALL_CUDA, InputError
 from .cameras import Camera
 from .gaussians import Gaussians
 from .project import ALPHA_MAX, SCREEN_FILTER
@@ -33,7 +32,7 @@ def problem() -> str | None:
     if not torch.cuda.is_available():
         return "there is no CUDA device"
     if find_spec("gsplat") is None:
-        return f"gsplat is not installed; install it with: {extras.CUDA}"
+        return f"gsplat is not installed; install it with: {INSTALL_CUDA}"
     try:
         from gsplat.cuda import _backend
     except Exception as error:  # compilers fail in their own ways

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..scene import Scene
-from ..terms import match_key, outside_terms, relations
+from ..scene.terms import match_key, outside_terms, relations
 
 
 @dataclass(frozen=True)

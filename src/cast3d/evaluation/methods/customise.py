@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from ...conditioning.crops import crop_square
-from ...conditioning.pictures import open_picture
 from ...errors import InputError
 from ...meshes.mesh import Mesh
+from ...meshes.raster import framed, shoot
+from ...pictures.crops import crop_square
+from ...pictures.opening import open_picture
 from ..bench import Bench
 from ..outcome import Outcome, light_meshes, of_result
-from ..raster import framed, shoot
 from .placing import places
 from .uplift import lifted_parts
 

@@ -14,7 +14,7 @@ import torch
 from ...errors import InputError
 from ...meshes.conventions import from_gltf_axes, to_srgb
 from ...meshes.mesh import Mesh
-from ...terms import match_key
+from ...scene.terms import match_key
 from ..bench import Bench
 from ..outcome import Outcome, light, voxelise
 

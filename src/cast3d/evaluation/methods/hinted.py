@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...composition import Composition
-from ...plain_data import digest
+from ...run.plain_data import digest
 from ...stages.hints import Hints
 from ...stages.layout import MainGeometry
 from ...voxels import blur, dilate, shift

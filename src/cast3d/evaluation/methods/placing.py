@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ...terms import find_terms, outside_terms, relations
+from ...scene.terms import find_terms, outside_terms, relations
 from ..suite import Case
 
 

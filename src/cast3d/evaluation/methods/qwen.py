@@ -75,7 +75,7 @@ def _edit(bench: Bench, view: str) -> Image.Image:
 
 
 def _cut(picture: Image.Image) -> Image.Image:
-    from ...conditioning.cutout import cut_out
-    from ...conditioning.pictures import open_picture
+    from ...pictures.cutout import cut_out
+    from ...pictures.opening import open_picture
 
     return cut_out(open_picture(picture)).rgba

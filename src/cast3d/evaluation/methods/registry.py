@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError, nearest
-from ...plain_data import digest
+from ...run.plain_data import digest
 from ..bench import Bench
 from ..outcome import Outcome
 from . import cast3d, customise, hinted, nano3d, qwen, uplift, voxhammer

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ...result import Part
+from ...result.result import Part
 from ...voxels import Similarity, fill, outside, resample, to_coords, to_world
 from ..bench import Bench, first_half
 from ..outcome import Outcome, light_meshes

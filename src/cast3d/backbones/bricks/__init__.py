@@ -1,0 +1,1 @@
+"""The small backbone that this package ships: its networks, its words, its namer, its segmenter."""

@@ -1,0 +1,172 @@
+"""The small backbone's conditioner and segmenter: pictures of 112 pixels, a closed word list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from ...errors import CheckpointError
+from ...models import load, register
+from ...pictures.crops import preprocess_small
+from ...settings import Settings
+from ..backbone import Backbone
+from ..hashes import compute
+from ..sources import Source
+from .encoders import FRAMES, PictureEncoder, WordEncoder
+from .namer import PictureNamer, pool
+from .prompted import PromptedSegmenter
+from .sdf_decoder import SLatSdfDecoder
+from .slat_clean_flow import SLatCleanFlowModel
+from .structure_patch import PatchStructureDecoder, PatchStructureEncoder
+from .words import Vocabulary
+
+DEFAULT_ENCODER = "ckpts/ss_enc_conv3d_16l8_fp16"  # released folders hold it without listing it
+
+for _cls in (
+    PatchStructureEncoder,
+    PatchStructureDecoder,
+    SLatCleanFlowModel,
+    SLatSdfDecoder,
+    PictureEncoder,
+    PictureNamer,
+    WordEncoder,
+    PromptedSegmenter,
+):
+    register(_cls.__name__, _cls)
+
+
+class BricksDescriber:
+    """Pictures and sentences to tokens."""
+
+    def __init__(
+        self,
+        pictures: PictureEncoder,
+        words: WordEncoder,
+        vocabulary: Vocabulary,
+        namer: PictureNamer | None = None,
+        animals: Mapping[str, Sequence[str]] | None = None,
+    ):
+        self.picture_encoder, self.word_encoder = pictures, words
+        self.vocabulary, self.namer = vocabulary, namer
+        self.animals = animals or {"nouns": (), "wear": ()}  # what they are called; names of what they were shown with
+        self.text = lru_cache(maxsize=64)(self._text)
+
+    def pictures(self, rgba: Sequence[Image.Image], frame: str) -> tuple[Tensor, ...]:
+        device = self.picture_encoder.position.device
+        size = self.picture_encoder.config["image_size"]
+        index = torch.tensor([FRAMES.index(frame)], device=device)
+        images = (torch.as_tensor(preprocess_small(image, size))[None].to(device) for image in rgba)
+        return tuple(self.picture_encoder(image, index) for image in images)
+
+    def _text(self, text: str) -> Tensor:
+        length = self.word_encoder.config["max_words"]
+        indices = self.vocabulary.encode(text, length).indices
+        return self.word_encoder(torch.tensor([indices], device=self.word_encoder.position.device))
+
+    def unknown_words(self, text: str) -> dict[str, str | None]:
+        """Words of `text` without a known form, each with the nearest known word."""
+        return self.vocabulary.encode(text).unknown
+
+    def longest(self, text: str) -> int | None:
+        length = self.word_encoder.config["max_words"] - 1  # the first place is the start word's
+        return length if self.vocabulary.length(text) > length else None
+
+    def reads(self, term: str) -> bool:
+        return self.vocabulary.reads(term)
+
+    def resembling(self, rgba: Sequence[Image.Image], relation: str, base: str) -> list[str]:
+        if self.namer is None:
+            return []
+        return self.namer.ranked(self._pooled(rgba), relation, self._worn(base))
+
+    def taught(self, term: str, rgba: Sequence[Image.Image], relation: str, base: str) -> str | None:
+        if self.namer is None or not self.reads(term) or not self.unknown_words(term):
+            return None
+        noun = self.vocabulary.noun(term)
+        names = self.namer.alike(self._pooled(rgba), relation, self._worn(base))
+        return next((name for name in names if self.vocabulary.noun(name) == noun), None)
+
+    def _worn(self, base: str) -> Sequence[str]:
+        """Names to try first: layouts know an animal with a hat or a pack, but none with hair or a helmet."""
+        return self.animals["wear"] if self.vocabulary.noun(base) in self.animals["nouns"] else ()
+
+    def _pooled(self, rgba: Sequence[Image.Image]) -> Tensor:
+        return torch.cat([pool(tokens) for tokens in self.pictures(rgba, "filled")])
+
+
+class BricksSegmenter:
+    """`PromptedSegmenter` on views of any size: shrunk to the trained size, masks enlarged again."""
+
+    def __init__(self, net: PromptedSegmenter, vocabulary: Vocabulary, size: int = 112, least: int = 12):
+        self.net, self.vocabulary, self.size, self.least = net, vocabulary, size, least
+
+    def __call__(self, image: Tensor, alpha: Tensor, term: str) -> Tensor:
+        on_black = (image - (1 - alpha)).clamp(0, 1)  # views are composited on white
+        rgba = torch.cat([on_black, alpha[None]])[None]
+        small = F.interpolate(rgba, (self.size, self.size), mode="area")
+        indices = torch.tensor([self.vocabulary.encode(term).indices], device=image.device)
+        logits = self.net(small, indices)[:, None]
+        mask = F.interpolate(logits, image.shape[-2:], mode="bilinear", align_corners=False)[0, 0] > 0
+        mask &= alpha > 0.5
+        share = (self.size / image.shape[-1]) ** 2
+        return mask if mask.sum() * share >= self.least else torch.zeros_like(mask)
+
+
+def load_bricks(source: Source, device: torch.device) -> Backbone:
+    """The small backbone of a folder whose `pipeline.json` has the key "cast3d"."""
+    folder, args, own = source.folder, source.args, source.pipeline["cast3d"]
+    if folder is None:
+        raise CheckpointError(f"{source.place} is a small backbone on the hub; download it and give its folder")
+    names = {"sparse_structure_encoder": DEFAULT_ENCODER, **args["models"]}
+    torso = torch.bfloat16 if device.type == "cpu" and fast_bfloat16() else None
+
+    def network(key: str, dtype: torch.dtype | None = None):
+        if key not in names:
+            raise CheckpointError(f"{folder}/pipeline.json names no {key}")
+        return load(folder / names[key], device, dtype)
+
+    vocabulary = Vocabulary(own["words"], unread=own.get("unread", ()))
+    structure_flow, slat_flow = network("sparse_structure_flow_model", torso), network("slat_flow_model", torso)
+    normalization = args["slat_normalization"]
+    return Backbone(
+        name="bricks",
+        device=device,
+        structure_encoder=network("sparse_structure_encoder"),
+        structure_decoder=network("sparse_structure_decoder"),
+        structure_flows={"image": structure_flow, "text": structure_flow},
+        slat_flows={"image": slat_flow, "text": slat_flow},
+        gaussian_decoder=network("slat_decoder_gs"),
+        mesh_decoder=network("slat_decoder_mesh"),
+        slat_mean=torch.tensor(normalization["mean"], device=device),
+        slat_std=torch.tensor(normalization["std"], device=device),
+        describer=BricksDescriber(
+            load(folder / args["image_cond_model"], device),
+            load(folder / args["text_cond_model"], device),
+            vocabulary,
+            load(folder / own["namer"], device) if "namer" in own else None,
+            own.get("animals"),
+        ),
+        segmenter=BricksSegmenter(load(folder / own["segmenter"], device), vocabulary),
+        defaults=Settings().changed(own["defaults"]),
+        hashes=weight_hashes(folder),
+        about=own.get("about", {}),
+        orthographic=True,
+    )
+
+
+def fast_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 natively; elsewhere float32 is faster and exact."""
+    return torch.cpu._is_avx512_bf16_supported() if hasattr(torch.cpu, "_is_avx512_bf16_supported") else False
+
+
+def weight_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of each weight file by its stem, and of `pipeline.json`, which holds the word list."""
+    return {
+        path.stem: compute(path) for path in (*sorted(folder.glob("ckpts/*.safetensors")), folder / "pipeline.json")
+    }

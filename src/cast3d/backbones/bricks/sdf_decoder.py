@@ -1,0 +1,92 @@
+"""The small backbone's mesh decoder: latents -> signed distances on a grid twice as fine -> a closed mesh."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ...meshes.mesh import Mesh
+from ...models.slat_vae import SLatTransformer
+from ...models.sparse.tensor import SparseTensor
+
+FINE = 2  # distance cells per voxel and axis
+REACH = 4  # cells per axis that one voxel predicts: its own two and one more on either side
+
+
+class SLatSdfDecoder(SLatTransformer):
+    """Every voxel predicts the distances (in voxels, negative inside) of 4^3 cells; overlaps are averaged.
+
+    Cells that no voxel predicts are `truncation` outside, unless the predicted cells enclose them: a flood fill from
+    the border decides, so the surface is closed whatever the network says.
+    """
+
+    def __init__(
+        self,
+        resolution: int,
+        model_channels: int,
+        latent_channels: int,
+        num_blocks: int,
+        num_heads: int | None = None,
+        num_head_channels: int = 64,
+        mlp_ratio: float = 4,
+        attn_mode: str = "swin",
+        window_size: int = 8,
+        pe_mode: str = "ape",
+        use_fp16: bool = False,
+        qk_rms_norm: bool = False,
+        truncation: float = 0.8,
+    ):
+        super().__init__(locals(), latent_channels, model_channels, REACH**3)
+        if use_fp16:
+            self.convert_to(torch.float16)
+
+    def features(self, x: SparseTensor) -> SparseTensor:
+        """Distances [N, 64] of the cells around each voxel, x-major, in voxels."""
+        return x.replace(self.head(self.trunk(x)).to(x.dtype))
+
+    def forward(self, x: SparseTensor) -> list[Mesh]:
+        """One closed mesh per batch item, without colours."""
+        features = self.features(x)
+        return [self.mesh(x.coords[rows, 1:], features.feats[rows]) for rows in x.layout]
+
+    def mesh(
+        self,
+        coords: Tensor,  # [N, 3]
+        distances: Tensor,  # [N, 64]
+    ) -> Mesh:
+        """The zero level of the voxels' distances; give a subset of voxels to mesh one part."""
+        from ...meshes.surface import from_sdf  # heavy imports, only needed here
+
+        return from_sdf(self.field(coords, distances))
+
+    def mesh_of(self, coords: Tensor, features: SparseTensor, mine: Tensor) -> Mesh:
+        """The mesh of the voxels `mine` [N] bool among `coords` [N, 3], whose `features` are decoded together."""
+        return self.mesh(coords[mine], features.feats[mine])
+
+    def field(self, coords: Tensor, distances: Tensor) -> Tensor:
+        """[2R, 2R, 2R] signed distances."""
+        side = FINE * self.config["resolution"]
+        step = torch.arange(REACH, device=coords.device) - 1
+        x, y, z = (FINE * c[:, None] + step for c in coords.long().unbind(-1))
+        flat = ((x[:, :, None, None] * side + y[:, None, :, None]) * side + z[:, None, None, :]).flatten()
+        inside = torch.ones_like(flat, dtype=torch.bool)
+        for axis, c in enumerate((x, y, z)):
+            shape = [len(coords), 1, 1, 1]
+            shape[axis + 1] = REACH
+            ok = ((c >= 0) & (c < side)).view(shape).expand(-1, REACH, REACH, REACH)
+            inside &= ok.flatten()
+        total = torch.zeros(side**3, device=coords.device)
+        count = torch.zeros_like(total)
+        total.index_add_(0, flat[inside], distances.float().flatten()[inside])
+        count.index_add_(0, flat[inside], torch.ones_like(flat[inside], dtype=total.dtype))
+        truncation = float(self.config["truncation"])
+        value = torch.where(count > 0, total / count.clamp_min(1), truncation).view(side, side, side)
+        return torch.where(enclosed(value < 0), -0.5 * truncation, value)
+
+
+def enclosed(solid: Tensor) -> Tensor:
+    """Cells outside `solid` [R, R, R] that no 6-connected path joins to the border."""
+    from scipy import ndimage
+
+    holes = ndimage.binary_fill_holes(solid.cpu().numpy())
+    return torch.from_numpy(holes).to(solid.device) & ~solid

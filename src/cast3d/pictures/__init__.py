@@ -1,0 +1,1 @@
+"""Pictures that go in: opened, cut out, cropped, checked."""

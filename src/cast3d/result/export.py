@@ -1,0 +1,87 @@
+"""The files that a result becomes: GLB, PLY, SPZ and a turntable, each whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..meshes.glb import write_glb
+from ..meshes.mesh import Mesh
+from ..meshes.surface import color_field, simplify
+from ..meshes.texture import Textured, bake
+from ..run.folder import RunFolder
+from ..scene import unique_slugs
+from ..settings import Settings
+from ..splats import preview, turntable, views, write_ply, write_spz
+from ..splats.seen import seen_colors
+from ..version import __version__
+
+if TYPE_CHECKING:
+    from .result import Part, Result
+
+NEIGHBOURS = 4  # Gaussians that colour a point
+BAKING_VIEWS = 60
+
+
+def write_files(result: Result, run: RunFolder, settings: Settings) -> None:
+    """scene.glb, parts/*.glb, scene.ply, scene.spz if wanted, turntable.webp; those of an earlier result go."""
+    surfaces = {term: surface(part, settings) for term, part in result.parts.items() if part.mesh is not None}
+    images = run.info.get("images", {})
+    hashes = {term: [image["sha256"] for image in images.get(term, [])] for term in result.parts}
+    extras = {"prompt": result.prompt, "seed": result.seed, "images": hashes, "version": __version__}
+    write_glb(run.path / "scene.glb", surfaces, extras)
+    slugs = unique_slugs(result.parts)
+    files = _part_files(run, {term: f"{slugs[term]}.glb" for term in surfaces})
+    for term, one in surfaces.items():
+        write_glb(files[term], {term: one}, extras)
+    write_ply(run.path / "scene.ply", result.gaussians, result.gaussians.part)
+    if settings.spz:
+        write_spz(run.path / "scene.spz", result.gaussians)
+    else:
+        run.drop("scene.spz")
+    frames = turntable(result.gaussians, 256, 24, fov=None, width=1.0)
+    preview.save_webp(run.path / "turntable.webp", frames)
+
+
+def surface(part: Part, settings: Settings) -> Mesh | Textured:
+    """A part's mesh as the settings want it: all its triangles or fewer, colours at vertices or in a picture."""
+    mesh = simplify(part.mesh, settings.mesh_faces)
+    if not settings.texture_size or not len(part.gaussians):
+        return mesh
+    return baked(part, mesh, settings.texture_size)
+
+
+def baked(part: Part, mesh: Mesh, size: int) -> Textured:
+    """Colours as the part's own Gaussians show them in views of the part alone; unseen points take the nearest ones'.
+
+    TRELLIS fits a texture to such views by gradient descent; here each texel takes its mean over them. The views are
+    filled by the part, however small it is.
+    """
+    gaussians = part.gaussians
+    nearest = color_field(gaussians.positions, gaussians.colors.clamp(0, 1), NEIGHBOURS)
+    low, high = mesh.vertices.amin(0), mesh.vertices.amax(0)
+    middle = (low + high) / 2
+    centered = replace(gaussians, positions=gaussians.positions - middle)
+    cameras = views.all_around(BAKING_VIEWS, width=1.05 * float((high - low).norm()))
+
+    def color(points: torch.Tensor, normals: torch.Tensor) -> torch.Tensor:
+        colors, seen = seen_colors(centered, points - middle, normals, cameras, size)
+        colors[~seen] = nearest(points[~seen])
+        return colors
+
+    return bake(mesh, color, size)
+
+
+def _part_files(run: RunFolder, names: Mapping[str, str]) -> dict[str, Path]:
+    """The paths of files in `parts/`; those that an earlier result wrote and this one does not are deleted."""
+    folder = run.path / "parts"
+    gone = set(run.info.get("part_files", ())) - set(names.values())
+    for file in folder.glob("*.glb"):
+        if file.name in gone:
+            run.drop(f"parts/{file.name}")
+    run.record(part_files=sorted(names.values()))
+    return {term: folder / name for term, name in names.items()}

@@ -1,0 +1,96 @@
+"""Pictures of what the stages make: voxels in colour by part, views with masks, contact sheets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..splats import Gaussians, contact_sheet, orbit, render
+from ..voxels import blur, to_coords, to_world
+
+# Told apart by people with any colour vision (Okabe and Ito 2008), the base in grey.
+PALETTE = (
+    torch.tensor(
+        [
+            [175, 175, 175],
+            [230, 159, 0],
+            [86, 180, 233],
+            [0, 158, 115],
+            [240, 228, 66],
+            [0, 114, 178],
+            [213, 94, 0],
+            [204, 121, 167],
+        ]
+    )
+    / 255
+)
+YAWS, PITCH, SIZE = (25.0, 155.0), 15.0, 256
+LARGEST = 512  # pixels a side of views with masks, which were made as large as their setting says
+
+
+def part_colors(count: int, base: int = 0) -> Tensor:
+    """[count, 3] sRGB, the base grey."""
+    colors, k = torch.zeros(count, 3), 1
+    for i in range(count):
+        colors[i] = PALETTE[0] if i == base else PALETTE[1 + (k - 1) % (len(PALETTE) - 1)]
+        k += i != base
+    return colors
+
+
+def of_voxels(grids: Tensor, colors: Tensor | None = None, size: int = SIZE) -> Image.Image:
+    """Two views of one grid [64, 64, 64] or of several [N, 64, 64, 64], each in its colour, shaded."""
+    grids = grids.cpu()[None] if grids.ndim == 3 else grids.cpu()
+    colors = part_colors(len(grids)) if colors is None else colors
+    if not grids.any():
+        return Image.new("RGB", (size * len(YAWS), size), "white")
+    normal = torch.stack(torch.gradient(-blur(grids.any(0), 1.0)), -1)
+    pieces = []
+    light = torch.tensor([-0.35, -0.75, 0.55])
+    for grid, color in zip(grids, colors):
+        coords = to_coords(grid)
+        n = torch.nn.functional.normalize(normal[tuple(coords.unbind(-1))], dim=-1)
+        shade = 0.55 + 0.45 * (n @ (light / light.norm())).clamp_min(0)
+        pieces.append((to_world(coords).float(), color * shade[:, None]))
+    positions, rgb = (torch.cat(x) for x in zip(*pieces))
+    return _sheet(_balls(positions, rgb), size)
+
+
+def of_gaussians(gaussians: Gaussians, size: int = SIZE) -> Image.Image:
+    """Two views of a splat."""
+    return _sheet(gaussians, size)
+
+
+def of_masks(views: Tensor, masks: Tensor, base: int, most: int = 8) -> Image.Image:
+    """Views [V, H, W, 3] uint8 tinted by the masks [V, N, H, W] of every term but the base; large ones are shrunk."""
+    colors = part_colors(masks.shape[1], base)
+    images = []
+    for view, mask in list(zip(views.cpu(), masks.cpu()))[:: max(1, len(views) // most)][:most]:
+        image = view.float() / 255
+        for i, color in enumerate(colors):
+            if i != base:
+                image = torch.where(mask[i][..., None], 0.45 * image + 0.55 * color, image)
+        shown = Image.fromarray((image * 255).byte().numpy())
+        shown.thumbnail((LARGEST, LARGEST))
+        images.append(np.asarray(shown))
+    return Image.fromarray(contact_sheet(images, columns=min(4, len(images))))
+
+
+def _balls(positions: Tensor, rgb: Tensor) -> Gaussians:
+    count = len(positions)
+    return Gaussians(
+        positions,
+        (rgb - 0.5) / 0.28209479177387814,
+        torch.full((count, 3), 0.4 / 64),
+        torch.tensor([[1.0, 0, 0, 0]]).expand(count, 4).contiguous(),
+        torch.full((count,), 0.98),
+    )
+
+
+def _sheet(gaussians: Gaussians, size: int) -> Image.Image:
+    cameras: Sequence = [orbit(yaw, PITCH, fov=None, width=1.0) for yaw in YAWS]
+    images = [render(gaussians, camera, size, background=1.0).color.clamp(0, 1) for camera in cameras]
+    return Image.fromarray(np.concatenate([(image * 255).byte().cpu().numpy() for image in images], axis=1))

@@ -1,0 +1,89 @@
+"""What a composition is: parts with names, meshes, splats and voxels, and the files made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..backbones import Backbone
+from ..meshes.mesh import Mesh
+from ..run.folder import RunFolder
+from ..run.recipe import Recipe
+from ..settings import Settings
+from ..splats import Gaussians
+from ..stages.appearance import Appearance
+from ..voxels import to_grid
+
+
+@dataclass(frozen=True)
+class Part:
+    """One named thing of the composition, in the world frame."""
+
+    term: str
+    mesh: Mesh | None  # None where the part has no voxel left
+    gaussians: Gaussians
+    voxels: Tensor  # [64, 64, 64] bool
+
+
+@dataclass
+class Result:
+    """A composed object. `parts` maps terms to parts in the scene's order."""
+
+    parts: dict[str, Part]
+    gaussians: Gaussians  # all of them, `part` filled in
+    prompt: str = ""
+    seed: int = 0
+    warnings: list[str] = field(default_factory=list)
+    recipe: Recipe | None = field(default=None, repr=False)  # what it was made of
+
+    @classmethod
+    def decode(cls, backbone: Backbone, terms: list[str], base: int, appearance: Appearance) -> Result:
+        """Gaussians, meshes and voxels of every part from the composed latents."""
+        from ..meshes.surface import color_from_points
+
+        with torch.no_grad():
+            splat = backbone.gaussians(appearance.coords, appearance.feats)
+            meshes = backbone.meshes(appearance.coords, appearance.feats, appearance.owner, len(terms))
+        part = appearance.owner[splat.voxel]
+        splat = Gaussians(*(getattr(splat, name) for name in _TENSORS), part=part)
+        parts = {}
+        for i, term in enumerate(terms):
+            mine = splat[part == i]
+            mesh = meshes[i]
+            if mesh is not None and len(mesh.faces) and len(mine):
+                mesh = color_from_points(mesh, mine.positions, mine.colors.clamp(0, 1), k=4)
+            elif mesh is not None and not len(mesh.faces):
+                mesh = None
+            parts[term] = Part(term, mesh, mine, to_grid(appearance.coords[appearance.owner == i]))
+        return cls(parts, splat)
+
+    def save(self, out: RunFolder | str | Path, settings: Mapping[str, Any] | None = None) -> None:
+        """Writes scene.glb, parts/*.glb, scene.ply, turntable.webp and report.html; each whole or not at all.
+
+        `settings` change how: `texture_size`, `mesh_faces` and `spz` (adds scene.spz).
+        """
+        chosen = (self.recipe.settings if self.recipe else Settings()).changed(settings or {})
+        if not isinstance(out, RunFolder):
+            with RunFolder(out) as run:
+                run.record(prompt=self.prompt, terms=list(self.parts), seeds={"scene": self.seed})
+                if self.recipe:
+                    self.recipe.keep(run)
+                return self.save(run, settings)
+        from .export import write_files
+        from .report import report_of_run, write_report
+
+        if settings:
+            out.record(settings=chosen.plain())
+        for warning in self.warnings:
+            out.warn(warning)
+        with out.timed("export"):
+            write_files(self, out, chosen)
+        write_report(out.path / "report.html", report_of_run(out.path))
+
+
+_TENSORS = ("positions", "features_dc", "scales", "rotations", "opacities", "voxel")

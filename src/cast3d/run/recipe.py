@@ -1,0 +1,70 @@
+"""What a result was made of: enough to make it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..backbones import Backbone
+from ..pictures.opening import Picture
+from ..scene import Scene
+from ..settings import Settings
+from .folder import RunFolder
+
+COMPOSE, LIFT, IMAGINE = "compose", "lift", "imagine"
+NOT_FOUND = "not-found.png"  # what a composition leaves that did not find a term
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A run folder keeps it as `inputs/` and as entries of `run.json`."""
+
+    task: str  # COMPOSE, LIFT or IMAGINE
+    prompt: str
+    settings: Settings
+    backbone: Backbone
+    seeds: Mapping[str, Any]  # "scene", and for compositions "terms"
+    source: str | None = None  # what the backbone was loaded from
+    loading: Mapping[str, Any] = field(default_factory=dict)  # and how, as far as it was asked for
+    scene: Scene | None = None  # None where there are no pictures
+    pictures: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)  # as opened, by term
+    more: Mapping[str, Any] = field(default_factory=dict)  # further entries
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said about what was given; a composition adds which of its words the backbone does not know."""
+        notes = [f"{term}: {note}" for term, views in self.pictures.items() for view in views for note in view.notes]
+        return notes + (unread(self.backbone, self.prompt) if self.task == IMAGINE else [])
+
+    def keep(self, run: RunFolder) -> None:
+        """Writes it, in place of that of an earlier run in the folder, its warnings and its failure."""
+        run.drop(NOT_FOUND)
+        entries = dict(
+            task=self.task,
+            settings=self.settings.plain(),
+            backbone=self.backbone.name,
+            source=self.source,
+            device=str(self.backbone.device),
+            loading=self.loading,
+            models=self.backbone.hashes,
+            seeds=self.seeds,
+            warnings=[],
+            **self.more,
+        )
+        if self.scene:
+            run.keep_inputs(self.scene, self.pictures, **entries)
+        else:
+            run.replace(prompt=self.prompt, **entries)
+
+
+def unread(backbone: Backbone, text: str) -> list[str]:
+    """A note per word that the backbone does not know, and one where the text is longer than it reads."""
+    notes = [
+        f"the backbone {backbone.name} does not know the word {word!r} and ignores it"
+        + (f"; the nearest known word is {near!r}" if near else "")
+        for word, near in backbone.describer.unknown_words(text).items()
+    ]
+    if length := backbone.describer.longest(text):
+        notes.append(f"the backbone {backbone.name} reads the first {length} words or pieces of words of the text only")
+    return notes

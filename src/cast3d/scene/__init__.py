@@ -1,0 +1,5 @@
+"""What is asked for: a sentence, the terms in it, a picture or several per term, and the files that hold them."""
+
+from .scene import Asset, Pictures, Scene, imagined, slug, unique_slugs
+
+__all__ = ["Asset", "Pictures", "Scene", "imagined", "slug", "unique_slugs"]

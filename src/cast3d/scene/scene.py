@@ -1,0 +1,173 @@
+"""What the user asks for: a prompt, the terms in it, and one or more pictures per term."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from ..errors import InputError, nearest
+from .terms import Span, find_terms, match_key
+
+MAX_ASSETS = 8
+MAX_PROMPT = 1000  # characters; text encoders see about 300
+MAX_TERM = 80
+
+Pictures = str | Path | Image.Image | Sequence["str | Path | Image.Image"]
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One named thing (o_i) and its picture (I_i); several pictures are several views of the same thing."""
+
+    term: str
+    images: tuple[Path | Image.Image, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "term", plain_text(self.term, "a term", MAX_TERM))
+        if {"/", "\\"} & set(self.term):
+            raise InputError(
+                f"the term {self.term!r} holds a slash; terms are words of the prompt, such as 'baseball cap'"
+            )
+        if not match_key(self.term):
+            raise InputError(
+                f"the term {self.term!r} names nothing; terms are words of the prompt, such as 'baseball cap'"
+            )
+        images = self.images if isinstance(self.images, list | tuple) else (self.images,)
+        if not images:
+            raise InputError(f"the term {self.term!r} has no picture; give at least one")
+        object.__setattr__(self, "images", tuple(_image(image, self.term) for image in images))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A prompt (c), its assets, and the term of the main asset, which the others are placed on.
+
+    Every term stands in the prompt as whole words, each on words of its own; `spans` says where.
+    Upper and lower case, articles and, where there is one candidate only, a final "s" make no difference.
+    """
+
+    prompt: str
+    assets: tuple[Asset, ...]
+    main: str = ""  # default: the first asset's term
+    seed: int = 0
+    backbone: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        def put(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        put("prompt", plain_text(self.prompt, "the prompt", MAX_PROMPT))
+        put("assets", tuple(self.assets))
+        if not 1 <= len(self.assets) <= MAX_ASSETS:
+            raise InputError(f"a scene has 1 to {MAX_ASSETS} assets, this one has {len(self.assets)}")
+        self.spans  # noqa: B018 - raises where a term does not stand in the prompt
+        put("main", self._find(self.main) if self.main else self.terms[0])
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
+            raise InputError(f"the seed is a whole number from 0 to 2^63 - 1, not {self.seed!r}")
+        if self.backbone is not None and not (isinstance(self.backbone, str) and self.backbone):
+            raise InputError(f"the backbone is a name or a folder, not {self.backbone!r}")
+        if not isinstance(self.settings, Mapping) or not all(isinstance(key, str) for key in self.settings):
+            raise InputError(f"settings are a mapping from names to values, not {self.settings!r}")
+        put("settings", dict(self.settings))
+
+    @classmethod
+    def make(cls, prompt: str, assets: Mapping[str, Pictures], main: str | None = None, **rest: Any) -> Scene:
+        """A scene from `{term: picture or pictures}`; `rest` is `seed`, `backbone` and `settings`."""
+        if not isinstance(assets, Mapping):
+            raise InputError(f"assets are a mapping from terms to pictures, not {type(assets).__name__}")
+        return cls(prompt, tuple(Asset(term, images) for term, images in assets.items()), main=main or "", **rest)
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> Scene:
+        """Reads `scene.yaml` (see `cast3d.scene.files`); the paths in it are relative to its folder."""
+        from .files import read_scene
+
+        return read_scene(Path(path))
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        return tuple(asset.term for asset in self.assets)
+
+    @property
+    def images(self) -> tuple[Path | Image.Image, ...]:
+        """Every picture of every asset."""
+        return tuple(image for asset in self.assets for image in asset.images)
+
+    @property
+    def spans(self) -> dict[str, Span]:
+        """Where each term stands: `prompt[start:end]`."""
+        return find_terms(self.prompt, self.terms)
+
+    @property
+    def slugs(self) -> dict[str, str]:
+        """A name for files per term: ASCII, unique in this scene."""
+        return unique_slugs(self.terms)
+
+    def __getitem__(self, term: str) -> Asset:
+        """The asset of a term, written in any way that the prompt search would accept."""
+        return self.assets[self.terms.index(self._find(term))]
+
+    def _find(self, term: str) -> str:
+        for known in self.terms:
+            if match_key(known) == match_key(term):
+                return known
+        raise InputError(
+            f"{term!r} is not a term of this scene{nearest(term, self.terms)}; its terms are {list(self.terms)}"
+        )
+
+
+def unique_slugs(terms: Iterable[str]) -> dict[str, str]:
+    """A file name per term: its slug, numbered where an earlier term has the same."""
+    slugs: dict[str, str] = {}
+    for term in terms:
+        base = unique = slug(term)
+        number = 2
+        while unique in slugs.values():
+            unique, number = f"{base}-{number}", number + 1
+        slugs[term] = unique
+    return slugs
+
+
+def imagined(text: str) -> str:
+    """What `imagine` is asked for, with the bounds of a term: it becomes the name of the object."""
+    return Asset(plain_text(text, "the text", MAX_TERM), (Path(),)).term  # a picture that nobody reads
+
+
+def slug(term: str) -> str:
+    """A file name for a term: lower-case ASCII letters, digits and hyphens; never empty, never a device name."""
+    plain = unicodedata.normalize("NFKD", term).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9]+", "-", plain)[:40].strip("-")
+    reserved = re.fullmatch(r"con|prn|aux|nul|(com|lpt)\d", name)  # Windows opens devices by these names
+    return f"part-{name}" if reserved else name or "part"
+
+
+def plain_text(value: Any, what: str, longest: int) -> str:
+    """One line of printable text, spaces collapsed; `what` is its name in errors."""
+    if not isinstance(value, str):
+        raise InputError(f"{what} is text, not {value!r}; in YAML put it in quotes")
+    text = " ".join(unicodedata.normalize("NFC", value).split())
+    if not text:
+        raise InputError(f"{what} is empty")
+    if len(text) > longest:
+        raise InputError(f"{what} has {len(text)} characters; at most {longest} are read")
+    # Category C: control and invisible formatting characters, lone surrogates, unassigned code points.
+    if bad := next((c for c in text if unicodedata.category(c).startswith("C")), None):
+        raise InputError(
+            f"{what} holds the invisible or control character U+{ord(bad):04X}; type it again as plain text"
+        )
+    return text
+
+
+def _image(image: Any, term: str) -> Path | Image.Image:
+    if isinstance(image, Image.Image):
+        return image
+    if isinstance(image, str | Path) and str(image).strip() and "\0" not in str(image):
+        return Path(image)
+    raise InputError(f"the picture of {term!r} is a path or a PIL image, not {image!r}")
