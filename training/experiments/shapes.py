@@ -29,8 +29,8 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from cast3d.backbones import load_backbone
+from cast3d.backbones.bricks.words import Vocabulary
 from cast3d.backbones.loading import compile_blocks
-from cast3d.conditioning.words import Vocabulary
 from training.bricks import splits
 from training.bricks.assemble import Batch, DeviceBank, frame_views, occupancy, render, shell, to_bool
 from training.bricks.bank import Bank
