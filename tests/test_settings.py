@@ -90,7 +90,6 @@ def test_values_of_another_kind_are_refused(name, value):
         ("view_pitches", (0, 90)),
         ("minimum_hint", 0),
         ("expand_sigma", 0),
-        ("boundary_sigma", 0),
         ("boundary_sigma", -1),
     ],
 )

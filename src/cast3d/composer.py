@@ -10,22 +10,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from . import composition
 from .backbones import Backbone, Loading, load_backbone
 from .backbones.bricks.encoders import FRAMES
-from .composition import Composition
-from .errors import InputError, nearest
+from .errors import InputError, TermNotFound, nearest
 from .pictures.cutout import open_cut_out
 from .pictures.opening import Picture
+from .result import previews
+from .result.recipe import COMPOSE, IMAGINE, LIFT, NOT_FOUND, Recipe, unread
 from .result.result import Result
 from .run.folder import RunFolder
-from .run.recipe import COMPOSE, IMAGINE, LIFT, Recipe
 from .run.staging import Progress, Staging
 from .scene import Asset, Pictures, Scene, imagined
 from .settings import Settings
-from .single import Single
+from .stages.appearance import Appearance
+from .stages.kit import Kit, Seeds
+from .stages.layout import Slat
+from .stages.reading import notes
+from .stages.search import LayoutShowsNot
 
 
 def load(backbone: str = "bricks", device: str | None = None, **loading: Any) -> Composer:
@@ -67,14 +75,15 @@ class Composer:
         chosen = self.backbone.defaults.changed({**scene.settings, **(settings or {})})
         pictures = {asset.term: _cut_out(asset, chosen.background) for asset in scene.assets}
         self.backbone.require_segmenter()
-        terms = {term: (reseed or {}).get(term, scene.seed) for term in scene.terms}
+        seeds = Seeds(scene.seed, {term: (reseed or {}).get(term, scene.seed) for term in scene.terms})
         recipe = self._recipe(
-            COMPOSE, scene.prompt, chosen, {"scene": scene.seed, "terms": terms}, scene=scene, pictures=pictures
+            COMPOSE, scene.prompt, chosen, {"scene": seeds.scene, "terms": seeds.terms}, scene=scene, pictures=pictures
         )
-        return self._made(
-            lambda staging: Composition(self.backbone, scene, chosen, pictures, terms, staging).run(),
-            recipe, out, progress,
-        )  # fmt: skip
+
+        def make(run: Staging) -> Result:
+            return composed(run, scene, composition.compose(run, scene.sentence))
+
+        return self._made(make, recipe, Kit(self.backbone, chosen, pictures, seeds), out, progress, scene.slugs)
 
     def lift(
         self,
@@ -94,13 +103,16 @@ class Composer:
         scene = Scene.make(term, {term: picture}, seed=seed)
         term = scene.main
         views = _cut_out(scene[term], chosen.background)
-        condition = self.backbone.of_pictures([view.rgba for view in views], frame)
-        given = {"pictures": [view.sha256 for view in views], "background": chosen.background, "frame": frame}
-        single = Single(self.backbone, term, condition, "image", chosen, seed, given)
+        seeds = Seeds(seed, {term: seed})
         recipe = self._recipe(
             LIFT, term, chosen, {"scene": seed}, scene=scene, pictures={term: views}, more={"frame": frame}
         )
-        return self._made(single.run, recipe, out, progress)
+        kit = Kit(self.backbone, chosen, {term: views}, seeds)
+
+        def make(run: Staging) -> Result:
+            return alone(run, term, composition.lift(run, term, frame))
+
+        return self._made(make, recipe, kit, out, progress)
 
     def imagine(
         self,
@@ -114,9 +126,13 @@ class Composer:
         """A sentence -> one 3D object."""
         text = imagined(text)
         chosen = self.backbone.defaults.changed(settings or {})
-        single = Single(self.backbone, text, self.backbone.of_text(text), "text", chosen, seed, {"text": text})
         recipe = self._recipe(IMAGINE, text, chosen, {"scene": seed}, more={"terms": [text]})
-        return self._made(single.run, recipe, out, progress)
+        kit = Kit(self.backbone, chosen, {}, Seeds(seed))
+
+        def make(run: Staging) -> Result:
+            return alone(run, text, composition.imagine(run, text))
+
+        return self._made(make, recipe, kit, out, progress)
 
     def _recipe(self, task: str, prompt: str, settings: Settings, seeds: Mapping[str, Any], **more: Any) -> Recipe:
         return Recipe(task, prompt, settings, self.backbone, seeds, self.source, self.loading, **more)
@@ -125,17 +141,22 @@ class Composer:
         self,
         make: Callable[[Staging], Result],
         recipe: Recipe,
+        kit: Kit,
         out: RunFolder | str | Path | None,
         progress: Progress | None,
+        slugs: Mapping[str, str] | None = None,
     ) -> Result:
         """The result of `make`, kept in the run folder `out` if there is one."""
         if isinstance(out, str | Path):
-            with RunFolder(out) as run:
-                return self._made(make, recipe, run, progress)
-        staging = Staging(out, progress, self.backbone.device)
+            with RunFolder(out) as folder:
+                return self._made(make, recipe, kit, folder, progress, slugs)
+        staging = Staging(kit, out, progress, partial(previews.of_stage, self.backbone), slugs or {})
         if out:
             recipe.keep(out)
-        result = make(staging)
+        try:
+            result = make(staging)
+        except LayoutShowsNot as error:
+            raise _shown(error, recipe.scene, out) from None
         result.recipe = recipe
         result.warnings = [*recipe.notes, *result.warnings]
         if out:
@@ -143,6 +164,43 @@ class Composer:
             result.save(out)
             staging.tell("export", 1, 1)
         return result
+
+
+def composed(run: Staging, scene: Scene, made: composition.Composition) -> Result:
+    """Meshes, splats and voxels of a composition, and what is to be said about it."""
+    backbone, reading = run.kit.backbone, made.hinted.reading
+    result = _decoded(run, list(scene.terms), scene.sentence.base, made.appearance)
+    result.prompt, result.seed = scene.prompt, scene.seed
+    result.facts = {"free_steps": made.appearance.free_steps, "soft_share": round(made.appearance.soft, 4)}
+    result.warnings = notes(reading, backbone.describer.reads)
+    result.warnings += [*unread(backbone, reading.prompt), *made.geometry.warnings]
+    return result
+
+
+def alone(run: Staging, term: str, slat: Slat) -> Result:
+    """One object without parts."""
+    owner = torch.zeros(len(slat.coords), dtype=torch.long, device=slat.coords.device)
+    result = _decoded(run, [term], 0, Appearance(slat.coords, slat.feats, owner))
+    result.prompt, result.seed = term, run.kit.seeds.scene
+    return result
+
+
+def _decoded(run: Staging, terms: list[str], base: int, appearance: Appearance) -> Result:
+    run.tell("meshes", 0, 1)
+    result = Result.decode(run.kit.backbone, terms, base, appearance)
+    run.tell("meshes", 1, 1)
+    return result
+
+
+def _shown(error: LayoutShowsNot, scene: Scene | None, out: RunFolder | None) -> TermNotFound:
+    """The error, with the clearest view of the layout for people to look at where there is a folder for it."""
+    if error.hints is None or out is None or scene is None:
+        return error
+    best = error.hints.best_view()
+    views, masks = error.hints.views[best : best + 1], error.hints.masks[best : best + 1]
+    with out.file(NOT_FOUND) as path:
+        previews.of_masks(views, masks, scene.sentence.base).save(path)
+    return TermNotFound(f"{error}; the clearest view of the layout is {out.path / NOT_FOUND}")
 
 
 def _cut_out(asset: Asset, background: str) -> tuple[Picture, ...]:

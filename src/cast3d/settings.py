@@ -91,8 +91,8 @@ class Settings:
     )
     refine_guard: float = _of(0.6, "least IoU with the coarse geometry; below it the coarse geometry is kept")
 
-    boundary_sigma: float = _of(1.0, "blur of the soft boundaries between parts, voxels")
-    free_fraction: float = _of(0.15, "last share of the steps without override", "tau_fine")
+    boundary_sigma: float = _of(1.0, "blur of the soft boundaries between parts, voxels; 0: hard boundaries")
+    free_fraction: float = _of(0.15, "last share of the steps without override, rounded up to whole steps", "tau_fine")
 
     mesh_faces: int = _of(1_000_000, "most triangles of a part in the GLB; a mesh with more is simplified")
     texture_size: int = _of(0, "longer side of each part's baked texture in the GLB, texels; 0: colours at vertices")
@@ -150,7 +150,7 @@ _RANGES = (
     ("base_in_hint", 0, 1),
     ("lookalikes", 0, 100),
     ("expand_sigma", 0.1, 16),
-    ("boundary_sigma", 0.1, 16),
+    ("boundary_sigma", 0, 16),
     ("refine_guard", 0, 1),
     ("seal", 0, 1),
     ("free_fraction", 0, 1),

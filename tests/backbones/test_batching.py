@@ -11,9 +11,9 @@ from cast3d import flow
 from cast3d.backbones import Guided
 from cast3d.composer import Composer
 from cast3d.errors import InputError
-from cast3d.stages.guide import structure_guide
-from cast3d.stages.layout import generate_slats
-from cast3d.stages.parts import PartPlan, generate_parts
+from cast3d.stages.kit import Kit
+from cast3d.stages.operators import d_slat, structure_guide
+from cast3d.stages.parts import PartPlan, remade
 from tests.tiny_backbone import PROMPT, pictures, tiny_backbone
 
 ALONE = tiny_backbone()
@@ -95,10 +95,11 @@ def test_kinds_do_not_mix():
 
 def test_a_setting_chooses_how_several_pictures_are_used():
     settings = ALONE.defaults.changed({"guidance_interval": "0.5 0.95"})
-    assert structure_guide(BOTH, 1.0, settings) == Guided(BOTH, 1.0, (0.5, 0.95))
-    in_turn = structure_guide(BOTH, 1.0, settings.changed({"multi_image": "stochastic"}))
+    assert structure_guide(Kit(ALONE, settings), BOTH, 1.0) == Guided(BOTH, 1.0, (0.5, 0.95))
+    turning = Kit(ALONE, settings.changed({"multi_image": "stochastic"}))
+    in_turn = structure_guide(turning, BOTH, 1.0)
     assert in_turn.turns == flow.times(settings.structure_steps, settings.rescale).tolist()
-    assert structure_guide(CAP, 1.0, settings.changed({"multi_image": "stochastic"})).turns is None
+    assert structure_guide(turning, CAP, 1.0).turns is None
 
 
 def test_parts_together_are_the_parts_alone():
@@ -107,19 +108,19 @@ def test_parts_together_are_the_parts_alone():
         for cube, picture, name in ((cube_at(8, 20), CAP, "cap"), (cube_at(30, 50), PACK, "backpack"))
     ]
     settings = ALONE.defaults
-    alone = [generate_parts(ALONE, [plan], settings)[0] for plan in plans]
-    one_by_one = generate_parts(ALONE, plans, settings)
-    together = generate_parts(TOGETHER, plans, settings)
+    alone = [remade(Kit(ALONE, settings), [plan])[0] for plan in plans]
+    one_by_one = remade(Kit(ALONE, settings), plans)
+    together = remade(Kit(TOGETHER, settings), plans)
     for a, b, c in zip(alone, one_by_one, together):
-        assert a.grid.any() and torch.equal(a.grid, b.grid)
-        assert (a.grid != c.grid).sum() <= 0.001 * a.grid.sum()  # a logit next to 0 may fall either way
+        assert a.any() and torch.equal(a, b)
+        assert (a != c).sum() <= 0.001 * a.sum()  # a logit next to 0 may fall either way
 
 
 def test_latents_together_are_the_latents_alone():
     coords = [block(10, 6), block(30, 4)]
     noises = [flow.noise((len(one), ALONE.slat_channels), 0, str(len(one))) for one in coords]
     settings = ALONE.defaults.changed({"slat_image_guidance": 3.0})
-    made = [generate_slats(b, coords, [CAP, PACK], 3.0, settings, noises) for b in (ALONE, TOGETHER)]
+    made = [d_slat(Kit(b, settings), coords, [CAP, PACK], 3.0, noises) for b in (ALONE, TOGETHER)]
     for a, b in zip(*made):
         torch.testing.assert_close(b, a, rtol=0, atol=1e-4 * a.abs().max().item())
 

@@ -11,7 +11,8 @@ from cast3d import flow
 from cast3d.backbones import Loading, load_backbone
 from cast3d.backbones.sources import shipped, sources_of
 from cast3d.errors import CheckpointError, InputError
-from cast3d.stages.layout import generate_structure
+from cast3d.stages.kit import Kit
+from cast3d.stages.layout import sampled
 from tests.tiny_backbone import picture
 
 
@@ -107,7 +108,7 @@ def test_shipped_structure_vae_keeps_a_shell(bricks):
 def test_shipped_flow_makes_something_of_a_picture(bricks):
     settings = bricks.defaults.changed({"structure_steps": 4, "layout_starts": 4, "part_start": 4, "refine_start": 4})
     noise = flow.noise((1, *bricks.structure_shape), 0, "test")
-    made = generate_structure(bricks, bricks.of_pictures([picture("gold")], "filled"), 1.0, settings, noise)
+    made = sampled(Kit(bricks, settings), bricks.of_pictures([picture("gold")], "filled"), 1.0, noise)
     assert made.latent.isfinite().all() and 100 < made.grid.sum() < 64**3 / 4
 
 

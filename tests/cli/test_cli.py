@@ -26,6 +26,7 @@ from cast3d.composer import Composer
 from cast3d.errors import CheckpointError, InputError
 from cast3d.run.folder import RunFolder
 from cast3d.settings import Settings
+from cast3d.stages import search as search_module
 from tests.tiny_backbone import PROMPT, Bands, pictures, tiny_backbone
 
 ROOT = Path(__file__).parents[2]
@@ -254,7 +255,7 @@ def test_compose_prints_one_json_object(composed):
     assert all(Path(path).is_file() for path in facts["files"].values())
     assert all(Path(part["glb"]).is_file() for part in facts["parts"] if part["glb"])
     assert {"main", "hints", "part-cap", "export"} <= set(facts["stages"]) and facts["seconds"] > 0
-    assert "geometry of cap: " in done.stderr
+    assert "Part: cap (part-cap): " in done.stderr
     run = json.loads((out / "run.json").read_text())
     assert run["settings"]["free_fraction"] == 0.4
     assert run["warnings"] == facts["warnings"]
@@ -398,7 +399,7 @@ def test_lift_can_be_made_again_from_its_folder(call, typed, tiny, tmp_path):
     assert (out / "inputs" / "figure.png").read_bytes() == picture.read_bytes()
     picture.unlink()
     before = files(out)
-    assert "geometry: kept from before" in call("resume", out).stderr
+    assert "Geometry (main): kept from before" in call("resume", out).stderr
     call("resume", out, "--from", "main")
     assert_seconds_only(before, files(out))
     assert "--reseed is for parts" in call("resume", out, "--reseed", "figure", code=2).stderr
@@ -427,10 +428,11 @@ def test_interrupted_runs_say_how_to_go_on(call, typed, tmp_path, monkeypatch):
     assert "nothing was kept" in done.stderr and not (tmp_path / "early").exists()
 
     monkeypatch.setattr(composer_module, "load", lambda *_, **__: Composer(tiny_backbone()))
-    monkeypatch.setattr(composition_module, "propose_layout", interrupt)
+    for module in (composition_module, search_module):
+        monkeypatch.setattr(module, "LAYOUT", replace(module.LAYOUT, function=interrupt))
     done = call("compose", *typed, "-o", tmp_path / "my run", code=130)
     assert f"cast3d resume '{tmp_path / 'my run'}'" in done.stderr
-    assert "main geometry: kept from before" in call("resume", tmp_path / "my run", code=130).stderr
+    assert "Main geometry (main): kept from before" in call("resume", tmp_path / "my run", code=130).stderr
 
 
 # --- progress, doctor, the program ------------------------------------------------------------------------------------
@@ -448,8 +450,8 @@ def test_progress_lines():
         bars("layout", 1, 1)
         bars("retry", 2, 2)
     kept, first, retry, second = console.export_text().splitlines()
-    assert kept == "[ 1/11] main geometry: kept from before"
-    assert first.startswith("[ 2/11] layout: ") and second.startswith("[ 2/11] layout: ")
+    assert kept == "[ 1/11] Main geometry (main): kept from before"
+    assert first.startswith("[ 2/11] Layout (layout): ") and second.startswith("[ 2/11] Layout (layout): ")
     assert retry == "not every term was found; layout 2 of 2 is tried"
 
 
@@ -467,7 +469,7 @@ def test_bars_on_a_terminal_show_the_time_left(monkeypatch):
         shown = console.export_text(clear=False)
         bars("main", 1, 1)
     assert "[ 1/1] geometry of [/cap]" in shown and "3/6" in shown
-    assert "[ 1/1] geometry of [/cap]: " in console.export_text()
+    assert "[ 1/1] geometry of [/cap] (main): " in console.export_text()
 
 
 def test_doctor_tries_the_shipped_networks(call):

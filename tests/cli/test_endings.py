@@ -70,7 +70,9 @@ def test_a_run_killed_at_every_moment_of_every_stage_ends_in_the_same_bytes(tmp_
 
 WAITS = """
 import sys, time
-from cast3d import composer, composition
+from dataclasses import replace
+from cast3d import composer
+from cast3d.stages import search
 from cast3d.cli import main
 from tests.tiny_backbone import tiny_backbone
 
@@ -79,7 +81,7 @@ def wait(*_):
     time.sleep(60)
 
 composer.load = lambda *_, **__: composer.Composer(tiny_backbone())
-composition.extract_hints = wait
+search.HINTS = replace(search.HINTS, function=wait)
 main()
 """
 

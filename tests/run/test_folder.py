@@ -15,7 +15,8 @@ from cast3d.files import atomic_file, atomic_folder, atomic_write
 from cast3d.pictures.opening import open_picture
 from cast3d.run import folder as runs_module
 from cast3d.run.cost import measured
-from cast3d.run.folder import RunFolder, stage_fingerprint
+from cast3d.run.folder import RunFolder
+from cast3d.run.plain_data import canonical
 
 TENSORS = {"b": torch.arange(6.0).view(2, 3).T, "a": torch.tensor([True, False]), "c": torch.ones(1).expand(4)}
 
@@ -185,9 +186,9 @@ def test_the_lock_of_a_killed_process_is_taken_over(tmp_path):
 def test_stages_come_back_as_they_were(tmp_path):
     meta = {"start": 21, "found": {"cap": 0.5}, "views": (1, 2)}
     with RunFolder(tmp_path) as run:
-        saved = run.save_stage("layout", 1, TENSORS, meta, {"front": Image.new("RGB", (4, 4), "red")}, "f")
+        saved = run.save_stage("layout", 1, TENSORS, meta, {"of": "f"}, {"front": Image.new("RGB", (4, 4), "red")})
     with RunFolder(tmp_path) as run:
-        loaded = run.load_stage("layout", "f")
+        loaded = run.load_stage("layout", of("f"))
         assert run.stages.names == ("layout",)
         assert Image.open(run.stages.previews("layout")["front"]).getpixel((0, 0)) == (255, 0, 0)
     assert loaded.meta == saved.meta == {"start": 21, "found": {"cap": 0.5}, "views": [1, 2]}
@@ -200,27 +201,27 @@ def test_stages_come_back_as_they_were(tmp_path):
 def test_equal_stages_are_equal_bytes(tmp_path):
     for name, tensors in (("one", TENSORS), ("two", dict(reversed(TENSORS.items())))):
         with RunFolder(tmp_path / name) as run:
-            run.save_stage("hints", 2, tensors, {"b": 1, "a": 2}, {"x": Image.new("L", (9, 9), 7)}, "f")
+            run.save_stage("hints", 2, tensors, {"b": 1, "a": 2}, {"of": "f"}, {"x": Image.new("L", (9, 9), 7)})
     assert contents(tmp_path / "one" / "stages") == contents(tmp_path / "two" / "stages")
     assert str(tmp_path).encode() not in b"".join(contents(tmp_path / "one" / "stages").values())
 
 
-def test_a_stage_is_reused_for_its_own_fingerprint_only(tmp_path):
+def of(letter: str):
+    return lambda made_of: made_of == {"of": letter}
+
+
+def test_a_stage_is_found_for_what_it_was_made_of_only(tmp_path):
     with RunFolder(tmp_path) as run:
-        run.save_stage("layout", 1, TENSORS, fingerprint="f")
-        assert run.has_stage("layout") and run.has_stage("layout", "f")
-        assert not run.has_stage("layout", "g") and not run.has_stage("hints")
+        run.save_stage("layout", 1, TENSORS, made_of={"of": "f"})
+        assert run.has_stage("layout") and run.load_stage("layout", of("f"))
+        assert not run.load_stage("layout", of("g")) and not run.has_stage("hints")
 
 
-def test_fingerprints_follow_what_determines_a_stage():
-    base = dict(name="layout", settings={"a": 1, "b": [1.5, None]}, inputs={"main": "x"})
-    same = dict(name="layout", settings={"b": (1.5, None), "a": 1}, inputs={"main": "x"})
-    assert stage_fingerprint(**base) == stage_fingerprint(**same)
-    changes = [{"name": "hints"}, {"settings": {"a": 2, "b": [1.5, None]}}, {"inputs": {"main": "y"}}, {"inputs": {}}]
-    assert len({stage_fingerprint(**{**base, **change}) for change in [{}, *changes]}) == 5
+def test_equal_plain_data_has_one_text():
+    assert canonical({"a": 1, "b": [1.5, None]}) == canonical({"b": (1.5, None), "a": 1})
     for wrong in (float("nan"), Path("x"), {1: 2, "a": 3}, {3}):
         with pytest.raises(InputError, match="plain data"):
-            stage_fingerprint("layout", {"a": wrong}, {})
+            canonical({"a": wrong})
 
 
 def test_a_new_version_of_a_stage_replaces_the_old_even_under_another_index(tmp_path):
@@ -235,9 +236,9 @@ def test_edited_tensors_are_taken_with_a_new_hash(tmp_path):
     from safetensors.torch import save_file
 
     with RunFolder(tmp_path) as run:
-        before = run.save_stage("hints", 2, {"a": torch.zeros(2)}, fingerprint="f")
+        before = run.save_stage("hints", 2, {"a": torch.zeros(2)}, made_of={"of": "f"})
         save_file({"a": torch.ones(2)}, tmp_path / "stages" / "02-hints" / "tensors.safetensors")
-        after = run.load_stage("hints", "f")
+        after = run.load_stage("hints", of("f"))
         assert torch.equal(after.tensors["a"], torch.ones(2)) and after.content != before.content
 
 
@@ -245,22 +246,22 @@ def test_edited_tensors_are_taken_with_a_new_hash(tmp_path):
 @pytest.mark.parametrize("keep", [None, 0, 20])
 def test_a_damaged_stage_counts_as_missing(tmp_path, file, keep):
     with RunFolder(tmp_path) as run:
-        run.save_stage("layout", 1, TENSORS, fingerprint="f")
+        run.save_stage("layout", 1, TENSORS, made_of={"of": "f"})
         target = tmp_path / "stages" / "01-layout" / file
         whole = target.read_bytes()
         target.unlink()
         if keep is not None:
             target.write_bytes(whole[:keep])
-        assert not run.has_stage("layout", "f")
+        assert not run.load_stage("layout", of("f"))
 
 
 def test_a_stage_that_does_not_fit_on_the_disk_leaves_the_older_one(tmp_path, no_space):
     with RunFolder(tmp_path) as run:
-        run.save_stage("layout", 1, TENSORS, fingerprint="f")
+        run.save_stage("layout", 1, TENSORS, made_of={"of": "f"})
         before = contents(tmp_path / "stages")
         no_space(10_000)
         with pytest.raises(InputError, match="no space left"):
-            run.save_stage("layout", 2, {"a": torch.zeros(20_000)}, fingerprint="g")
+            run.save_stage("layout", 2, {"a": torch.zeros(20_000)}, made_of={"of": "g"})
         assert contents(tmp_path / "stages") == before
 
 
@@ -301,7 +302,7 @@ with run.file("parts/cap.glb") as part, atomic_folder(run.path / "stages" / "02-
 
 def test_a_run_killed_while_writing_opens_clean_and_goes_on(tmp_path):
     with RunFolder(tmp_path) as run:
-        run.save_stage("layout", 1, TENSORS, fingerprint="f")
+        run.save_stage("layout", 1, TENSORS, made_of={"of": "f"})
     before = contents(tmp_path)
     process = in_process(HALF, tmp_path)
     process.send_signal(signal.SIGKILL)
@@ -309,7 +310,7 @@ def test_a_run_killed_while_writing_opens_clean_and_goes_on(tmp_path):
     process.stdout.close()
     assert len([path for path in tmp_path.rglob(".tmp-*")]) == 2
     with RunFolder(tmp_path) as run:
-        assert run.has_stage("layout", "f") and not run.has_stage("hints")
+        assert run.load_stage("layout", of("f")) and not run.has_stage("hints")
         assert {name: data for name, data in contents(tmp_path).items() if name != ".lock"} == before
         run.save_stage("hints", 2, TENSORS)
         assert run.stages.names == ("layout", "hints")

@@ -14,6 +14,9 @@ from cast3d.segmentation.detections import Detections, Thresholds, detect
 from cast3d.segmentation.grounded import normalised
 from cast3d.segmentation.open_vocabulary import load_segmenter
 from cast3d.stages.hints import extract_hints
+from cast3d.stages.kit import Kit
+from cast3d.stages.layout import MainGeometry, Slat
+from cast3d.stages.reading import Reading
 from tests.stages.test_hints import shell
 from tests.tiny_backbone import BANDS, Bands, tiny_backbone
 
@@ -314,16 +317,14 @@ def test_hints_report_every_view_and_term(grounded):
     terms = ("cap", "figure")
     backbone = tiny_backbone(Bands(BANDS), view_yaws=2, detection_threshold=1.0)
     feats = torch.randn(len(coords), 8, generator=torch.Generator().manual_seed(0))
-    gaussians = backbone.gaussians(coords, feats)
-    main = torch.zeros(64, 64, 64, dtype=torch.bool)
-    plain = extract_hints(backbone, coords, gaussians, terms, 1, main, backbone.defaults)
+    main = MainGeometry(torch.zeros(0), torch.zeros(0), torch.zeros(64, 64, 64, dtype=torch.bool))
+    given = Kit(backbone, backbone.defaults), main, Slat(coords, feats), Reading("", terms, terms, "figure", 1)
+    plain = extract_hints(*given)
     pixels = plain.masks.flatten(2).sum(2)
-    assert plain.report == tuple(
-        f"view {v + 1}, {term}: {pixels[v, i]} pixels" for v in range(2) for i, term in enumerate(terms)
-    )
+    assert plain.report == tuple(f"view {v + 1}, cap: {pixels[v, 0]} pixels" for v in range(2))
     backbone.segmenter = grounded
-    scored = extract_hints(backbone, coords, gaussians, terms, 1, main, backbone.defaults)
-    assert len(scored.report) == 4 and all(": nothing (best box " in line for line in scored.report)
+    scored = extract_hints(*given)
+    assert len(scored.report) == 2 and all(": nothing (best box " in line for line in scored.report)
     assert not scored.masks.any()  # the setting reached the segmenter
 
 

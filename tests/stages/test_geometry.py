@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from cast3d import flow, voxels
+from cast3d import voxels
 from cast3d.stages.geometry import Geometry, compose_geometry, refine_geometry, without_crumbs
+from cast3d.stages.kit import Kit
 from tests.tiny_backbone import tiny_backbone, with_bias
 
 BACKBONE = tiny_backbone()
 SETTINGS = BACKBONE.defaults
-NOISE = flow.noise((1, *BACKBONE.structure_shape), 0, "refine")
 
 
 def box(*ranges: tuple[int, int]) -> torch.Tensor:
@@ -80,10 +80,9 @@ def test_openings_of_the_refinement_are_closed(monkeypatch):
     torn[29:36, 29:36, 42] = False
     monkeypatch.setattr(type(BACKBONE), "decode_structure", lambda *_: torn)
     coarse = Geometry(closed, closed, closed, ())
-    given = BACKBONE.of_text("red cap"), SETTINGS.changed({"refine_guard": 0.5}), NOISE
-    assert torch.equal(refine_geometry(BACKBONE, coarse, *given).grid, torn)
-    settings = given[1].changed({"seal": 0.03})
-    sealed = refine_geometry(BACKBONE, coarse, given[0], settings, NOISE)
+    settings = SETTINGS.changed({"refine_guard": 0.5})
+    assert torch.equal(refine_geometry(Kit(BACKBONE, settings), coarse, "red cap").grid, torn)
+    sealed = refine_geometry(Kit(BACKBONE, settings.changed({"seal": 0.03})), coarse, "red cap")
     assert torch.equal(sealed.grid, closed) and "49 voxels" in sealed.report[-1]
 
 
@@ -91,7 +90,7 @@ def test_refinement_without_words_is_the_structure_vae():
     coarse = compose_geometry(BODY, torch.stack([BODY, HAT_HINT]), HAT[None], 0, SETTINGS)
     settings = SETTINGS.changed({"text_guidance": 0.0, "refine_guard": 0.0})
     backbone = with_bias(BACKBONE, 0.5)
-    refined = refine_geometry(backbone, coarse, backbone.of_text(""), settings, NOISE)
+    refined = refine_geometry(Kit(backbone, settings), coarse, "")
     assert refined.grid.any()
     assert torch.equal(refined.grid, backbone.decode_structure(backbone.encode_structure(coarse.grid)))
     assert torch.equal(refined.coarse, coarse.grid) and refined.report[-1].startswith("refinement kept")
@@ -99,7 +98,7 @@ def test_refinement_without_words_is_the_structure_vae():
 
 def test_the_guard_keeps_the_coarse_geometry():
     coarse = compose_geometry(BODY, torch.stack([BODY, HAT_HINT]), HAT[None], 0, SETTINGS)
-    refined = refine_geometry(BACKBONE, coarse, BACKBONE.of_text("red cap"), SETTINGS, NOISE)  # noise: IoU near 0
+    refined = refine_geometry(Kit(BACKBONE, SETTINGS), coarse, "red cap")  # noise: IoU near 0
     assert torch.equal(refined.grid, coarse.coarse) and refined.report[-1].startswith("refinement dropped")
 
 

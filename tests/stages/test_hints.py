@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from cast3d.stages.hints import cameras, extract_hints
+from cast3d.stages.kit import Kit
+from cast3d.stages.layout import MainGeometry, Slat
+from cast3d.stages.reading import Reading
 from cast3d.voxels import outer_shell, to_coords, to_grid
 from tests.tiny_backbone import Bands, tiny_backbone
 
@@ -23,8 +26,9 @@ def extract(bands, coords=None, main=None, **settings):
     coords = shell() if coords is None else coords
     feats = torch.randn(len(coords), 8, generator=torch.Generator().manual_seed(0))
     main = torch.zeros(64, 64, 64, dtype=torch.bool) if main is None else main
-    gaussians = backbone.gaussians(coords, feats)
-    return coords, extract_hints(backbone, coords, gaussians, TERMS, 1, main, backbone.defaults)
+    reading = Reading("a figure with a cap and a backpack", TERMS, TERMS, "figure", 1)
+    base = MainGeometry(torch.zeros(0), torch.zeros(0), main)
+    return coords, extract_hints(Kit(backbone, backbone.defaults), base, Slat(coords, feats), reading)
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +93,23 @@ def test_the_base_is_never_missing():
 def test_views_are_taken_as_the_backbone_saw_pictures():
     backbone = tiny_backbone(view_yaws=3, view_pitches=(0.0, 30.0))
     assert len(cameras(backbone, backbone.defaults)) == 6
+
+
+def test_the_segmenter_is_asked_for_accessories_only():
+    """The base gets what the others leave, so its mask would decide nothing."""
+    asked = []
+
+    class Heard(Bands):
+        def __call__(self, image, alpha, term):
+            asked.append(term)
+            return super().__call__(image, alpha, term)
+
+    bands = {"cap": (0.0, 0.3), "figure": (0.0, 1.0), "backpack": (0.7, 1.0)}
+    backbone = tiny_backbone(Heard(bands), view_yaws=3)
+    coords = shell()
+    feats = torch.randn(len(coords), 8, generator=torch.Generator().manual_seed(0))
+    base = MainGeometry(torch.zeros(0), torch.zeros(0), torch.zeros(64, 64, 64, dtype=torch.bool))
+    reading = Reading("a figure with a cap and a backpack", TERMS, TERMS, "figure", 1)
+    hints = extract_hints(Kit(backbone, backbone.defaults), base, Slat(coords, feats), reading)
+    assert asked == ["cap", "backpack"] * 3
+    assert not hints.masks[:, 1].any() and hints.of("figure").any()

@@ -6,12 +6,16 @@ import pytest
 import torch
 
 from cast3d import flow
-from cast3d.stages.layout import generate_slat, generate_structure, propose_layout
+from cast3d.stages.kit import Kit
+from cast3d.stages.layout import propose_layout, sampled
+from cast3d.stages.operators import d_slat
+from cast3d.stages.reading import Reading
 from tests.tiny_backbone import pictures, tiny_backbone
 
 BACKBONE = tiny_backbone()
 SETTINGS = BACKBONE.defaults
-FIGURE, PROMPT = BACKBONE.of_text("figure"), BACKBONE.of_text("a figure wearing a cap")
+KIT = Kit(BACKBONE, SETTINGS)
+FIGURE, PROMPT = "figure", "a figure wearing a cap"
 
 
 def draws(seed: int) -> flow.Draws:
@@ -21,11 +25,12 @@ def draws(seed: int) -> flow.Draws:
 @pytest.fixture(scope="module")
 def main():
     condition = BACKBONE.of_pictures([pictures()["figure"]])
-    return generate_structure(BACKBONE, condition, SETTINGS.image_guidance, SETTINGS, draws(0))
+    return sampled(KIT, condition, SETTINGS.image_guidance, draws(0))
 
 
 def layout(main, target=PROMPT, noise=0, start=4, **settings):
-    return propose_layout(BACKBONE, main, FIGURE, target, start, SETTINGS.changed(settings), draws(noise))
+    reading = Reading(target, (FIGURE,), (FIGURE,), FIGURE, start)
+    return propose_layout(Kit(BACKBONE, SETTINGS.changed(settings)), main, reading, draws(noise))
 
 
 def test_the_main_geometry_keeps_its_trajectory(main):
@@ -71,7 +76,5 @@ def test_source_guidance_follows_the_text_unless_it_is_given(main):
 def test_latents_on_voxels_depend_on_what_is_asked_for(main):
     coords = main.grid.nonzero()[:200]
     noise = flow.noise((len(coords), 8), 0, "slat")
-    red, blue = (
-        generate_slat(BACKBONE, coords, BACKBONE.of_text(text), 0.0, SETTINGS, noise) for text in ("red", "cap")
-    )
+    red, blue = (d_slat(KIT, [coords], [KIT.text(text)], 0.0, [noise])[0] for text in ("red", "cap"))
     assert red.shape == (200, 8) and red.isfinite().all() and not torch.equal(red, blue)

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from cast3d import flow
-from cast3d.stages.parts import PartPlan, chosen_frame, generate_part
+from cast3d.stages.kit import Kit
+from cast3d.stages.parts import PartPlan, chosen_frame, remade
 from cast3d.voxels import drop_small
 from tests.tiny_backbone import pictures, tiny_backbone, with_bias
 
@@ -26,7 +27,7 @@ HINT = cube(20, 36)
 
 
 def part(condition=CAP, backbone=BACKBONE, hint=HINT, frame="composite", **settings):
-    return generate_part(backbone, PartPlan(hint, condition, frame, NOISE), SETTINGS.changed(settings))
+    return remade(Kit(backbone, SETTINGS.changed(settings)), [PartPlan(hint, condition, frame, NOISE)])[0]
 
 
 def test_source_and_target_conditions():
@@ -57,24 +58,23 @@ def test_no_picture_gives_the_hint_as_the_structure_vae_sees_it():
     backbone = with_bias(BACKBONE, 0.5)
     seen = backbone.decode_structure(backbone.encode_structure(hint))
     assert seen.any() and not torch.equal(seen, hint)
-    assert torch.equal(part(CAP.unconditional, backbone, hint, image_guidance=0.0).grid, seen)
+    assert torch.equal(part(CAP.unconditional, backbone, hint, image_guidance=0.0), seen)
 
 
 def test_crumbs_of_the_hint_play_no_role():
     crumbs = HINT.clone()
     crumbs[50, 50, 50:53] = True
     assert torch.equal(drop_small(crumbs, SETTINGS.minimum_hint), HINT)
-    assert torch.equal(part(hint=crumbs).grid, part().grid)
+    assert torch.equal(part(hint=crumbs), part())
 
 
 def test_an_empty_result_falls_back_to_the_hint():
-    assert torch.equal(part(backbone=with_bias(BACKBONE, -100.0)).grid, HINT)
+    assert torch.equal(part(backbone=with_bias(BACKBONE, -100.0)), HINT)
 
 
 def test_parts_in_the_canonical_frame_return_to_their_place():
     made = part(frame="canonical", hint=cube(20, 30))
-    assert made.frame == "canonical"
-    coords = made.grid.nonzero()
+    coords = made.nonzero()
     # The enlarged frame maps back to the hint's surroundings: 10 voxels fill 0.9 of the cube, the cube 11.
     assert coords.min() >= 18 and coords.max() <= 31
 

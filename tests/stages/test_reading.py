@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import pytest
-from PIL import Image
 
-from cast3d.scene import Scene
-from cast3d.stages.reading import Reading
+from cast3d.scene.sentence import Sentence
+from cast3d.stages.reading import notes, read, renamed, with_taught
 
-PICTURE = Image.new("RGBA", (8, 8))
-SCENE = Scene.make(
+SENTENCE = Sentence(
     "A figure wearing a helmet with horns and a cap, holding a sai",
-    dict.fromkeys(["figure", "helmet with horns", "cap", "sai"], PICTURE),
+    ("figure", "helmet with horns", "cap", "sai"),
+    "figure",
 )
 
 
-def reading(**lookalikes):
-    return Reading(SCENE, {term.replace("_", " "): names for term, names in lookalikes.items()})
+def reading(taught=(), **lookalikes):
+    return read(SENTENCE, {term.replace("_", " "): names for term, names in lookalikes.items()}, 1, taught)
 
 
 def test_as_given():
-    assert reading().prompt == SCENE.prompt and reading().names == SCENE.terms
+    assert reading().prompt == SENTENCE.prompt and reading().names == SENTENCE.terms
 
 
 def test_lookalikes_stand_in_the_sentence_under_their_last_name():
-    read = reading(sai=("sword", "curved knife"), cap=("hat",))
-    assert read.prompt == "A figure wearing a helmet with horns and a hat, holding a curved knife"
-    assert read.names == ("figure", "helmet with horns", "hat", "curved knife")
+    made = reading(sai=("sword", "curved knife"), cap=("hat",))
+    assert made.prompt == "A figure wearing a helmet with horns and a hat, holding a curved knife"
+    assert made.names == ("figure", "helmet with horns", "hat", "curved knife")
+    assert made.terms == SENTENCE.terms and made.base == 0
 
 
 @pytest.mark.parametrize("term, relation", [("cap", "wearing"), ("sai", "holding"), ("figure", "")])
 def test_the_relation_is_the_last_word_outside_of_terms(term, relation):
-    assert reading().relation(term) == relation
+    assert SENTENCE.relation(term) == relation
 
 
 def resembling(term, relation):
@@ -39,25 +39,25 @@ def resembling(term, relation):
 
 
 def test_names_in_use_and_tried_ones_are_left_out():
-    first = reading().renamed(["cap", "sai"], resembling, most=2)
-    assert first.lookalikes == {"cap": ("hat",), "sai": ("knife",)}
-    second = first.renamed(["cap", "sai"], resembling, most=2)
-    assert second.lookalikes == {"cap": ("hat", "hood"), "sai": ("knife", "hat")}
-    assert second.renamed(["cap", "sai"], resembling, most=2) is None
+    first = renamed(SENTENCE, {}, ["cap", "sai"], resembling, most=2)
+    assert first == {"cap": ("hat",), "sai": ("knife",)}
+    second = renamed(SENTENCE, first, ["cap", "sai"], resembling, most=2)
+    assert second == {"cap": ("hat", "hood"), "sai": ("knife", "hat")}
+    assert renamed(SENTENCE, second, ["cap", "sai"], resembling, most=2) is None
 
 
 def test_nothing_to_rename():
-    assert reading().renamed([], resembling, most=2) is None
-    assert reading().renamed(["cap"], resembling, most=0) is None
-    assert reading().renamed(["figure"], resembling, most=2) is None  # the base has no lookalike
+    assert renamed(SENTENCE, {}, [], resembling, most=2) is None
+    assert renamed(SENTENCE, {}, ["cap"], resembling, most=0) is None
+    assert renamed(SENTENCE, {}, ["figure"], resembling, most=2) is None  # the base has no lookalike
 
 
 def test_names_that_were_taught_stand_in_unless_the_sentence_has_them():
-    read = reading(sai=("hood",)).taught({"cap": "hat", "helmet with horns": "hood", "figure": "boy"})
-    assert read.lookalikes == {"sai": ("hood",), "cap": ("hat",)}
+    taught = {"cap": "hat", "helmet with horns": "hood", "figure": "boy"}
+    assert with_taught(SENTENCE, {"sai": ("hood",)}, taught) == {"sai": ("hood",), "cap": ("hat",)}
 
 
 def test_notes_say_why():
-    told = reading(cap=("hat",), sai=("knife",)).notes(lambda term: term == "cap")
+    told = notes(reading(cap=("hat",), sai=("knife",)), lambda term: term == "cap")
     assert "no word" in told[1] and "'knife'" in told[1] and "showed none" in told[0]
-    assert "knows its noun only" in reading(cap=("hat",)).notes(lambda term: True, {"cap"})[0]
+    assert "knows its noun only" in notes(reading(("cap",), cap=("hat",)), lambda term: True)[0]

@@ -18,8 +18,11 @@ from cast3d import flow, splats, voxels
 from cast3d.backbones import Backbone, Condition
 from cast3d.backbones.bricks.encoders import FRAMES
 from cast3d.settings import Settings
-from cast3d.stages.layout import MainGeometry, generate_slat, generate_structure, propose_layout
-from cast3d.stages.parts import PartPlan, generate_part
+from cast3d.stages.kit import Kit
+from cast3d.stages.layout import MainGeometry, propose_layout
+from cast3d.stages.operators import d_slat, d_ss, decoded
+from cast3d.stages.parts import PartPlan, remade
+from cast3d.stages.reading import Reading
 
 from . import splits
 from .appearance import voxel_points
@@ -113,6 +116,11 @@ class Bench:
         tokens = self.backbone.describer.picture_encoder(picture, index)
         return Condition("image", (tokens,), torch.zeros_like(tokens))
 
+    @property
+    def kit(self) -> Kit:
+        """For the method's operators."""
+        return Kit(self.backbone, self.settings)
+
     def structure_noise(self, *key: str | int) -> flow.Draws:
         return flow.noise((1, *self.backbone.structure_shape), self.seed, ("evaluate", *key))
 
@@ -120,7 +128,8 @@ class Bench:
         settings = self.settings
         guidance = settings.image_guidance if condition.kind == "image" else settings.text_guidance
         noise = self.structure_noise("structure", index)
-        return generate_structure(self.backbone, condition, guidance, settings, noise)
+        states = d_ss(self.kit, [condition], guidance, [noise])
+        return MainGeometry(states[0], states, decoded(self.kit, states[0])[0])
 
 
 def named(objects: Objects, index: int) -> bool:
@@ -184,18 +193,16 @@ def from_text(bench: Bench) -> Iterator[Case]:
 
 def layout(bench: Bench) -> Iterator[Case]:
     """The base from its picture, carried over to the caption (Eq. 10) from the backbone's first start level."""
-    generator, text = bench.generator(), bench.backbone.of_text
+    generator = bench.generator()
     for truth in bench.truths("figure", splits.COMBOS, named):
         base = truth.batch.only(truth.batch.role == 0)
         picture = bench.picture(base, shell(occupancy(bench.bank, base)), generator)
         main = bench.structure(bench.of_picture(picture), truth.index)
+        start = bench.settings.layout_starts[0]
         found = propose_layout(
-            bench.backbone,
+            bench.kit,
             main,
-            text(truth.terms[0]),
-            text(truth.caption),
-            bench.settings.layout_starts[0],
-            bench.settings,
+            Reading(truth.caption, (truth.terms[0],), (truth.terms[0],), truth.terms[0], start),
             bench.structure_noise("layout", truth.index),
         ).grid
         role = labels(bench.bank, truth.batch, truth.surface)[0]
@@ -239,7 +246,7 @@ def part(split: str, perturbed: Callable[[Bench, Truth, torch.Generator], Tensor
                 continue
             picture = bench.picture(truth.batch, truth.surface, generator)
             condition, noise = bench.of_picture(picture), bench.structure_noise("part", truth.index)
-            found = generate_part(bench.backbone, PartPlan(hint, condition, "composite", noise), bench.settings).grid
+            found = remade(bench.kit, [PartPlan(hint, condition, "composite", noise)])[0]
             scores, before = agreement(found, truth.grid), voxels.f1(hint, truth.grid)
             scores |= {"hint_f1": before, "gain": scores["f1"] - before}
             yield Case(scores, (picture[0], hint, truth.grid, found), truth.caption)
@@ -283,7 +290,7 @@ def appearance(kind: str) -> Measure:
             guidance = settings.slat_image_guidance if kind == "image" else settings.slat_text_guidance
             coords = voxels.to_coords(truth.grid)
             noise = flow.noise((len(coords), backbone.slat_channels), bench.seed, ("evaluate", "slat", truth.index))
-            feats = generate_slat(backbone, coords, condition, guidance, settings, noise)
+            (feats,) = d_slat(bench.kit, [coords], [condition], guidance, [noise])
             yield _painted(bench, truth, coords, backbone.gaussians(coords, feats), picture[0])
 
     return measure

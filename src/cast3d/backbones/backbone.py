@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import torch
@@ -14,7 +14,7 @@ from .. import flow
 from ..errors import InputError
 from ..meshes.mesh import Mesh
 from ..models import SparseTensor
-from ..segmentation.detections import Detections, Thresholds, detect
+from ..segmentation.detections import Detections, Segmenter, Thresholds, detect
 from ..settings import Settings
 from ..splats import Gaussians
 from .batching import guided_velocity, predict_dense, predict_sparse, sparse_batch
@@ -22,14 +22,11 @@ from .conditions import Condition, Guided
 from .residency import Residency, Resident
 
 ADVICE = "composing takes a picture and a text model: --backbone IMAGE_FOLDER+TEXT_FOLDER"
+SEGMENTER = "segmenter"  # its name among the hashes
 
 
-class Segmenter(Protocol):
-    """Text-prompted 2D segmentation."""
-
-    def __call__(self, image: Tensor, alpha: Tensor, term: str) -> Tensor:
-        """`image` [3, H, W] in [0, 1] on white, `alpha` [H, W] -> bool mask [H, W], empty where nothing is found."""
-        ...
+def _unwatched(what: str) -> None:
+    """Nobody wants to know."""
 
 
 class Describer(Protocol):
@@ -85,13 +82,23 @@ class Backbone:
     describer: Describer
     segmenter: Segmenter
     defaults: Settings = field(default_factory=Settings)
-    hashes: dict[str, str] = field(default_factory=dict)  # of the weight files
+    hashes: dict[str, str] = field(default_factory=dict)  # of the weight files, or the commits that they come from
     about: dict[str, Any] = field(default_factory=dict)  # licence and limits, for people
     structure_shape: tuple[int, ...] = (8, 16, 16, 16)
     slat_channels: int = 8
     orthographic: bool = False  # the pictures it was trained on
     batch: int = 1  # most predictions in one forward pass; 1 = one at a time
     residency: Residency = field(default_factory=Resident)
+    used: Callable[[str], None] = _unwatched  # hears "networks" or "segmenter" whenever these are asked
+
+    def watched(self, used: Callable[[str], None]) -> Backbone:
+        """The same backbone, which tells of each use of its networks."""
+        return replace(self, used=used)
+
+    def identity(self, what: str) -> Any:
+        """What the "networks" or the "segmenter" are, as plain data: by their weights, and the kind of device."""
+        weights = {name: found for name, found in self.hashes.items() if (name == SEGMENTER) == (what == SEGMENTER)}
+        return {"weights": weights, "device": self.device.type}
 
     @property
     def at_once(self) -> bool:
@@ -100,10 +107,12 @@ class Backbone:
 
     def of_pictures(self, rgba: Sequence[Image.Image], frame: str = "in_place") -> Condition:
         """A thing as its cut-out pictures show it; `frame` "in_place" or "filled" (see the small backbone)."""
+        self.used("networks")
         tokens = self.describer.pictures(rgba, frame)
         return Condition("image", tokens, torch.zeros_like(tokens[0]))
 
     def of_text(self, text: str) -> Condition:
+        self.used("networks")
         return Condition("text", (self.describer.text(text),), self.describer.text(""))
 
     def structure_velocity(self, condition: Condition, guidance: float) -> flow.Velocity:
@@ -128,6 +137,7 @@ class Backbone:
 
     def _flow(self, flows: dict[str, nn.Module], guided: Sequence[Guided]) -> nn.Module:
         """The network for conditions of one kind."""
+        self.used("networks")
         kinds = {one.condition.kind for one in guided}
         if len(kinds) != 1:
             raise InputError(f"one velocity follows conditions of one kind, not {' and '.join(sorted(kinds))}")
@@ -149,11 +159,13 @@ class Backbone:
 
     def encode_structure(self, grid: Tensor) -> Tensor:
         """Occupancy [64, 64, 64] -> mean latent [1, C, r, r, r]."""
+        self.used("networks")
         with self.residency(self.structure_encoder):
             return self.structure_encoder(grid[None, None].float().to(self.device))[0].float()
 
     def decode_structure(self, latent: Tensor) -> Tensor:
         """Latent -> occupancy [64, 64, 64] where the logit is positive."""
+        self.used("networks")
         with self.residency(self.structure_decoder):
             return self.structure_decoder(latent)[0, 0] > 0
 
@@ -169,16 +181,19 @@ class Backbone:
 
     def detect(self, image: Tensor, alpha: Tensor, term: str, thresholds: Thresholds) -> Detections:
         """What the segmenter finds for a term in one view, see `segmentation.detect`."""
+        self.used("segmenter")
         with self.residency(*getattr(self.segmenter, "networks", ())):
             return detect(self.segmenter, image, alpha, term, thresholds)
 
     def gaussians(self, coords: Tensor, feats: Tensor) -> Gaussians:
         """Normalised latents -> Gaussians; `voxel` is the row of `coords`."""
+        self.used("networks")
         with self.residency(self.gaussian_decoder):
             return self.gaussian_decoder(self.denormalised(coords, feats))[0]
 
     def meshes(self, coords: Tensor, feats: Tensor, owner: Tensor, count: int) -> list[Mesh | None]:
         """One mesh per part (`owner` [N] in 0 .. count - 1), None for a part without voxels; without colours."""
+        self.used("networks")
         with self.residency(self.mesh_decoder):
             features = self.mesh_decoder.features(self.denormalised(coords, feats))
         parts = (owner == part for part in range(count))

@@ -174,11 +174,12 @@ def _tried(loaded: Backbone, front: Path | None) -> Iterator[Finding]:
     import torch
 
     from ..backbones.trellis import verify
+    from . import facing
 
     yield from verify.exercise(loaded)
     if front:
         from ..pictures.cutout import open_cut_out
 
-        yield verify.front(loaded, open_cut_out(front).rgba)
+        yield facing.front(loaded, open_cut_out(front).rgba)
     if loaded.device.type == "cuda":
         yield Finding("peak memory", f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB of tensors on the device")

@@ -10,29 +10,21 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from ..scene import Scene
 
-LABELS = {
-    "main": "main geometry",
-    "layout": "layout",
-    "layout_appearance": "layout appearance",
-    "hints": "hints per part",
-    "geometry": "composed geometry",
-    "appearance": "composed appearance",
-    "meshes": "meshes",
-    "export": "files",
-}
-SINGLE = {"main": "geometry", "appearance": "appearance", "meshes": "meshes", "export": "files"}
+AFTERWARDS = {"meshes": "Meshes", "export": "Files"}  # what follows the stages
 
 
 def labels_of(scene: Scene | None) -> dict[str, str]:
     """The stages in words: of a composition or, without parts, of `lift` and `imagine`."""
-    if scene is None:
-        return dict(SINGLE)
-    labels = dict(LABELS)
-    for term, slug in scene.slugs.items():
-        labels[f"slat-{slug}"] = f"appearance of {term}"
-        if term != scene.main:
-            labels[f"part-{slug}"] = f"geometry of {term}"
-    return labels
+    from ..stages.table import COMPOSITION, SINGLE
+
+    labels: dict[str, str] = {}
+    for stage in SINGLE if scene is None else COMPOSITION:
+        if not stage.per_term:
+            labels[stage.name] = stage.title
+        elif scene is not None:
+            for term in scene.terms if stage.name == "slat" else scene.sentence.accessories:
+                labels[f"{stage.name}-{scene.slugs[term]}"] = f"{stage.title}: {term}"
+    return labels | AFTERWARDS
 
 
 class StageBars:
@@ -64,7 +56,7 @@ class StageBars:
     def __call__(self, stage: str, done: int, total: int) -> None:
         if stage == "retry":
             if not done:
-                self._print("not every term was found; what is missing is tried as what its picture resembles")
+                self._print(f"not every term was found in {total} layouts; other names are tried for what is missing")
             elif done < total:
                 self._print(f"not every term was found; layout {done + 1} of {total} is tried")
         elif done == 0 and stage not in self.started:
@@ -90,7 +82,8 @@ class StageBars:
         if stage not in self.seen:
             self.seen.append(stage)
         number = self.seen.index(stage) + 1
-        return f"[{number:2}/{len(self.labels)}] {self.labels.get(stage, stage)}"
+        told = f"{self.labels[stage]} ({stage})" if stage in self.labels else stage  # the name that --from takes
+        return f"[{number:2}/{len(self.labels)}] {told}"
 
     def _print(self, line: str) -> None:
         self.console.print(line, markup=False, soft_wrap=True)

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from ..backbones import Backbone
-from ..composition import Composition
+from ..composer import alone, composed
+from ..composition import Composition, lift
 from ..meshes.mesh import Mesh
 from ..pictures.cutout import open_cut_out
 from ..pictures.opening import Picture, open_picture
 from ..result.result import Part, Result
 from ..run.staging import Staging
+from ..scene import Scene
+from ..scene.sentence import Sentence
 from ..settings import Settings
-from ..single import Single
-from ..stages.appearance import Appearance, Slat
-from ..stages.hints import Hints
-from ..stages.layout import MainGeometry, generate_slat
-from ..voxels import to_coords
+from ..stages.appearance import Appearance
+from ..stages.kit import Kit, Seeds
+from ..stages.layout import MainGeometry, Slat
+from ..stages.table import MAIN, SLAT
 from .cache import StageCache
 from .outcome import Outcome, of_result
 from .suite import Case
-
-C = TypeVar("C", bound=Composition)
 
 
 @dataclass(frozen=True)
@@ -54,52 +54,53 @@ class Bench:
             }
         return self._cut[background]
 
-    def staging(self) -> Staging:
-        return Staging(self.cache, device=self.backbone.device, previews=False)
-
-    def composition(
-        self, kind: Callable[..., C] = Composition, settings: Mapping[str, Any] | None = None, **more: Any
-    ) -> C:
-        """The pipeline on this case, or a variant of it."""
-        scene = self.case.scene(self.seed)
-        seeds = dict.fromkeys(scene.terms, self.seed)
+    def kit(self, settings: Mapping[str, Any] | None = None) -> Kit:
+        """What stages may touch on this case."""
         chosen = self.settings(**(settings or {}))
-        return kind(self.backbone, scene, chosen, self.pictures(chosen.background), seeds, self.staging(), **more)
+        seeds = Seeds(self.seed, dict.fromkeys(self.case.terms, self.seed))
+        return Kit(self.backbone, chosen, self.pictures(chosen.background), seeds)
 
-    def composed(self, composition: Composition) -> Outcome:
-        """The outcome of a pipeline, with its p_B and its hints."""
-        result = on_cpu(composition.run())
-        main, hints = first_half(composition)
+    def staging(
+        self, settings: Mapping[str, Any] | None = None, swapped: Mapping[str, Callable[..., Any]] | None = None
+    ) -> Staging:
+        """The method's stages on this case; `swapped` puts other functions in place of some, by name."""
+        return Staging(self.kit(settings), self.cache, slugs=self.scene.slugs, swapped=swapped or {})
+
+    @property
+    def scene(self) -> Scene:
+        return self.case.scene(self.seed)
+
+    @property
+    def sentence(self) -> Sentence:
+        return self.scene.sentence
+
+    def composed(self, run: Staging, made: Composition) -> Outcome:
+        """The outcome of a composition, with its p_B and its hints."""
+        result = on_cpu(composed(run, self.scene, made))
         return of_result(
             result,
             self.case.main,
-            main_geometry=main.grid.cpu(),
-            hints=dict(zip(self.case.terms, hints.grids.cpu())),
+            main_geometry=made.hinted.main.grid.cpu(),
+            hints=dict(zip(self.case.terms, made.hinted.hints.grids.cpu())),
             notes=tuple(result.warnings),
         )
 
+    def main_geometry(self) -> MainGeometry:
+        """p_B, which most methods share."""
+        return self.staging()(MAIN, self.case.main)
+
     def lifted(self, pictures: list[Image.Image], term: str, frame: str) -> Result:
         """One picture or several views to 3D, as `Composer.lift` does it."""
-        given = {"pictures": digests(pictures), "frame": frame}
-        condition = self.backbone.of_pictures(pictures, frame)
-        single = Single(self.backbone, term, condition, "image", self.settings(), self.seed, given)
-        return on_cpu(single.run(self.staging()))
+        shown = {term: tuple(map(open_picture, pictures))}
+        kit = Kit(self.backbone, self.settings(), shown, Seeds(self.seed, {term: self.seed}))
+        run = Staging(kit, self.cache)
+        return on_cpu(alone(run, term, lift(run, term, frame)))
 
     def base(self) -> Base:
         """p_B with its appearance: the base as its picture alone makes it."""
-        composition = self.composition()
-        main, term = composition.main_geometry(), self.case.main
-        coords = to_coords(main.grid)
-        slat = composition.staging.stage(
-            "base_appearance", 7, Slat,
-            lambda on: Slat(coords, generate_slat(
-                self.backbone, coords, composition.picture(term), composition.settings.slat_image_guidance,
-                composition.settings, composition.slat_noise(coords, "slat", term), on,
-            )),
-            composition.depends("slat_image_guidance", "slat_steps", pictures=[term], seed=self.seed),
-            after=("main",),
-        )  # fmt: skip
-        return Base(composition, main, slat)
+        run, term = self.staging(), self.case.main
+        main = run(MAIN, term)
+        return Base(run, main, run.each(SLAT, {term: (main,)})[term])
 
     def decoded(self, coords: Tensor, feats: Tensor) -> Result:
         """One object without parts, under the base's term."""
@@ -113,9 +114,9 @@ class Bench:
 
 @dataclass(frozen=True)
 class Base:
-    """p_B and its latents, and the composition that they come from."""
+    """p_B and its latents, and the run that made them."""
 
-    composition: Composition
+    run: Staging
     main: MainGeometry
     slat: Slat
 
@@ -139,9 +140,3 @@ def on_cpu(result: Result) -> Result:
 def digests(pictures: list[Image.Image]) -> list[str]:
     """Hashes of pictures in memory."""
     return [open_picture(picture).sha256 for picture in pictures]
-
-
-def first_half(composition: Composition) -> tuple[MainGeometry, Hints]:
-    """p_B and the hints; found in the cache where the composition has run already."""
-    main = composition.main_geometry()
-    return main, composition.layout_hints(main)

@@ -136,7 +136,7 @@ def measured(
     """
     if made is None:
         return failed(bench.case)
-    main = None if method.foreign else bench.composition().main_geometry().grid.cpu()
+    main = None if method.foreign else bench.main_geometry().grid.cpu()
     device = bench.backbone.device
 
     def segmenter(image: Tensor, alpha: Tensor, term: str) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from ..backbones.backbone import Segmenter
+from ..segmentation.detections import Segmenter
 from . import structure
 from .alignment import Alignment, align
 from .components import Placed, agreement, lend_labels, placed, placement, points, shape

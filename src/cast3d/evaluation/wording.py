@@ -7,9 +7,9 @@ from statistics import mean
 
 import torch
 
-from ..backbones.backbone import Segmenter
 from ..meshes.mesh import Mesh
 from ..meshes.raster import shoot
+from ..segmentation.detections import Segmenter
 from ..splats import orbit
 
 YAWS, PITCH, SIZE = range(15, 360, 45), 15.0, 112

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from ..backbones import Backbone
 from ..splats import Gaussians, contact_sheet, orbit, render
+from ..stages.appearance import Appearance
+from ..stages.layout import Slat
 from ..voxels import blur, to_coords, to_world
 
 # Told apart by people with any colour vision (Okabe and Ito 2008), the base in grey.
@@ -30,6 +34,36 @@ PALETTE = (
 )
 YAWS, PITCH, SIZE = (25.0, 155.0), 15.0, 256
 LARGEST = 512  # pixels a side of views with masks, which were made as large as their setting says
+
+
+def of_stage(backbone: Backbone, name: str, given: tuple[Any, ...], made: Any) -> dict[str, Image.Image]:
+    """Pictures of a stage's result, by label. `given` is what the stage got."""
+    match name:
+        case "main":
+            return {"geometry": of_voxels(made.grid)}
+        case "layout":
+            return {"layout": of_voxels(made.grid)}
+        case "layout_appearance":
+            return {"layout": of_splat(backbone, made)}
+        case "hints":
+            base = given[-1].base
+            colors = part_colors(len(made.grids), base)
+            return {"masks": of_masks(made.views, made.masks, base), "hints": of_voxels(made.grids, colors)}
+        case "part":
+            hint = given[0].of(made.term)
+            return {"part": of_voxels(torch.stack([hint & ~made.grid, made.grid]))}
+        case "geometry":
+            return {"coarse": of_voxels(made.coarse), "geometry": of_voxels(made.grid)}
+        case "slat":
+            return {"part": of_splat(backbone, made)}
+        case "appearance":
+            return {"object": of_splat(backbone, made)}
+    return {}
+
+
+def of_splat(backbone: Backbone, slat: Slat | Appearance) -> Image.Image:
+    """Two views of painted voxels."""
+    return of_gaussians(backbone.gaussians(slat.coords, slat.feats))
 
 
 def part_colors(count: int, base: int = 0) -> Tensor:

@@ -13,11 +13,11 @@ from torch import Tensor
 from ..backbones import Backbone
 from ..meshes.mesh import Mesh
 from ..run.folder import RunFolder
-from ..run.recipe import Recipe
 from ..settings import Settings
 from ..splats import Gaussians
 from ..stages.appearance import Appearance
 from ..voxels import to_grid
+from .recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Result:
     prompt: str = ""
     seed: int = 0
     warnings: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)  # of the composition, for run.json
     recipe: Recipe | None = field(default=None, repr=False)  # what it was made of
 
     @classmethod
@@ -79,6 +80,8 @@ class Result:
 
         if settings:
             out.record(settings=chosen.plain())
+        if self.facts:
+            out.replace(appearance=self.facts)
         for warning in self.warnings:
             out.warn(warning)
         with out.timed("export"):

@@ -30,18 +30,18 @@ from ..version import __version__
 from .cost import measured
 from .locks import FolderLock
 from .plain_data import canonical, merge, pretty
-from .store import StageData, StageStore, stage_fingerprint
+from .store import Fits, Keeper, StageData, StageStore
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["RunFolder", "StageData", "stage_fingerprint"]
+__all__ = ["RunFolder", "StageData"]
 
-FORMAT = 1
+FORMAT = 2
 SPACE = 64 << 20  # bytes that must be free before a run starts
 
 
-class RunFolder:
+class RunFolder(Keeper):
     """An output folder, created or opened, locked against other processes until closed (use it in `with`).
 
     Opening raises InputError, and changes nothing, where the folder is in use, not writable, short of space, or holds
@@ -105,18 +105,18 @@ class RunFolder:
         index: int,
         tensors: Mapping[str, Tensor],
         meta: Mapping[str, Any] | None = None,
+        made_of: Mapping[str, Any] | None = None,
         previews: Mapping[str, Image.Image] | None = None,
-        fingerprint: str = "",
     ) -> StageData:
         """Writes `stages/<nn>-<name>/` whole or not at all; returns the stage as `load_stage` will."""
-        return self.stages.save(name, index, tensors, meta or {}, previews or {}, fingerprint)
+        return self.stages.save(name, index, tensors, meta or {}, made_of or {}, previews or {})
 
-    def load_stage(self, name: str, fingerprint: str | None = None) -> StageData | None:
-        """The saved stage if it is whole and, where a fingerprint is given, was made from just that."""
-        return self.stages.load(name, fingerprint)
+    def load_stage(self, name: str, fits: Fits | None = None) -> StageData | None:
+        """The saved stage if it is whole and, where that is asked, was made of what `fits`."""
+        return self.stages.load(name, fits)
 
-    def has_stage(self, name: str, fingerprint: str | None = None) -> bool:
-        return self.load_stage(name, fingerprint) is not None
+    def has_stage(self, name: str) -> bool:
+        return self.load_stage(name) is not None
 
     @property
     def info(self) -> dict[str, Any]:
@@ -219,7 +219,10 @@ def _read_record(path: Path) -> dict[str, Any]:
             return content
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{file} is damaged; choose another folder") from error
-    raise InputError(f"{file} is of format {content['format']}, this version reads {FORMAT}; choose another folder")
+    raise InputError(
+        f"{file} is of format {content['format']}, this version reads {FORMAT}: another version of cast3d "
+        "made it; choose a new folder and compose again"
+    )
 
 
 def _versions() -> dict[str, str]:

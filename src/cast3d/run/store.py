@@ -8,16 +8,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PIL import Image
 
 from ..errors import InputError, nearest
 from ..files import atomic_folder
-from ..version import __version__
 from .plain_data import canonical, digest, pretty
 
 if TYPE_CHECKING:
@@ -27,24 +27,42 @@ TENSORS, HEAD, PREVIEWS = "tensors.safetensors", "stage.json", "previews"
 _NAME = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*")
 _FOLDER = re.compile(r"(\d\d)-(.+)")
 
+Fits = Callable[[Mapping[str, Any]], bool]  # whether a result that was made of this is the one that is wanted
+
 
 @dataclass(frozen=True)
 class StageData:
-    """A saved stage. `content` is the hash of its tensors, which the fingerprints of later stages take in."""
+    """A saved stage. `content` is the hash of its tensors and plain data, which later stages note."""
 
     name: str
     tensors: dict[str, Tensor]
     meta: dict[str, Any]
-    fingerprint: str
+    made_of: dict[str, Any]
     content: str
 
 
-def stage_fingerprint(name: str, settings: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
-    """Hash of all that determines a stage: its settings and seeds, and by name the hashes of its inputs.
+class Keeper(Protocol):
+    """Whatever keeps stages: the folder of a run, or the cache of an evaluation."""
 
-    `inputs` are the `content` of earlier stages and the hashes of pictures and models. The package version counts too.
-    """
-    return digest(canonical({"stage": name, "version": __version__, "settings": settings, "inputs": inputs}))
+    def load_stage(self, name: str, fits: Fits) -> StageData | None:
+        """The kept stage that `fits`, None where there is none."""
+        ...
+
+    def save_stage(
+        self,
+        name: str,
+        index: int,
+        tensors: Mapping[str, Tensor],
+        meta: Mapping[str, Any],
+        made_of: Mapping[str, Any],
+        previews: Mapping[str, Image.Image],
+    ) -> StageData:
+        """Keeps a stage whole or not at all; returns it as `load_stage` will."""
+        ...
+
+    def timed(self, *stages: str) -> AbstractContextManager[None]:
+        """Notes what the stages cost when the block ends well."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -59,8 +77,8 @@ class StageStore:
         index: int,
         tensors: Mapping[str, Tensor],
         meta: Mapping[str, Any],
+        made_of: Mapping[str, Any],
         previews: Mapping[str, Image.Image],
-        fingerprint: str,
     ) -> StageData:
         """Writes a stage whole or not at all, in place of any older one of its name."""
         from safetensors.torch import save
@@ -70,24 +88,24 @@ class StageStore:
                 raise InputError(f"stages and previews have names of a-z, 0-9, - and _, not {label!r}")
         if not 0 <= index <= 99:
             raise InputError(f"the index of a stage is 0 to 99, not {index}")
-        stage = StageData(name, {key: _plain(tensors[key]) for key in sorted(tensors)}, {}, fingerprint, "")
-        data = save(stage.tensors)  # without metadata, which safetensors writes in an order that varies
-        head = canonical({"name": name, "fingerprint": fingerprint, "meta": meta})
+        plain = {key: _plain(tensors[key]) for key in sorted(tensors)}
+        data = save(plain)  # without metadata, which safetensors writes in an order that varies
+        head = json.loads(canonical({"name": name, "made_of": made_of, "meta": meta}))
         older = self._folders(name)
         folder = self.path / f"{index:02d}-{name}"
         with atomic_folder(folder) as temporary:
             (temporary / TENSORS).write_bytes(data)
-            (temporary / HEAD).write_text(pretty(json.loads(head)), encoding="utf-8")
+            (temporary / HEAD).write_text(pretty(head), encoding="utf-8")
             for label, picture in previews.items():
                 (temporary / PREVIEWS).mkdir(exist_ok=True)
                 picture.save(temporary / PREVIEWS / f"{label}.png")
         for other in older:
             if other != folder:
                 shutil.rmtree(other)
-        return StageData(name, stage.tensors, json.loads(head)["meta"], fingerprint, digest(data))
+        return StageData(name, plain, head["meta"], head["made_of"], _content(data, head["meta"]))
 
-    def load(self, name: str, fingerprint: str | None = None) -> StageData | None:
-        """The saved stage, or None where there is none, it is damaged, or it was made from something else.
+    def load(self, name: str, fits: Fits | None = None) -> StageData | None:
+        """The saved stage, or None where there is none, it is damaged, or it was made of something else.
 
         Tensors that someone edited are taken as they are: their new `content` makes the later stages run again.
         """
@@ -96,13 +114,12 @@ class StageStore:
 
         for folder in self._folders(name):
             try:
-                data = (folder / TENSORS).read_bytes()
                 head = json.loads((folder / HEAD).read_text(encoding="utf-8"))
-                if fingerprint is None or head["fingerprint"] == fingerprint:
-                    return StageData(
-                        name, dict(sorted(load(data).items())), head["meta"], head["fingerprint"], digest(data)
-                    )
-            except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+                if fits is None or fits(head["made_of"]):
+                    data = (folder / TENSORS).read_bytes()
+                    tensors = dict(sorted(load(data).items()))
+                    return StageData(name, tensors, head["meta"], head["made_of"], _content(data, head["meta"]))
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError):
                 continue
         return None
 
@@ -133,6 +150,10 @@ class StageStore:
         entries = sorted(self.path.iterdir()) if self.path.is_dir() else []
         matches = [(entry, _FOLDER.fullmatch(entry.name)) for entry in entries]
         return [entry for entry, match in matches if match and entry.is_dir() and name in (None, match[2])]
+
+
+def _content(data: bytes, meta: Mapping[str, Any]) -> str:
+    return digest(digest(data) + canonical(meta))
 
 
 def _plain(tensor: Tensor) -> Tensor:

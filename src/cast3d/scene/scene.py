@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from ..errors import InputError, nearest
+from .sentence import Sentence
 from .terms import Span, find_terms, match_key
 
 MAX_ASSETS = 8
@@ -104,6 +105,11 @@ class Scene:
     def spans(self) -> dict[str, Span]:
         """Where each term stands: `prompt[start:end]`."""
         return find_terms(self.prompt, self.terms)
+
+    @property
+    def sentence(self) -> Sentence:
+        """What is asked for in words."""
+        return Sentence(self.prompt, self.terms, self.main)
 
     @property
     def slugs(self) -> dict[str, str]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from ..backbones.backbone import Segmenter
+
+class Segmenter(Protocol):
+    """Text-prompted 2D segmentation."""
+
+    def __call__(self, image: Tensor, alpha: Tensor, term: str) -> Tensor:
+        """`image` [3, H, W] in [0, 1] on white, `alpha` [H, W] -> bool mask [H, W], empty where nothing is found."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,18 +11,14 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from .. import flow
-from ..backbones import Backbone, Condition
-from ..settings import Settings
-from ..voxels import blur, to_grid
-from .guide import slat_guide
+from ..voxels import blur, to_coords, to_grid
+from .geometry import Geometry
+from .kit import Kit
+from .layout import Slat
+from .operators import d_slat
+from .reading import Reading
 
-
-@dataclass(frozen=True)
-class Slat:
-    """Normalised structured latents on voxels."""
-
-    coords: Tensor  # [N, 3]
-    feats: Tensor  # [N, C]
+REACH = 1.8  # voxels within which a part's latents are a voxel's: a neighbour across a corner
 
 
 @dataclass(frozen=True)
@@ -31,58 +28,101 @@ class Appearance:
     coords: Tensor  # [N, 3]
     feats: Tensor  # [N, C]
     owner: Tensor  # [N] int64, index of the term
+    free_steps: int = 0  # last steps without override
+    soft: float = 0.0  # share of the voxels that are held in part only
 
 
 @dataclass(frozen=True)
 class Correspondence:
     """What each voxel of the composition takes from the parts."""
 
-    clean: Tensor  # [N, C] x_0 to hold: the nearest matching latent
+    clean: Tensor  # [N, C] x_0 to hold: the owner's latent
     hold: Tensor  # [N, 1] m in [0, 1]: 1 = held, 0 = free
     owner: Tensor  # [N] int64
+
+    @property
+    def soft(self) -> float:
+        """Share of the voxels that are held in part only."""
+        return float((self.hold < 1).float().mean()) if len(self.hold) else 0.0
+
+
+def composed_appearance(kit: Kit, geometry: Geometry, slats: Mapping[str, Slat], reading: Reading) -> Appearance:
+    """z_o = D_slat(noise; z_1:N, c), Eq. 15. The last `free_fraction` (tau_fine) of the steps has no override."""
+    coords, settings = to_coords(geometry.grid), kit.settings
+    parts = [(slats[term].coords, slats[term].feats) for term in reading.terms]
+    match = correspond(coords, parts, reading.base, settings.boundary_sigma)
+    free = free_steps(settings.slat_steps, settings.free_fraction)
+    if free == 0 and bool((match.hold == 1).all()):  # the network would be asked for nothing
+        return Appearance(coords, match.clean, match.owner, 0, 0.0)
+    until = float(flow.times(settings.slat_steps, settings.rescale)[free]) if free else -1.0
+    (feats,) = d_slat(
+        kit,
+        [coords],
+        [kit.text(reading.prompt)],
+        settings.slat_text_guidance,
+        [kit.slat_noise(coords, "appearance")],
+        steer=lambda velocity: held(velocity, match, until),
+    )
+    return Appearance(coords, feats, match.owner, free, match.soft)
+
+
+def free_steps(steps: int, fraction: float) -> int:
+    """tau_fine in steps, rounded up: a positive fraction leaves at least one step free."""
+    return min(steps, math.ceil(steps * fraction - 1e-9))
 
 
 def correspond(
     coords: Tensor,  # [N, 3] of p_GC
     parts: Sequence[tuple[Tensor, Tensor]],  # per term: coords [M, 3], normalised latents [M, C]
     base: int,
-    settings: Settings,
-    reach: float = 1.8,  # voxels: a neighbour across a corner
+    sigma: float,  # voxels, of the soft boundaries between parts; 0: hard ones
+    reach: float = REACH,
 ) -> Correspondence:
-    """Matches voxels to part latents: the same voxel, else the nearest within one. Accessories go before the base,
-    the nearer accessory before the other.
+    """Whose each voxel is, and how firmly its owner's latent is held (the soft boundaries of Eq. 15).
 
-    `hold` is the share of matched voxels around (Gaussian weights), stretched so that the inside of a matched region
-    is held fully and only its seam is soft.
+    A part that has the very voxel owns it, an accessory before the base; else the nearest part in reach, else the
+    nearest at all. `hold` is the owner's share of the occupied surroundings, by Gaussian weights: every owner's mask is
+    blurred, so seams between parts are soft, the inside of a part is held fully, and what no part reaches is free.
     """
+    clean, owner, distance = _owners(coords, parts, base, reach)
+    matched = distance <= reach
+    at = tuple(coords.long().unbind(-1))
+    hold = matched.float()
+    if sigma > 0:
+        around = blur(to_grid(coords), sigma)[at]
+        for index in range(len(parts)):
+            mine = matched & (owner == index)
+            if mine.any():
+                share = blur(to_grid(coords[mine]), sigma)[at] / around
+                hold = torch.where(mine, share.to(hold).clamp(0, 1), hold)
+        hold = torch.where(hold > 1 - 1e-4, 1.0, hold)  # rounding of the blurs
+    return Correspondence(clean, hold[:, None], owner)
+
+
+def _owners(
+    coords: Tensor, parts: Sequence[tuple[Tensor, Tensor]], base: int, reach: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Per voxel: the owner's latent [N, C], the owner [N], and the distance to its voxel [N]."""
     points = coords.cpu().numpy()
-    order = [i for i in range(len(parts)) if i != base] + [base]
-    best = torch.full((len(coords),), float("inf"), dtype=torch.float64)
-    nearest = best.clone()
+    order = [i for i in range(len(parts)) if i != base] + [base]  # of equals the first is taken: accessories
     owner = torch.full((len(coords),), base)
+    nearest = torch.full((len(coords),), math.inf, dtype=torch.float64)
     clean = torch.zeros(len(coords), parts[base][1].shape[1], device=coords.device)
     for index in order:
-        part_coords, feats = parts[index]
-        if not len(part_coords):
+        at, feats = parts[index]
+        if not len(at):
             continue
-        distance, row = cKDTree(part_coords.cpu().numpy()).query(points)
-        distance, row = torch.from_numpy(distance), torch.from_numpy(row)
-        # The nearest accessory in reach, else the base in reach, else the nearest part.
-        score = torch.where(distance <= reach, (index == base) + distance / (2 * reach), distance + 2)
-        better = score < best
-        best = torch.where(better, score, best)
+        found, row = cKDTree(at.cpu().numpy()).query(points)
+        distance, row = torch.from_numpy(found), torch.from_numpy(row)
+        better = distance < nearest - 1e-9
         nearest = torch.where(better, distance, nearest)
         owner = torch.where(better, index, owner)
-        clean = torch.where(better[:, None].to(coords.device), feats[row.to(coords.device)], clean)
-    matched = to_grid(coords[(nearest <= reach).to(coords.device)])
-    at = tuple(coords.long().unbind(-1))
-    share = blur(matched, settings.boundary_sigma)[at] / blur(to_grid(coords), settings.boundary_sigma)[at]
-    hold = ((share - 0.5) / 0.4).clamp(0, 1) * matched[at]
-    return Correspondence(clean, hold[:, None].float(), owner.to(coords.device))
+        clean = torch.where(better[:, None].to(clean.device), feats[row.to(feats.device)].to(clean), clean)
+    return clean, owner.to(coords.device), nearest.to(coords.device)
 
 
 def held(velocity: flow.Velocity, match: Correspondence, until: float) -> flow.Velocity:
-    """v* = (x_t - x_0) / t where a part is known, the model's elsewhere, mixed in between; free below `until`.
+    """v* = (x_t - x_0) / t where a part is known, the model's elsewhere, mixed in between; free from time `until` on.
 
     Euler steps with v* stay exactly on (1 - t) x_0 + t eps and end in x_0.
     """
@@ -92,24 +132,3 @@ def held(velocity: flow.Velocity, match: Correspondence, until: float) -> flow.V
         return v if t <= until else match.hold * ((x - match.clean) / t) + (1 - match.hold) * v
 
     return mixed
-
-
-def compose_appearance(
-    backbone: Backbone,
-    coords: Tensor,  # [N, 3] of p_GC
-    parts: Sequence[tuple[Tensor, Tensor]],  # z_i per term: coords, normalised latents
-    base: int,
-    condition: Condition,  # c
-    settings: Settings,
-    noise: flow.Draws,
-    on_step: flow.OnStep | None = None,
-) -> Appearance:
-    """D_slat(noise; z_1:N, c), Eq. 15. The last `free_fraction` of the steps has no override."""
-    steps = settings.slat_steps
-    t = flow.times(steps, settings.rescale)
-    match = correspond(coords, parts, base, settings)
-    free = int(steps * settings.free_fraction + 1e-9)  # step k = 0 ... is overridden while k / steps < 1 - tau_fine
-    velocity = backbone.slat_velocities([slat_guide(condition, settings.slat_text_guidance, settings)], [coords])
-    guarded = held(velocity, match, float(t[free]) if free else -1.0)
-    feats = flow.sample(guarded, noise(steps).to(backbone.device), t, on_step=on_step)[0]
-    return Appearance(coords, feats, match.owner)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from .. import flow
-from ..backbones import Backbone, Condition
 from ..settings import Settings
 from ..voxels import coarse_geometry, dilate, drop_crumbs, fill, iou, seal
-from .guide import structure_guide
+from .hints import Hints
+from .kit import Kit
+from .layout import MainGeometry
+from .operators import d_ss_stm, decoded, encoded, static, structure_guide, unguided
+from .parts import PartGeometry
+from .reading import Reading
 
 _KEPT, _DROPPED = "refinement kept", "refinement dropped"
 
@@ -29,6 +33,18 @@ class Geometry:
     def warnings(self) -> list[str]:
         """What people should hear of; pruned crumbs are everyday."""
         return [line for line in self.report if line.startswith(_DROPPED)]
+
+
+def composed_geometry(
+    kit: Kit, main: MainGeometry, hints: Hints, parts: Mapping[str, PartGeometry], reading: Reading
+) -> Geometry:
+    """p̂_B, p̂_GC (Eq. 14) and, refined, p_GC."""
+    grids = [parts[term].grid for term in reading.terms if term in parts]
+    stack = torch.stack(grids) if grids else main.grid.new_zeros(0, *main.grid.shape)
+    geometry = compose_geometry(main.grid, hints.grids, stack, reading.base, kit.settings)
+    if kit.settings.refine:
+        geometry = refine_geometry(kit, geometry, reading.prompt)
+    return without_crumbs(geometry, stack, kit.settings)
 
 
 def compose_geometry(
@@ -67,29 +83,18 @@ def compose_geometry(
     return Geometry(coarse.anchor, grid, grid, tuple(report))
 
 
-def refine_geometry(
-    backbone: Backbone,
-    geometry: Geometry,
-    target: Condition,  # c
-    settings: Settings,
-    noise: flow.Draws,
-    on_step: flow.OnStep | None = None,
-) -> Geometry:
-    """D_ss^STM(G_stc(.; p̂_GC); c): smooths the joints. Kept only if it stays close to the coarse geometry."""
-    source = structure_guide(target.unconditional, 0.0, settings)
-    followed = structure_guide(target, settings.text_guidance, settings)
-    latent = flow.stm(
-        backbone.encode_structure(geometry.coarse),
-        None,
-        None,
-        flow.times(settings.structure_steps, settings.rescale),
-        settings.refine_start,
-        flow.Static(flow.drawn(noise, settings.refine_start, backbone.device)),
-        settings.diffusion,
-        pair=flow.pair_of(backbone.structure_velocities([source, followed])),
-        on_step=on_step,
+def refine_geometry(kit: Kit, geometry: Geometry, prompt: str) -> Geometry:
+    """p_GC = D_ss^STM(G_stc(.; p̂_GC); c, ∅): smooths the joints. Kept only if it stays close to p̂_GC."""
+    settings, start, target = kit.settings, kit.settings.refine_start, kit.text(prompt)
+    latent = d_ss_stm(
+        kit,
+        encoded(kit, [geometry.coarse]),
+        [unguided(kit, target)],
+        [structure_guide(kit, target, settings.text_guidance)],
+        start,
+        static(kit, [kit.structure_noise("refine")], start),
     )
-    refined = backbone.decode_structure(latent)
+    (refined,) = decoded(kit, latent)
     agreement = iou(refined, geometry.coarse)
     kept = agreement >= settings.refine_guard
     line = f"{_KEPT if kept else _DROPPED}: IoU {agreement:.3f} with the coarse geometry"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,8 +11,11 @@ from ..backbones import Backbone
 from ..segmentation import voting
 from ..segmentation.detections import Thresholds
 from ..settings import Settings
-from ..splats import Camera, Gaussians, render, rings
+from ..splats import Camera, render, rings
 from ..voxels import to_grid
+from .kit import Kit
+from .layout import MainGeometry, Slat
+from .reading import Reading
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,13 @@ class Hints:
 
     grids: Tensor  # [N, 64, 64, 64] bool
     views: Tensor  # [V, H, W, 3] uint8, the layout on white
-    masks: Tensor  # [V, N, H, W] bool
+    masks: Tensor  # [V, N, H, W] bool; the segmenter is not asked for the base, whose masks are empty
+    terms: tuple[str, ...]  # [N]
     report: tuple[str, ...] = ()  # per view and term what was found, with which scores; then what was given back
+
+    def of(self, term: str) -> Tensor:
+        """h_i of a term, [64, 64, 64] bool."""
+        return self.grids[self.terms.index(term)]
 
     def missing(self, minimum: int, base: int) -> list[int]:
         """Terms with fewer than `minimum` voxels."""
@@ -41,33 +48,34 @@ def cameras(backbone: Backbone, settings: Settings) -> list[Camera]:
     return rings(settings.view_yaws, settings.view_pitches, **lens)
 
 
-def extract_hints(
-    backbone: Backbone,
-    coords: Tensor,  # [M, 3] the layout's voxels
-    gaussians: Gaussians,
-    terms: Sequence[str],
-    base: int,
-    main: Tensor,  # [64, 64, 64] bool, p_B
-    settings: Settings,
-    on_step=None,
-) -> Hints:
-    """Segments each term in every view and lets the masks vote for Gaussians, and Gaussians for voxels."""
-    views = cameras(backbone, settings)
+def extract_hints(kit: Kit, main: MainGeometry, painted: Slat, reading: Reading) -> Hints:
+    """h_i (Eq. 12): segments each accessory in every view of z_C; masks vote for Gaussians, Gaussians for voxels.
+
+    What no accessory gets is the base's: the mask of a whole figure usually includes what it wears, so it is not asked.
+    """
+    settings, base, coords = kit.settings, reading.base, painted.coords
+    gaussians = kit.backbone.gaussians(coords, painted.feats)
+    views = cameras(kit.backbone, settings)
     thresholds = Thresholds(settings.detection_threshold, settings.mask_score_threshold)
     images, masks, report = [], [], []
     for done, camera in enumerate(views, 1):
         picture = render(gaussians, camera, settings.view_size, background=1.0)
         image = picture.color.permute(2, 0, 1).clamp(0, 1)
-        found = [backbone.detect(image, picture.alpha, term, thresholds) for term in terms]
-        masks.append(torch.stack([one.mask for one in found]))
-        report += [one.line(done, term) for one, term in zip(found, terms)]
+        mask = torch.zeros(len(reading.terms), *picture.alpha.shape, dtype=torch.bool, device=picture.alpha.device)
+        for i, (term, name) in enumerate(zip(reading.terms, reading.names)):
+            if i != base:
+                found = kit.backbone.detect(image, picture.alpha, name, thresholds)
+                mask[i] = found.mask
+                report.append(found.line(done, term))
+        masks.append(mask)
         images.append((picture.color.clamp(0, 1) * 255).round().to(torch.uint8))
-        if on_step:
-            on_step(done, len(views))
+        kit.on_step(done, len(views))
     mask = torch.stack(masks)
     votes = voting.vote(gaussians, views, mask, detected=mask.flatten(2).any(2))
-    rows = voting.hints(votes, gaussians.voxel, coords, base, settings.mask_threshold, minimum=settings.minimum_hint)
-    own = main.to(coords.device)[tuple(coords.long().unbind(1))]
-    rows, given = voting.give_back(rows, own, coords, base, settings.base_in_hint, settings.minimum_hint)
-    report += [f"{terms[i]}: held most of {terms[base]}, gave it back" for i in given]
-    return Hints(torch.stack([to_grid(coords[row]) for row in rows]), torch.stack(images), mask, tuple(report))
+    minimum = settings.minimum_hint
+    rows = voting.hints(votes, gaussians.voxel, coords, base, settings.mask_threshold, minimum=minimum)
+    own = main.grid.to(coords.device)[tuple(coords.long().unbind(1))]
+    rows, given = voting.give_back(rows, own, coords, base, settings.base_in_hint, minimum)
+    report += [f"{reading.terms[i]}: held most of {reading.main}, gave it back" for i in given]
+    grids = torch.stack([to_grid(coords[row]) for row in rows])
+    return Hints(grids, torch.stack(images), mask, reading.terms, tuple(report))

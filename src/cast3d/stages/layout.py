@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 
 from .. import flow
-from ..backbones import Backbone, Condition
+from ..backbones import Condition
 from ..errors import TermNotFound
-from ..settings import Settings
-from .guide import slat_guide, structure_guide
-
-# Settings that every sampling reads.
-SAMPLING = ("structure_steps", "rescale", "guidance_interval", "multi_image")
-
-
-def sampling_depends(backbone: Backbone, settings: Settings, *names: str, **more: Any) -> dict[str, Any]:
-    """Plain data that the result of a sampling depends on: settings by name, the weights, the device, and `more`."""
-    plain = settings.plain()
-    return {
-        **{name: plain[name] for name in (*SAMPLING, *names)},
-        **more,
-        "models": backbone.hashes,
-        "device": backbone.device.type,
-    }
+from ..voxels import to_coords
+from .kit import Kit
+from .operators import d_slat, d_ss, d_ss_stm, decoded, static, structure_guide
+from .reading import Reading
 
 
 @dataclass(frozen=True)
@@ -37,12 +23,6 @@ class MainGeometry:
     states: Tensor  # [steps + 1, 1, C, r, r, r] its trajectory {x_t^B} by level
     grid: Tensor  # [64, 64, 64] bool
 
-    def require(self, term: str) -> MainGeometry:
-        """Itself; raises TermNotFound where no voxel came out."""
-        if not self.grid.any():
-            raise TermNotFound(f"nothing came out for {term!r}; try another seed or picture")
-        return self
-
 
 @dataclass(frozen=True)
 class Layout:
@@ -52,87 +32,76 @@ class Layout:
     grid: Tensor  # [64, 64, 64] bool
 
 
-def generate_structure(
-    backbone: Backbone,
-    condition: Condition,
-    guidance: float,
-    settings: Settings,
-    noise: flow.Draws,
-    on_step: flow.OnStep | None = None,
-) -> MainGeometry:
-    """D_ss(noise; condition): the structure flow from pure noise, its states kept (first line of Eq. 10)."""
-    t = flow.times(settings.structure_steps, settings.rescale)
-    velocity = backbone.structure_velocities([structure_guide(condition, guidance, settings)])
-    states = flow.sample(velocity, noise(settings.structure_steps).to(backbone.device), t, on_step=on_step)
-    return MainGeometry(states[0], states, backbone.decode_structure(states[0]))
+@dataclass(frozen=True)
+class Slat:
+    """Normalised structured latents on voxels."""
+
+    coords: Tensor  # [N, 3]
+    feats: Tensor  # [N, C]
 
 
-def propose_layout(
-    backbone: Backbone,
-    main: MainGeometry,
-    source: Condition,  # o_B
-    target: Condition,  # c
-    start: int,  # n_max
-    settings: Settings,
-    noise: flow.Draws,
-    on_step: flow.OnStep | None = None,
-) -> Layout:
-    """D_ss^STM(G(.; p_B, {x_t^B}); c, o_B): second line of Eq. 10, on latents of the structure VAE."""
-    w = settings.text_guidance
-    w_source = settings.source_guidance if settings.source_guidance >= 0 else w
-    if settings.layout_generator == "trajectory":
-        generator = flow.Trajectory(main.states)
-    else:
-        generator = flow.Static(flow.drawn(noise, start, backbone.device))
-    left = structure_guide(source, w_source, settings)
-    followed = structure_guide(_against(target, source, settings), w, settings)
-    latent = flow.stm(
+def main_geometry(kit: Kit, term: str, frame: str = "in_place") -> MainGeometry:
+    """p_B = D_ss(noise; I_B), the first line of Eq. 10. Raises TermNotFound where no voxel comes out."""
+    return sampled(kit, kit.picture(term, frame), kit.settings.image_guidance, kit.structure_noise("main", term), term)
+
+
+def imagined_geometry(kit: Kit, text: str) -> MainGeometry:
+    """The same from words alone. Raises TermNotFound where no voxel comes out."""
+    return sampled(kit, kit.text(text), kit.settings.text_guidance, kit.structure_noise("main", text), text)
+
+
+def sampled(kit: Kit, condition: Condition, guidance: float, noise: flow.Draws, term: str = "it") -> MainGeometry:
+    """D_ss(noise; condition), its states kept."""
+    states = d_ss(kit, [condition], guidance, [noise])
+    (grid,) = decoded(kit, states[0])
+    if not grid.any():
+        raise TermNotFound(f"nothing came out for {term!r}; try another seed or picture")
+    return MainGeometry(states[0], states, grid)
+
+
+def propose_layout(kit: Kit, main: MainGeometry, reading: Reading, noise: flow.Draws | None = None) -> Layout:
+    """p_C = D_ss^STM(G(.; p_B, {x_t^B}); c, o_B), the second line of Eq. 10, on latents of the structure VAE."""
+    source, target, settings = kit.text(reading.main), kit.text(reading.prompt), kit.settings
+    latent = d_ss_stm(
+        kit,
         main.latent,
-        None,
-        None,
-        flow.times(settings.structure_steps, settings.rescale),
-        start,
-        generator,
-        settings.diffusion,
-        pair=flow.pair_of(backbone.structure_velocities([left, followed])),
-        on_step=on_step,
+        [structure_guide(kit, source, _source_guidance(kit))],
+        [structure_guide(kit, _against(kit, target, source), settings.text_guidance)],
+        reading.start,
+        _generator(kit, main, reading.start, noise),
     )
-    return Layout(latent, backbone.decode_structure(latent))
+    (grid,) = decoded(kit, latent)
+    return Layout(latent, grid)
 
 
-def _against(target: Condition, source: Condition, settings: Settings) -> Condition:
+def _generator(kit: Kit, main: MainGeometry, start: int, noise: flow.Draws | None) -> flow.TrajectoryGenerator:
+    """G_trj (the paper's) or G_stc, with the layout's own noise unless another is given."""
+    if kit.settings.layout_generator == "trajectory":
+        return flow.Trajectory(main.states)
+    return static(kit, [noise or kit.structure_noise("layout")], start)
+
+
+def _source_guidance(kit: Kit) -> float:
+    own = kit.settings.source_guidance
+    return own if own >= 0 else kit.settings.text_guidance
+
+
+def _against(kit: Kit, target: Condition, source: Condition) -> Condition:
     """The target with the negative that `target_negative` names: the "joint use of c and o_B"."""
-    weight = {"null": 0.0, "source": 1.0, "mix": settings.target_negative_weight}[settings.target_negative]
+    match kit.settings.target_negative:
+        case "null":
+            return target
+        case "source":
+            weight = 1.0
+        case _:
+            weight = kit.settings.target_negative_weight
     negative = (1 - weight) * target.negative + weight * source.tokens[0]
     return Condition(target.kind, target.tokens, negative)
 
 
-def generate_slat(
-    backbone: Backbone,
-    coords: Tensor,  # [N, 3]
-    condition: Condition,
-    guidance: float,
-    settings: Settings,
-    noise: flow.Draws,
-    on_step: flow.OnStep | None = None,
-) -> Tensor:
-    """D_slat(noise; condition) on given voxels: normalised features [N, C] (Eq. 11)."""
-    return generate_slats(backbone, [coords], [condition], guidance, settings, [noise], on_step)[0]
-
-
-def generate_slats(
-    backbone: Backbone,
-    coords: Sequence[Tensor],  # each [N_k, 3]
-    conditions: Sequence[Condition],
-    guidance: float,
-    settings: Settings,
-    noises: Sequence[flow.Draws],
-    on_step: flow.OnStep | None = None,
-) -> list[Tensor]:
-    """`generate_slat` of several objects side by side (the parts' appearance)."""
-    steps = settings.slat_steps
-    guides = [slat_guide(condition, guidance, settings) for condition in conditions]
-    start = flow.side_by_side(noises)(steps).to(backbone.device)
-    t = flow.times(steps, settings.rescale)
-    feats = flow.sample(backbone.slat_velocities(guides, coords), start, t, on_step=on_step)[0]
-    return list(feats.split([len(one) for one in coords]))
+def layout_appearance(kit: Kit, layout: Layout, reading: Reading) -> Slat:
+    """z_C = D_slat(noise; c) on the voxels of p_C (Eq. 11)."""
+    coords = to_coords(layout.grid)
+    noise = kit.slat_noise(coords, "layout_appearance")
+    (feats,) = d_slat(kit, [coords], [kit.text(reading.prompt)], kit.settings.slat_text_guidance, [noise])
+    return Slat(coords, feats)

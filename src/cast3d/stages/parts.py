@@ -1,35 +1,29 @@
-"""Compositional generation, geometry of one part: its hint remade to follow its picture (p_i, Eq. 13)."""
+"""Compositional generation, each part by itself: its geometry (p_i, Eq. 13) and its appearance (z_i)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from .. import flow
-from ..backbones import Backbone, Condition
+from ..backbones import Condition
 from ..settings import Settings
 from ..voxels import canonical, drop_small, resample, to_coords
-from .guide import structure_guide
+from .hints import Hints
+from .kit import Kit
+from .layout import MainGeometry, Slat
+from .operators import d_slat, d_ss_stm, decoded, encoded, static, structure_guide, unguided
 
 
 @dataclass(frozen=True)
 class PartGeometry:
     """p_i in the composite frame."""
 
+    term: str
     grid: Tensor  # [64, 64, 64] bool
     frame: str  # "composite" or "canonical", the frame it was generated in
-
-
-def chosen_frame(hint: Tensor, settings: Settings) -> str:
-    """With `part_frame` auto, hints smaller than a few latent cells are generated enlarged."""
-    if settings.part_frame != "auto":
-        return settings.part_frame
-    coords = to_coords(hint)
-    longest = int((coords.amax(0) - coords.amin(0)).max()) + 1
-    return "canonical" if longest < settings.canonical_below else "composite"
 
 
 @dataclass(frozen=True)
@@ -42,35 +36,71 @@ class PartPlan:
     noise: flow.Draws  # [1, C, r, r, r] by level
 
 
-def generate_part(
-    backbone: Backbone, plan: PartPlan, settings: Settings, on_step: flow.OnStep | None = None
-) -> PartGeometry:
-    """`generate_parts` of one."""
-    return generate_parts(backbone, [plan], settings, on_step)[0]
+def part_geometries(kits: Sequence[Kit], terms: Sequence[str], hints: Sequence[Hints]) -> list[PartGeometry]:
+    """p_i of several terms (Eq. 13), each from its hint h_i and its picture I_i."""
+
+    def plan(kit: Kit, term: str, hint: Tensor) -> PartPlan:
+        frame = chosen_frame(hint, kit.settings)
+        picture = kit.picture(term, "filled" if frame == "canonical" else "in_place")
+        return PartPlan(hint, picture, frame, kit.structure_noise("parts", term, own=True))
+
+    plans = [plan(kit, term, one.of(term)) for kit, term, one in zip(kits, terms, hints)]
+    grids = remade(kits[0], plans)  # a group shares settings and networks
+    return [PartGeometry(term, grid, plan.frame) for term, grid, plan in zip(terms, grids, plans)]
 
 
-def generate_parts(
-    backbone: Backbone, plans: Sequence[PartPlan], settings: Settings, on_step: flow.OnStep | None = None
-) -> list[PartGeometry]:
-    """D_ss^STM(G_stc(.; p̂_i); I_i, ∅): STM from "no picture" to the part's picture, starting at its hint."""
+def remade(kit: Kit, plans: Sequence[PartPlan]) -> list[Tensor]:
+    """p_i = D_ss^STM(G_stc(.; p̂_i); I_i, ∅), Eq. 13: hints carried from "no picture" to their pictures.
+
+    p̂_i is the hint without crumbs, in the canonical frame moved and enlarged to fill the cube. Where nothing comes out
+    the hint stays. Returns occupancies [64, 64, 64] in the composite frame.
+    """
+    settings = kit.settings
     hints = [drop_small(plan.hint, settings.minimum_hint) for plan in plans]
     moves = [canonical(hint) if plan.frame == "canonical" else None for plan, hint in zip(plans, hints)]
-    starts = [resample(hint, move) if move else hint for hint, move in zip(hints, moves)]
-    # Null guided by null is null itself, so the source is not guided.
-    sources = [structure_guide(plan.condition.unconditional, 0.0, settings) for plan in plans]
-    targets = [structure_guide(plan.condition, settings.image_guidance, settings) for plan in plans]
-    noise = flow.side_by_side([plan.noise for plan in plans])
-    latents = flow.stm(
-        torch.cat([backbone.encode_structure(start) for start in starts]),
-        None,
-        None,
-        flow.times(settings.structure_steps, settings.rescale),
+    latents = d_ss_stm(
+        kit,
+        encoded(kit, [resample(hint, move) if move else hint for hint, move in zip(hints, moves)]),
+        [unguided(kit, plan.condition) for plan in plans],
+        [structure_guide(kit, plan.condition, settings.image_guidance) for plan in plans],
         settings.part_start,
-        flow.Static(flow.drawn(noise, settings.part_start, backbone.device)),
-        settings.diffusion,
-        pair=flow.pair_of(backbone.structure_velocities([*sources, *targets])),
-        on_step=on_step,
+        static(kit, [plan.noise for plan in plans], settings.part_start),
     )
-    grids = [backbone.decode_structure(latent) for latent in latents.split(1)]
-    grids = [resample(grid, move.inverse()) if move else grid for grid, move in zip(grids, moves)]
-    return [PartGeometry(grid if grid.any() else hint, plan.frame) for grid, hint, plan in zip(grids, hints, plans)]
+    grids = [resample(grid, move.inverse()) if move else grid for grid, move in zip(decoded(kit, latents), moves)]
+    return [grid if grid.any() else hint for grid, hint in zip(grids, hints)]
+
+
+def chosen_frame(hint: Tensor, settings: Settings) -> str:
+    """With `part_frame` auto, hints smaller than a few latent cells are generated enlarged."""
+    if settings.part_frame != "auto":
+        return settings.part_frame
+    coords = to_coords(hint)
+    longest = int((coords.amax(0) - coords.amin(0)).max()) + 1
+    return "canonical" if longest < settings.canonical_below else "composite"
+
+
+def part_appearances(
+    kits: Sequence[Kit], terms: Sequence[str], geometries: Sequence[PartGeometry | MainGeometry]
+) -> list[Slat]:
+    """z_i = D_slat(noise; I_i) on the voxels of p_i (of p_B for the base), from each part's own picture."""
+    kit, coords = kits[0], [to_coords(geometry.grid) for geometry in geometries]
+    shown = [own.picture(term) for own, term in zip(kits, terms)]
+    noises = [own.slat_noise(at, "slat", term, own=True) for own, at, term in zip(kits, coords, terms)]
+    feats = d_slat(kit, coords, shown, kit.settings.slat_image_guidance, noises)
+    return [Slat(*pair) for pair in zip(coords, feats)]
+
+
+def lifted_appearance(kit: Kit, main: MainGeometry, term: str, frame: str) -> Slat:
+    """The same for a thing that stands alone."""
+    coords = to_coords(main.grid)
+    noise = kit.slat_noise(coords, "slat", term, own=True)
+    (feats,) = d_slat(kit, [coords], [kit.picture(term, frame)], kit.settings.slat_image_guidance, [noise])
+    return Slat(coords, feats)
+
+
+def imagined_appearance(kit: Kit, main: MainGeometry, text: str) -> Slat:
+    """The same from words alone."""
+    coords = to_coords(main.grid)
+    noise = kit.slat_noise(coords, "slat", text)
+    (feats,) = d_slat(kit, [coords], [kit.text(text)], kit.settings.slat_text_guidance, [noise])
+    return Slat(coords, feats)

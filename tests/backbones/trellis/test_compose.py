@@ -46,7 +46,9 @@ def case(monkeypatch):
     """A known composition: its voxels come out of the decoder, its outlines out of the segmenter."""
     case = read_case(SUITE, "cap", 0.4)
     answers = iter(case.decoded())
-    views = iter([(view, term) for view in rings(SHORT["view_yaws"], [0.0]) for term in case.scene.terms])
+    views = iter(
+        [(view, term) for view in rings(SHORT["view_yaws"], [0.0]) for term in case.scene.sentence.accessories]
+    )
     decode, detect = Backbone.decode_structure, Backbone.detect
 
     def decoded(self, latent):

@@ -33,7 +33,8 @@ from cast3d.backbones.trellis.random_folder import (
     pipeline,
     write_random_folder,
 )
-from cast3d.backbones.trellis.verify import against_release, exercise, front, inspect
+from cast3d.backbones.trellis.verify import against_release, exercise, inspect
+from cast3d.cli.facing import front
 from cast3d.cli.findings import findings
 from cast3d.composer import Composer
 from cast3d.errors import CheckpointError, InputError
@@ -43,7 +44,8 @@ from cast3d.pictures.crops import preprocess_trellis
 from cast3d.pictures.opening import open_picture
 from cast3d.settings import Settings
 from cast3d.splats import Gaussians
-from cast3d.stages.guide import slat_guide, structure_guide
+from cast3d.stages.kit import Kit
+from cast3d.stages.operators import slat_guide, structure_guide
 from tests.golden_data import golden
 from tests.segmentation.tiny_networks import save_grounding_dino, save_sam2
 
@@ -362,14 +364,14 @@ def test_the_original_pipeline_s_numbers(name, images, mode, slat_steps, batch):
             layout_starts=1, part_start=1, refine_start=1,
         )
     )  # fmt: skip
-    guide = structure_guide(condition, samplers[0]["cfg_strength"], settings)
+    guide = structure_guide(Kit(backbone, settings), condition, samplers[0]["cfg_strength"])
     t = flow.times(settings.structure_steps, settings.rescale)
     latent = flow.sample(backbone.structure_velocities([guide]), io[f"{name}.noise_ss"], t)[0]
     torch.testing.assert_close(latent, io[f"{name}.z_s"], rtol=0, atol=1e-4)
     coords = io[f"{name}.coords"][:, 1:]
     assert torch.equal(backbone.decode_structure(latent).nonzero().int(), coords)
     settings = settings.changed({"rescale": samplers[1]["rescale_t"], "guidance_interval": samplers[1]["cfg_interval"]})
-    guide = slat_guide(condition, samplers[1]["cfg_strength"], settings)
+    guide = slat_guide(Kit(backbone, settings), condition, samplers[1]["cfg_strength"])
     t = flow.times(settings.slat_steps, settings.rescale)
     feats = flow.sample(backbone.slat_velocities([guide], [coords]), io[f"{name}.noise_slat"], t)[0]
     mean, std = (torch.tensor(source.args["slat_normalization"][key]) for key in ("mean", "std"))

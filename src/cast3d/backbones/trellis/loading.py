@@ -20,7 +20,8 @@ from ...models import load
 from ...pictures.crops import preprocess_trellis
 from ...run.plain_data import canonical, digest
 from ...segmentation.detections import Detections, Thresholds
-from ..backbone import ADVICE, Backbone
+from ...segmentation.open_vocabulary import REVISIONS, places_of
+from ..backbone import ADVICE, SEGMENTER, Backbone
 from ..hashes import hashes_of
 from ..hub import doubtful, require_hub, snapshot_of, split_revision
 from ..loading import Loading
@@ -156,7 +157,7 @@ def load_trellis(sources: Sequence[Source], device: torch.device, loading: Loadi
         slat_std=torch.tensor(std, device=device),
         describer=TrellisDescriber(device, residency, encoders.get("image"), encoders.get("text")),
         segmenter=LateSegmenter(lambda: _segmenter(loading.segmenter, at)),
-        hashes=hashes | {"segmenter": loading.segmenter},
+        hashes=hashes | {SEGMENTER: segmenter_identity(loading.segmenter)},
         about={"licence": "TRELLIS: MIT; DINOv2: Apache-2.0; CLIP: MIT"},
         residency=residency,
     )
@@ -276,6 +277,20 @@ def conditioner(source: Source, name: str) -> Path | None:
         if (path / "config.json").is_file() or Path(f"{path}.safetensors").is_file():
             return path
     return None
+
+
+def segmenter_identity(name: str) -> str:
+    """What a segmenter's weights are: their hash where they lie in a folder, else their commit on the hub."""
+    kind, places = places_of(name)
+    found = []
+    for place in places:
+        if Path(place).exists():
+            digests = {path.name: sha for path, sha in hashes_of(encoder_files(Path(place))).items()}
+            found.append(digest(canonical(digests))[:16])
+        else:
+            path, _, revision = place.partition("@")
+            found.append(f"{path}@{revision or REVISIONS.get(path, 'main')}")
+    return f"{kind}:{'+'.join(found)}"
 
 
 def _segmenter(name: str, device: torch.device) -> Any:

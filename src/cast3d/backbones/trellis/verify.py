@@ -17,14 +17,11 @@ from PIL import Image
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ... import flow
 from ...errors import Cast3dError, Finding
 from ...models.checkpoints import build, read_config
 from ...models.file_size import ORDER, file_bytes
 from ...models.released import RELEASED
-from ...pictures.crops import preprocess_trellis
 from ...segmentation.detections import Thresholds
-from ...splats import orbit, render
 from ..backbone import Backbone
 from ..hashes import hashes_of
 from ..hub import BYTES, HASHES
@@ -35,7 +32,6 @@ from .random_encoders import CLIP_LARGE, DINOV2_LARGE
 from .random_folder import NORMALIZATION
 
 AGAIN = "fetch the file again"
-YAWS = {"front": 0.0, "left": 90.0, "back": 180.0, "right": 270.0}  # seen from there; 0 looks from -y
 
 
 def inspect(sources: Sequence[Source]) -> Iterator[Finding]:
@@ -183,35 +179,3 @@ def _disc() -> Image.Image:
     pixels = np.zeros((128, 128, 4), np.uint8)
     pixels[(side**2).sum(0) < 50**2] = (200, 60, 40, 255)
     return Image.fromarray(pixels)
-
-
-@torch.no_grad()
-def front(backbone: Backbone, picture: Image.Image) -> Finding:
-    """Whether the front of an object looks to -y: lifts a picture of a front, and finds the side that resembles it."""
-    from ...stages.layout import generate_slat, generate_structure  # a stage's work, needed here alone
-
-    settings, condition = backbone.defaults, backbone.of_pictures([picture])
-    noise = flow.noise((1, *backbone.structure_shape), 0, "front")
-    made = generate_structure(backbone, condition, settings.image_guidance, settings, noise)
-    coords = made.grid.nonzero()
-    if not len(coords):
-        return Finding("front", "nothing came out of the picture", None)
-    noise = flow.noise((len(coords), backbone.slat_channels), 0, "front")
-    feats = generate_slat(backbone, coords, condition, settings.slat_image_guidance, settings, noise)
-    gaussians = backbone.gaussians(coords, feats)
-    wanted = np.asarray(preprocess_trellis(picture), dtype=np.float32) / 255
-    distance = {name: _distance(gaussians, yaw, wanted) for name, yaw in YAWS.items()}
-    best = min(distance, key=distance.__getitem__)
-    listed = ", ".join(f"{name} {value:.3f}" for name, value in distance.items())
-    text = f"difference from the picture by side: {listed}"
-    return Finding(
-        "front", text if best == "front" else f"the {best} resembles the picture most; {text}", best == "front"
-    )
-
-
-def _distance(gaussians: Any, yaw: float, wanted: np.ndarray) -> float:
-    """Mean colour difference of a view, cropped to the object as pictures are."""
-    view = render(gaussians, orbit(yaw, 0.0), 512)
-    rgba = torch.cat([view.color / view.alpha.clamp_min(1e-4)[..., None], view.alpha[..., None]], dim=-1)
-    image = Image.fromarray((rgba.clamp(0, 1) * 255).byte().cpu().numpy())
-    return float(np.abs(np.asarray(preprocess_trellis(image), dtype=np.float32) / 255 - wanted).mean())

@@ -6,15 +6,18 @@ All start from the true parts and are therefore no methods but measurements; the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from ...composition import Composition
+from ...composition import Hinted, generate
 from ...run.plain_data import digest
 from ...stages.hints import Hints
-from ...stages.layout import MainGeometry
+from ...stages.kit import Kit
+from ...stages.reading import read
+from ...stages.search import first_names
+from ...stages.table import HINTS, MAIN
 from ...voxels import blur, dilate, shift
 from ..bench import Bench
 from ..outcome import Outcome
@@ -26,24 +29,22 @@ BLUR, LEVEL = 1.5, 0.1  # standard deviation in voxels, and where the blur count
 Perturb = Callable[[Bench, dict[str, Tensor]], dict[str, Tensor]]  # true visible parts by term -> hints
 
 
-@dataclass
-class GivenHints(Composition):
-    """The pipeline from the hints on."""
-
-    given: dict[str, Tensor] = field(default_factory=dict)
-
-    def layout_hints(self, main: MainGeometry) -> Hints:
-        others = torch.stack(list(self.given.values())).any(0)
-        grids = torch.stack([self.given.get(term, main.grid.cpu() & ~others) for term in self.scene.terms])
-        nothing = torch.zeros(0, len(grids), 1, 1, dtype=torch.bool)
-        made = Hints(grids.to(self.backbone.device), torch.zeros(0, 1, 1, 3, dtype=torch.uint8), nothing)
-        return self.staging.stage("hints", 4, Hints, lambda _: made, {"given": digest(grids.numpy().tobytes())})
-
-
 def hinted(bench: Bench, perturb: Perturb) -> Outcome:
     """The second stage on the true parts as `perturb` changes them."""
-    true = {term: bench.case.truth[term].visible for term in bench.case.accessories}
-    return bench.composed(bench.composition(GivenHints, given=perturb(bench, true)))
+    run, sentence = bench.staging(), bench.sentence
+    main = run(MAIN, sentence.main)
+    given = perturb(bench, {term: bench.case.truth[term].visible for term in bench.case.accessories})
+    others = torch.stack(list(given.values())).any(0)
+    grids = torch.stack([given.get(term, main.grid.cpu() & ~others) for term in sentence.terms])
+
+    def given_hints(kit: Kit, digest: str) -> Hints:
+        nothing = torch.zeros(0, len(grids), 1, 1, dtype=torch.bool)
+        return Hints(grids.to(kit.device), torch.zeros(0, 1, 1, 3, dtype=torch.uint8), nothing, sentence.terms)
+
+    hints = run(replace(HINTS, function=given_hints), digest(grids.numpy().tobytes()))
+    lookalikes, taught = first_names(run.kit, sentence)
+    reading = read(sentence, lookalikes, run.kit.settings.layout_starts[0], taught)
+    return bench.composed(run, generate(run, sentence, Hinted(main, reading, hints)))
 
 
 def true(bench: Bench, parts: dict[str, Tensor]) -> dict[str, Tensor]:

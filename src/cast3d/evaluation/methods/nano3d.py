@@ -14,9 +14,10 @@ from PIL import Image
 from torch import Tensor
 
 from ... import flow
-from ...stages.appearance import Slat
-from ...stages.guide import structure_guide
-from ...stages.layout import Layout, generate_slat
+from ...run.staging import Stage
+from ...stages.kit import Kit
+from ...stages.layout import Layout, MainGeometry, Slat
+from ...stages.operators import d_slat, structure_guide
 from ...voxels import components, to_coords
 from ..bench import Base, Bench, digests
 from ..outcome import Outcome, light_meshes
@@ -42,28 +43,25 @@ def edited(bench: Bench, view: Image.Image) -> Outcome:
     base = bench.base()
     proposal = _structure(bench, base, view)
     grid = merge_voxels(base.main.grid, proposal.grid)
-    slat = _appearance(bench, base, view, grid)
+    slat = _appearance(bench, base, view, proposal, grid)
     meshes = light_meshes(bench.decoded(slat.coords, slat.feats).parts)
     return Outcome({bench.case.main: grid.cpu()}, meshes, bench.case.main, False, base.main.grid.cpu())
 
 
 def _structure(bench: Bench, base: Base, view: Image.Image) -> Layout:
-    c, settings = base.composition, base.composition.settings
-
-    def compute(on: flow.OnStep) -> Layout:
-        source, target = c.picture(c.scene.main), bench.backbone.of_pictures([view])
+    def compute(kit: Kit, main: MainGeometry, term: str, shown: list[str]) -> Layout:
+        source, target = kit.picture(term), kit.backbone.of_pictures([view])
         noise = flow.noise((AVERAGE, 1, *bench.backbone.structure_shape), bench.seed, ("nano3d", "structure"))
         velocities = [
-            bench.backbone.structure_velocities([structure_guide(condition, scale, settings)])
+            kit.backbone.structure_velocities([structure_guide(kit, condition, scale)])
             for condition, scale in ((source, SOURCE), (target, TARGET))
         ]
-        t = flow.times(settings.structure_steps, settings.rescale)
-        start = settings.layout_starts[0]  # whole parts are added, as in our layout
-        latent = flow.flowedit(base.main.latent, *velocities, t, start, noise, AVERAGE, on_step=on)
-        return Layout(latent, bench.backbone.decode_structure(latent))
+        t = flow.times(kit.settings.structure_steps, kit.settings.rescale)
+        start = kit.settings.layout_starts[0]  # whole parts are added, as in our layout
+        latent = flow.flowedit(main.latent, *velocities, t, start, noise, AVERAGE, on_step=kit.on_step)
+        return Layout(latent, kit.backbone.decode_structure(latent))
 
-    depends = c.depends("layout_starts", pictures=[c.scene.main], view=digests([view]), seed=bench.seed)
-    return c.staging.stage("nano3d_structure", 2, Layout, compute, depends, after=("main",))
+    return base.run(Stage("nano3d_structure", 2, Layout, compute), base.main, bench.case.main, digests([view]))
 
 
 def merge_voxels(source: Tensor, proposal: Tensor, least: int = REGION) -> Tensor:
@@ -73,18 +71,17 @@ def merge_voxels(source: Tensor, proposal: Tensor, least: int = REGION) -> Tenso
     return source ^ large[labels]
 
 
-def _appearance(bench: Bench, base: Base, view: Image.Image, grid: Tensor) -> Slat:
+def _appearance(bench: Bench, base: Base, view: Image.Image, proposal: Layout, grid: Tensor) -> Slat:
     """Slat-Merge: latents from the edited view; where the source is unchanged, its own."""
-    c, coords = base.composition, to_coords(grid)
+    coords = to_coords(grid)
 
-    def compute(on: flow.OnStep) -> Slat:
+    def compute(kit: Kit, proposal: Layout, source: Slat, shown: list[str]) -> Slat:
         noise = flow.noise((len(coords), bench.backbone.slat_channels), bench.seed, ("nano3d", "slat"))
-        condition, guidance = bench.backbone.of_pictures([view]), c.settings.slat_image_guidance
-        feats = generate_slat(bench.backbone, coords, condition, guidance, c.settings, noise, on)
-        return Slat(coords, keep_latents(coords, feats, base.slat.coords, base.slat.feats))
+        condition = kit.backbone.of_pictures([view])
+        (feats,) = d_slat(kit, [coords], [condition], kit.settings.slat_image_guidance, [noise])
+        return Slat(coords, keep_latents(coords, feats, source.coords, source.feats))
 
-    depends = c.depends("slat_image_guidance", "slat_steps", view=digests([view]), seed=bench.seed)
-    return c.staging.stage("nano3d_slat", 8, Slat, compute, depends, after=("nano3d_structure", "base_appearance"))
+    return base.run(Stage("nano3d_slat", 8, Slat, compute), proposal, base.slat, digests([view]))
 
 
 def keep_latents(coords: Tensor, feats: Tensor, source_coords: Tensor, source_feats: Tensor) -> Tensor:

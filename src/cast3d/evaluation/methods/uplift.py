@@ -7,9 +7,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from ...composition import hint
 from ...result.result import Part
 from ...voxels import Similarity, fill, outside, resample, to_coords, to_world
-from ..bench import Bench, first_half
+from ..bench import Bench
 from ..outcome import Outcome, light_meshes
 from .placing import places
 
@@ -18,11 +19,12 @@ CLOSED = 1.2  # a shell whose solid is this much larger encloses something
 
 def utc(bench: Bench) -> Outcome:
     """Sharing our hints: each lifted asset takes the centre and the volume of its hint; no turning, no pruning."""
-    main, hints = first_half(bench.composition())
+    hinted = hint(bench.staging(), bench.sentence)
+    main, hints = hinted.main, hinted.hints
     base, parts = lifted_parts(bench)
-    for term, hint in zip(bench.case.terms, hints.grids.cpu()):
+    for term, grid in zip(bench.case.terms, hints.grids.cpu()):
         if term != bench.case.main:
-            parts[term] = moved(parts[term], onto_hint(parts[term], hint))
+            parts[term] = moved(parts[term], onto_hint(parts[term], grid))
     outcome = together(bench, base, parts)
     return replace(outcome, main_geometry=main.grid.cpu(), hints=dict(zip(bench.case.terms, hints.grids.cpu())))
 
@@ -41,7 +43,6 @@ def utc_free(bench: Bench) -> Outcome:
 def lifted_parts(bench: Bench) -> tuple[Part, dict[str, Part]]:
     """The base in its place, and every accessory filling the cube, as single objects are lifted."""
     main = bench.case.main
-
     base = bench.base()
     whole = bench.decoded(base.slat.coords, base.slat.feats).parts[main]
     alone = {term: bench.lifted([bench.picture(term)], term, "filled") for term in bench.case.accessories}

@@ -23,12 +23,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ... import flow
+from ...backbones import Condition
+from ...composition import hint
 from ...models.attention import SelfAttention
-from ...stages.appearance import Slat
-from ...stages.guide import slat_guide, structure_guide
-from ...stages.layout import Layout
+from ...run.staging import Stage
+from ...stages.hints import Hints
+from ...stages.kit import Kit
+from ...stages.layout import Layout, MainGeometry, Slat
+from ...stages.operators import slat_guide, structure_guide
 from ...voxels import dilate, to_coords
-from ..bench import Base, Bench, digests, first_half
+from ..bench import Base, Bench, digests
 from ..outcome import Outcome, light_meshes
 from .customise import SINGLE, asset_pictures, pasted_view, true_views
 from .nano3d import keep_latents
@@ -49,28 +53,29 @@ def voxhammer_oracle(bench: Bench) -> Outcome:
 def edited(bench: Bench, view: Image.Image) -> Outcome:
     """Both stages, with the edited view as the target's picture."""
     base = bench.base()
-    _, hints = first_half(base.composition)
-    others = [hint for term, hint in zip(bench.case.terms, hints.grids) if term != bench.case.main]
+    hints = hint(base.run, bench.sentence).hints
+    others = [hints.of(term) for term in bench.case.accessories]
     preserved = base.main.grid & ~dilate(torch.stack(others).any(0), GROWN)
-    structure = _structure(bench, base, view, preserved)
-    slat = _appearance(bench, base, view, structure.grid, preserved)
+    structure = _structure(bench, base, hints, view, preserved)
+    slat = _appearance(bench, base, hints, view, structure, preserved)
     meshes = light_meshes(bench.decoded(slat.coords, slat.feats).parts)
     found = dict(zip(bench.case.terms, hints.grids.cpu()))
     return Outcome({bench.case.main: structure.grid.cpu()}, meshes, bench.case.main, False, base.main.grid.cpu(), found)
 
 
-def _structure(bench: Bench, base: Base, view: Image.Image, preserved: Tensor) -> Layout:
-    c, b = base.composition, bench.backbone
-    net = b.structure_flows["image"]
+def _structure(bench: Bench, base: Base, hints: Hints, view: Image.Image, preserved: Tensor) -> Layout:
+    net = bench.backbone.structure_flows["image"]
 
-    def velocity(condition) -> flow.Velocity:
-        return b.structure_velocities([structure_guide(condition, c.settings.image_guidance, c.settings)])
+    def compute(kit: Kit, main: MainGeometry, hints: Hints, term: str, shown: list[str], grown: int) -> Layout:
+        b = kit.backbone
 
-    def compute(on: flow.OnStep) -> Layout:
-        t = flow.times(c.settings.structure_steps, c.settings.rescale).tolist()
+        def velocity(condition: Condition) -> flow.Velocity:
+            return b.structure_velocities([structure_guide(kit, condition, kit.settings.image_guidance)])
+
+        t = flow.times(kit.settings.structure_steps, kit.settings.rescale).tolist()
         cells = F.max_pool3d(preserved.float()[None, None], 64 // b.structure_shape[-1]) > 0
-        source, target = velocity(c.picture(c.scene.main)), velocity(b.of_pictures([view]))
-        path = inverted(base.main.latent, source, t)
+        source, target = velocity(kit.picture(term)), velocity(b.of_pictures([view]))
+        path = inverted(main.latent, source, t)
         with attention(net) as memory:
 
             def with_memory(x: Tensor, at: Tensor, time: float) -> Tensor:
@@ -79,34 +84,35 @@ def _structure(bench: Bench, base: Base, view: Image.Image, preserved: Tensor) -
                 memory.begin(whole_tokens(cells, net.patch_size))
                 return target(x, time)
 
-            latent = redrawn(path.levels[-1], path, with_memory, t, cells, on)
+            latent = redrawn(path.levels[-1], path, with_memory, t, cells, kit.on_step)
         return Layout(latent, b.decode_structure(latent) | preserved)
 
-    depends = c.depends("image_guidance", pictures=[c.scene.main], view=digests([view]), grown=GROWN)
-    return c.staging.stage("voxhammer_structure", 2, Layout, compute, depends, after=("main", "hints"))
+    stage = Stage("voxhammer_structure", 2, Layout, compute)
+    return base.run(stage, base.main, hints, bench.case.main, digests([view]), GROWN)
 
 
-def _appearance(bench: Bench, base: Base, view: Image.Image, grid: Tensor, preserved: Tensor) -> Slat:
-    c, b, coords = base.composition, bench.backbone, to_coords(grid)
-    guidance = c.settings.slat_image_guidance
+def _appearance(
+    bench: Bench, base: Base, hints: Hints, view: Image.Image, structure: Layout, preserved: Tensor
+) -> Slat:
+    coords = to_coords(structure.grid)
 
-    def compute(on: flow.OnStep) -> Slat:
-        t = flow.times(c.settings.slat_steps, c.settings.rescale).tolist()
-        pictures = (c.picture(c.scene.main), b.of_pictures([view]))
+    def compute(kit: Kit, structure: Layout, slat: Slat, hints: Hints, term: str, shown: list[str], grown: int) -> Slat:
+        b, guidance = kit.backbone, kit.settings.slat_image_guidance
+        t = flow.times(kit.settings.slat_steps, kit.settings.rescale).tolist()
+        pictures = (kit.picture(term), b.of_pictures([view]))
         source, target = (
-            b.slat_velocities([slat_guide(picture, guidance, c.settings)], [at])
-            for picture, at in zip(pictures, (base.slat.coords, coords))
+            b.slat_velocities([slat_guide(kit, picture, guidance)], [at])
+            for picture, at in zip(pictures, (slat.coords, coords))
         )
-        path = inverted(base.slat.feats, source, t)
+        path = inverted(slat.feats, source, t)
         noise = flow.noise((len(coords), b.slat_channels), bench.seed, ("voxhammer", "slat"))(len(t) - 1).to(b.device)
         held = preserved[tuple(coords.long().unbind(-1))][:, None]
-        placed = path.map(lambda feats: keep_latents(coords, noise, base.slat.coords, feats))
-        feats = redrawn(noise, placed, lambda x, _, time: target(x, time), t, held, on)
+        placed = path.map(lambda feats: keep_latents(coords, noise, slat.coords, feats))
+        feats = redrawn(noise, placed, lambda x, _, time: target(x, time), t, held, kit.on_step)
         return Slat(coords, feats)
 
-    depends = c.depends("slat_image_guidance", "slat_steps", view=digests([view]), seed=bench.seed, grown=GROWN)
-    after = ("voxhammer_structure", "base_appearance", "hints")
-    return c.staging.stage("voxhammer_slat", 8, Slat, compute, depends, after=after)
+    stage = Stage("voxhammer_slat", 8, Slat, compute)
+    return base.run(stage, structure, base.slat, hints, bench.case.main, digests([view]), GROWN)
 
 
 @dataclass(frozen=True)

@@ -125,4 +125,5 @@ def _stages(folder: Path, costs: Mapping[str, Any]) -> list[StageShots]:
             costs.get(name, {}).get("peak_bytes"),
         )
         for name in store.names
+        if name in costs or store.previews(name)  # the search for a reading has neither
     ]

@@ -8,9 +8,9 @@ from typing import Any
 
 from ..backbones import Backbone
 from ..pictures.opening import Picture
+from ..run.folder import RunFolder
 from ..scene import Scene
 from ..settings import Settings
-from .folder import RunFolder
 
 COMPOSE, LIFT, IMAGINE = "compose", "lift", "imagine"
 NOT_FOUND = "not-found.png"  # what a composition leaves that did not find a term

@@ -1,0 +1,138 @@
+"""What a stage may touch, and nothing else: the backbone, settings, pictures, words and keyed noise.
+
+Stages ask their kit for all that they do not get as an argument, and the kit tells what it was asked for: that is how a
+run knows what each result depends on (see `run.staging`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, cast
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from .. import flow
+from ..backbones import Backbone, Condition
+from ..pictures.opening import Picture
+from ..run.staging import Note
+from ..settings import Settings
+
+
+def _silent(done: int, total: int) -> None:
+    """Nobody wants to know."""
+
+
+def _unnoted(key: str, value: Any) -> None:
+    """Nobody records."""
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """The seed of the scene, and those of the terms in the second stage."""
+
+    scene: int = 0
+    terms: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Kit:
+    """Handed to every stage. `pictures` are those of each term, cut out."""
+
+    backbone: Backbone
+    settings: Settings
+    pictures: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)
+    seeds: Seeds = field(default_factory=Seeds)
+    on_step: flow.OnStep = _silent
+    retry: flow.OnStep = _silent  # of the search for a layout that shows every term
+    _note: Note = _unnoted
+    _hashes: dict[str, list[str]] = field(default_factory=dict)  # of cut-out pictures, by term
+
+    # --- what stages ask for ------------------------------------------------------------------------------------------
+
+    def shown(self, term: str) -> list[Image.Image]:
+        """A term's pictures I_i, cut out (RGBA)."""
+        self._note(f"picture:{term}", self.now(f"picture:{term}"))
+        return [picture.rgba for picture in self.pictures[term]]
+
+    def picture(self, term: str, frame: str = "in_place") -> Condition:
+        """I_i as a condition; `frame` tells whether the thing fills the cube ("filled") or keeps its place."""
+        return self.backbone.of_pictures(self.shown(term), frame)
+
+    def text(self, words: str) -> Condition:
+        """A sentence or a few words as a condition."""
+        return self.backbone.of_text(words)
+
+    def structure_noise(self, stage: str, term: str = "", own: bool = False) -> flow.Draws:
+        """Noise of one structure latent [1, C, r, r, r] by level; `own` draws it from the term's own seed."""
+        return flow.noise((1, *self.backbone.structure_shape), self._seed(term if own else ""), (stage, term))
+
+    def slat_noise(self, coords: Tensor, stage: str, term: str = "", own: bool = False) -> flow.Draws:
+        """Noise of latents [N, C] on the voxels `coords` [N, 3] by level."""
+        shape = (len(coords), self.backbone.slat_channels)
+        return flow.noise(shape, self._seed(term if own else ""), (stage, term))
+
+    def _seed(self, term: str) -> int:
+        key = f"seed:{term}"
+        self._note(key, value := self.now(key))
+        return value
+
+    # --- what `run.staging` asks for ----------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> torch.device:
+        return self.backbone.device
+
+    @property
+    def at_once(self) -> bool:
+        return self.backbone.at_once
+
+    def recording(self, own: Note, shared: Note, on_step: flow.OnStep, retry: flow.OnStep) -> Kit:
+        """A copy that tells what is read from it, pictures and seeds to `own`, the rest to `shared`."""
+
+        def used(network: str) -> None:
+            shared(f"model:{network}", self.now(f"model:{network}"))
+
+        settings = cast(Settings, RecordedSettings(self.settings, shared))
+        return replace(
+            self, backbone=self.backbone.watched(used), settings=settings, on_step=on_step, retry=retry, _note=own
+        )
+
+    def now(self, key: str) -> Any:
+        """The present value of "setting:NAME", "picture:TERM", "seed:TERM" ("seed:" is the scene's) or "model:NAME"."""
+        kind, _, name = key.partition(":")
+        match kind:
+            case "setting":
+                return getattr(self.settings, name)
+            case "picture":
+                if name not in self._hashes:
+                    self._hashes[name] = [_pixels(picture.rgba) for picture in self.pictures[name]]
+                return self._hashes[name]
+            case "seed":
+                return self.seeds.terms[name] if name else self.seeds.scene
+            case "model":
+                return self.backbone.identity(name)
+        raise KeyError(key)
+
+
+def _pixels(image: Image.Image) -> str:
+    """What a cut-out picture is, however it came about."""
+    return hashlib.sha256(f"{image.mode} {image.size} ".encode() + image.tobytes()).hexdigest()
+
+
+class RecordedSettings:
+    """Settings that tell which of them are read."""
+
+    def __init__(self, settings: Settings, note: Note):
+        self._settings, self._note = settings, note
+        self._names = {f.name for f in fields(Settings)}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in self._names:
+            raise AttributeError(f"stages read single settings; there is no setting {name!r}")
+        value = getattr(self._settings, name)
+        self._note(f"setting:{name}", value)
+        return value

@@ -1,0 +1,99 @@
+"""The search for a layout that shows every term: over start levels n_max, and over names of things it does not show.
+
+The paper chooses n_max "depending on the structural changes indicated by the prompt"; here the layout itself decides.
+The search tries the starts in turn until every term has a hint, and all of them again with lookalikes of what is still
+missing. Its result is a value: the reading of the sentence under which the layout holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import TermNotFound
+from ..run.staging import Stage, Staging
+from ..scene.sentence import Sentence
+from ..voxels import to_coords
+from .hints import Hints
+from .kit import Kit
+from .layout import MainGeometry
+from .reading import Reading, read, renamed, with_taught
+from .table import HINTS, LAYOUT, LAYOUT_APPEARANCE
+
+Lookalikes = dict[str, tuple[str, ...]]
+
+
+class LayoutShowsNot(TermNotFound):
+    """Terms that no layout showed. `hints` are those of the last layout, None where it was empty."""
+
+    def __init__(self, lost: Sequence[str], found: Sequence[str], tried: Lookalikes, hints: Hints | None):
+        self.hints = hints
+        names = "".join(f", nor for {term!r} any {' or '.join(map(repr, names))}" for term, names in tried.items())
+        super().__init__(
+            f"the layout shows no {' and no '.join(map(repr, lost))} (found: {', '.join(map(repr, found))}){names}. "
+            "Try another seed, plainer words for the term, or further levels in layout_starts"
+        )
+
+
+def reading_that_shows_all(kit: Kit, run: Staging, sentence: Sentence, main: MainGeometry) -> Reading:
+    """The reading whose layout has a hint for every term. Raises LayoutShowsNot where there is none."""
+    starts = kit.settings.layout_starts
+    lookalikes, taught = first_names(kit, sentence)
+    while True:
+        missing: list[list[str]] = []  # per start
+        for done, start in enumerate(starts, 1):
+            reading = read(sentence, lookalikes, start, taught)
+            hints = hints_of(run, main, reading)
+            missing.append(lost_terms(kit, hints, sentence))
+            if not missing[-1]:
+                return reading
+            kit.retry(done, len(starts))
+        lost = [term for term in missing[-1] if all(term in one for one in missing)] or missing[-1]
+        more = other_names(kit, sentence, lookalikes, lost)
+        if more is None:
+            found = [term for term in sentence.terms if term not in missing[-1]]
+            tried = {term: names for term, names in lookalikes.items() if term in missing[-1]}
+            raise LayoutShowsNot(missing[-1], found, tried, hints)
+        kit.retry(0, len(starts))
+        lookalikes = more
+
+
+def first_names(kit: Kit, sentence: Sentence) -> tuple[Lookalikes, list[str]]:
+    """Lookalikes of terms that the text model has no words for or knows in part; and which the latter are."""
+    describer = kit.backbone.describer
+    wordless = [term for term in sentence.terms if not describer.reads(term)]
+    lookalikes = other_names(kit, sentence, {}, wordless) or {}
+    if not kit.settings.lookalikes:
+        return lookalikes, []
+    names = {
+        term: describer.taught(term, kit.shown(term), sentence.relation(term), sentence.main)
+        for term in sentence.accessories
+    }
+    taught = {term: name for term, name in names.items() if name}
+    return with_taught(sentence, lookalikes, taught), list(taught)
+
+
+def other_names(kit: Kit, sentence: Sentence, lookalikes: Lookalikes, terms: Sequence[str]) -> Lookalikes | None:
+    """Lookalikes with `terms` under other names, as their pictures suggest; None where there are none left to try."""
+
+    def resembling(term: str, relation: str) -> list[str]:
+        return kit.backbone.describer.resembling(kit.shown(term), relation, sentence.main)
+
+    return renamed(sentence, lookalikes, terms, resembling, kit.settings.lookalikes)
+
+
+def hints_of(run: Staging, main: MainGeometry, reading: Reading) -> Hints | None:
+    """The hints of one layout; None where it is empty."""
+    layout = run(LAYOUT, main, reading)
+    if not len(to_coords(layout.grid)):
+        return None
+    return run(HINTS, main, run(LAYOUT_APPEARANCE, layout, reading), reading)
+
+
+def lost_terms(kit: Kit, hints: Hints | None, sentence: Sentence) -> list[str]:
+    """Terms without a hint."""
+    if hints is None:
+        return list(sentence.accessories)
+    return [sentence.terms[i] for i in hints.missing(kit.settings.minimum_hint, sentence.base)]
+
+
+READING = Stage("reading", 1, Reading, reading_that_shows_all, nested=True)

@@ -1,0 +1,82 @@
+"""The one table of stages: names, order, titles and captions, for progress, reports, `--from` and evaluation.
+
+The search for a reading is a stage, too (`stages.search`), but none of Fig. 3: it runs some of these in turn.
+"""
+
+from __future__ import annotations
+
+from ..run.staging import Stage
+from .appearance import Appearance, composed_appearance
+from .geometry import Geometry, composed_geometry
+from .hints import Hints, extract_hints
+from .layout import (
+    Layout,
+    MainGeometry,
+    Slat,
+    imagined_geometry,
+    layout_appearance,
+    main_geometry,
+    propose_layout,
+)
+from .parts import PartGeometry, imagined_appearance, lifted_appearance, part_appearances, part_geometries
+
+HINTING, GENERATION, ALONE = "3D layout hinting", "Compositional generation", "Stages"
+
+MAIN = Stage(
+    "main", 1, MainGeometry, main_geometry,
+    "Main geometry", "The main asset's structure, generated from its picture (Eq. 10).", HINTING,
+)  # fmt: skip
+LAYOUT = Stage(
+    "layout", 2, Layout, propose_layout,
+    "Layout", "The main geometry carried over to the whole prompt by STM (Eq. 10).", HINTING,
+)  # fmt: skip
+LAYOUT_APPEARANCE = Stage(
+    "layout_appearance", 3, Slat, layout_appearance,
+    "Layout appearance", "The layout painted, so that its views can be segmented (Eq. 11).", HINTING,
+)  # fmt: skip
+HINTS = Stage(
+    "hints", 4, Hints, extract_hints,
+    "Hints", "Masks of each accessory in every view, voted back onto the layout (Eq. 12).", HINTING,
+)  # fmt: skip
+PART = Stage(
+    "part", 5, PartGeometry, part_geometries,
+    "Part", "Its structure, from its hint and its picture by STM (Eq. 13); grey: hint that it left.", GENERATION,
+    per_term=True,
+)  # fmt: skip
+GEOMETRY = Stage(
+    "geometry", 6, Geometry, composed_geometry,
+    "Geometry", "Parts anchored, pruned, put together (coarse, Eq. 14) and refined.", GENERATION,
+)  # fmt: skip
+SLAT = Stage(
+    "slat", 7, Slat, part_appearances,
+    "Painted part", "Its appearance, from its own picture.", GENERATION,
+    per_term=True,
+)  # fmt: skip
+APPEARANCE = Stage(
+    "appearance", 8, Appearance, composed_appearance,
+    "Appearance", "The whole, held to the painted parts, the seams between them soft (Eq. 15).", GENERATION,
+)  # fmt: skip
+
+COMPOSITION = (MAIN, LAYOUT, LAYOUT_APPEARANCE, HINTS, PART, GEOMETRY, SLAT, APPEARANCE)
+
+# One object without parts.
+LIFTED = Stage("main", 1, MainGeometry, main_geometry, "Geometry", "Its structure, from noise.", ALONE)
+LIFTED_APPEARANCE = Stage(
+    "appearance", 2, Slat, lifted_appearance,
+    "Appearance", "Its surface and colours, from noise on that structure.", ALONE,
+)  # fmt: skip
+IMAGINED = Stage("main", 1, MainGeometry, imagined_geometry, LIFTED.title, LIFTED.caption, ALONE)
+IMAGINED_APPEARANCE = Stage(
+    "appearance", 2, Slat, imagined_appearance, LIFTED_APPEARANCE.title, LIFTED_APPEARANCE.caption, ALONE
+)
+SINGLE = (LIFTED, LIFTED_APPEARANCE)
+
+
+def stage_of(name: str, alone: bool = False) -> tuple[Stage, str] | None:
+    """The stage that is kept under a name, and which term's it is ("" for those of the whole); None for others."""
+    for stage in SINGLE if alone else COMPOSITION:
+        if name == stage.name and not stage.per_term:
+            return stage, ""
+        if stage.per_term and name.startswith(f"{stage.name}-"):
+            return stage, name.removeprefix(f"{stage.name}-")
+    return None
