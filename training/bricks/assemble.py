@@ -26,8 +26,8 @@ class DeviceBank:
     """The bank's arrays on one device; points of a shape are in random order, so a prefix is a fair sample."""
 
     points: Tensor  # [S_total, 3] part frame, LDU
-    normals: Tensor  # [S_total, 3] unit, sign arbitrary
-    material: Tensor  # [S_total] 0 main colour, 1 skin, k >= 2: row k of fixed_rgb
+    normals: Tensor  # [S_total, 3] unit, sign arbitrary, half precision
+    material: Tensor  # [S_total] int16: 0 main colour, 1 skin, k >= 2: row k of fixed_rgb
     offsets: Tensor  # [S + 1]
     fixed_rgb: Tensor  # [K, 3] in [0, 1]
     shape_index: Tensor  # [P]
@@ -35,22 +35,38 @@ class DeviceBank:
     grid: Tensor  # [P, 64, 64] int64, bit z of word [x, y]
 
     @staticmethod
-    def upload(bank: Bank, device: torch.device | str) -> DeviceBank:
-        """Copies what training needs; grids become words."""
+    def upload(bank: Bank, device: torch.device | str, shuffle: bool = True, chunk: int = 1024) -> DeviceBank:
+        """Copies what training needs; grids become words. Samples in random order need no `shuffle`."""
 
         def tensor(array: np.ndarray, dtype: torch.dtype) -> Tensor:
             return torch.as_tensor(array).to(device=device, dtype=dtype)
 
-        order = shuffled_within(torch.as_tensor(bank.offsets)).numpy()
+        order = shuffled_within(torch.as_tensor(bank.offsets)).numpy() if shuffle else slice(None)
+        grids = [torch.as_tensor(bank.grid[i : i + chunk]) for i in range(0, len(bank.grid), chunk)]
         return DeviceBank(
             points=tensor(bank.points[order], torch.float32),
-            normals=tensor(bank.normals[order], torch.float32),
-            material=tensor(bank.material[order], torch.int64),
+            normals=tensor(bank.normals[order], torch.float16),
+            material=tensor(bank.material[order].astype(np.int16), torch.int16),
             offsets=tensor(bank.offsets, torch.int64),
             fixed_rgb=F.pad(tensor(bank.fixed_rgb, torch.float32) / 255, (0, 0, 2, 0)),  # rows of MAIN, SKIN unused
             shape_index=tensor(bank.shape_index, torch.int64),
             transform=tensor(bank.transform, torch.float32),
-            grid=words_from_packed(torch.as_tensor(bank.grid)).to(device),
+            grid=torch.cat([words_from_packed(grid.to(device)) for grid in grids]),
+        )
+
+    def join(self, other: DeviceBank) -> DeviceBank:
+        """Both banks' placements; those of `other` count on from these, and so do its fixed colours."""
+        fixed = len(self.fixed_rgb) - 2
+        material = torch.where(other.material >= 2, other.material + fixed, other.material)
+        return DeviceBank(
+            points=torch.cat([self.points, other.points]),
+            normals=torch.cat([self.normals, other.normals]),
+            material=torch.cat([self.material, material]),
+            offsets=torch.cat([self.offsets, other.offsets[1:] + self.offsets[-1]]),
+            fixed_rgb=torch.cat([self.fixed_rgb, other.fixed_rgb[2:]]),
+            shape_index=torch.cat([self.shape_index, other.shape_index + len(self.offsets) - 1]),
+            transform=torch.cat([self.transform, other.transform]),
+            grid=torch.cat([self.grid, other.grid]),
         )
 
 
@@ -66,9 +82,9 @@ def shuffled_within(offsets: Tensor) -> Tensor:
 def words_from_packed(packed: Tensor) -> Tensor:
     """np.packbits rows of C-order bool [64, 64, 64] -> int64 words [P, 64, 64], bit z of word [x, y]."""
     rows = packed.reshape(-1, R, R, 8).long()  # eight bytes of a z column; np.packbits puts z = 0 in the highest bit
-    flip = torch.tensor([int(f"{i:08b}"[::-1], 2) for i in range(256)])
-    shifts = torch.arange(8) * 8
-    words = torch.zeros(rows.shape[:-1], dtype=torch.int64)
+    flip = torch.tensor([int(f"{i:08b}"[::-1], 2) for i in range(256)], device=packed.device)
+    shifts = (torch.arange(8) * 8).tolist()
+    words = torch.zeros(rows.shape[:-1], dtype=torch.int64, device=packed.device)
     for k in range(8):
         words |= flip[rows[..., k]] << shifts[k]
     return words
@@ -247,7 +263,7 @@ def surface_points(bank: DeviceBank, batch: Batch, surface: Tensor, columns: int
     index = first[..., None] + step % count[..., None].clamp_min(1)  # [B, M, K]
     transform = bank.transform[placement]
     position = torch.einsum("bmij,bmkj->bmki", transform[..., :3], bank.points[index]) + transform[..., None, :, 3]
-    normal = F.normalize(torch.einsum("bmij,bmkj->bmki", transform[..., :3], bank.normals[index]), dim=-1)
+    normal = F.normalize(torch.einsum("bmij,bmkj->bmki", transform[..., :3], bank.normals[index].float()), dim=-1)
     if batch.warp is not None:
         warp = batch.warp.gather(1, piece[..., None, None].expand(-1, -1, 3, 4))
         position = torch.einsum("bmij,bmkj->bmki", warp[..., :3], position) + warp[..., None, :, 3]
@@ -255,7 +271,7 @@ def surface_points(bank: DeviceBank, batch: Batch, surface: Tensor, columns: int
         normal = F.normalize(torch.einsum("bmij,bmkj->bmki", across, normal), dim=-1)
         changed = batch.warped.any(1)
         position = position.index_put((changed,), _onto_shell(position[changed], surface[changed]))
-    material = bank.material[index]
+    material = bank.material[index].long()
     color = bank.fixed_rgb[material]
     color = torch.where((material == 0)[..., None], main_rgb[:, :, None], color)
     color = torch.where((material == 1)[..., None], skin_rgb[:, :, None], color)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from training.bricks import assembly, grids, placement
 from training.bricks.assembly import FIGURE, FILLED, Shape
 from training.bricks.catalog import Catalog
+from training.bricks.colors import RGB
 from training.bricks.ldraw import INHERIT, Library, Triangles
 from training.bricks.placement import Transform
 
@@ -37,7 +38,7 @@ class Bank:
 
     points: NDArray[np.float32]  # [samples, 3] LDU, shape frame
     normals: NDArray[np.float32]  # [samples, 3] unit, sign arbitrary
-    material: NDArray[np.uint8]  # [samples] 0 main colour, 1 skin, 2 + k = fixed_rgb[k]
+    material: NDArray[np.uint8]  # [samples] 0 main colour, 1 skin, 2 + k = fixed_rgb[k]; int16 where those are many
     offsets: NDArray[np.int64]  # [S + 1] samples of shape s: offsets[s]:offsets[s + 1]
     shape_key: NDArray[np.str_]  # [S] part id, "/variant" for assemblies
     shape_class: NDArray[np.int32]  # [S] catalogue row
@@ -95,7 +96,20 @@ def build(library: Library, catalog: Catalog, workers: int | None = None) -> Ban
         with multiprocessing.get_context(method).Pool(workers, _start_worker, (library.sources,)) as pool:
             built = list(pool.imap(_build_in_worker, tasks, chunksize=2))
     by_index = dict(zip(order, built))
-    return _assemble(plan, [by_index[i] for i in range(len(plan))], catalog)
+    return _assemble(plan, [by_index[i] for i in range(len(plan))], catalog.colors.rgb)
+
+
+def build_models(
+    models: Sequence[Shape], rgb: Callable[[int], RGB], frames: Mapping[str, Transform] = {}, workers: int | None = None
+) -> Bank:
+    """A bank of shapes that bring their own triangles, their colour codes read by `rgb`."""
+    workers = workers or os.cpu_count() or 1
+    task = partial(_build_shape, None, frames=frames)
+    if workers == 1:
+        return _assemble(models, list(map(task, models)), rgb)
+    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+    with multiprocessing.get_context(method).Pool(workers) as pool:
+        return _assemble(models, list(pool.imap(task, models, chunksize=2)), rgb)
 
 
 _worker_library: Library
@@ -119,7 +133,7 @@ def _creature_frames(plan: list[Shape], library: Library) -> dict[str, Transform
     return found
 
 
-def _build_shape(library: Library, shape: Shape, frames: Mapping[str, Transform]) -> _Built:
+def _build_shape(library: Library | None, shape: Shape, frames: Mapping[str, Transform]) -> _Built:
     soup, own = _shrunk(shape.triangles(library))
     transforms = [_site_transform(site, own, frames) for site in shape.sites]
     scale = max(np.linalg.norm(t[:, :3], axis=0).max() for t in transforms)
@@ -185,13 +199,12 @@ def _visible(cloud: _Cloud, own: Transform, reachable: NDArray[np.bool_], count:
     return cloud[0][keep], cloud[1][keep], cloud[2][keep]
 
 
-def _assemble(plan: list[Shape], built: list[_Built], catalog: Catalog) -> Bank:
+def _assemble(plan: Sequence[Shape], built: list[_Built], rgb: Callable[[int], RGB]) -> Bank:
     codes = np.concatenate([b.color for b in built])
     fixed = sorted({int(c) for c in np.unique(codes)} - {INHERIT, assembly.SKIN})
-    material = np.zeros(len(codes), np.uint8)
+    material = (np.searchsorted(fixed, codes) + FIXED).astype(np.uint8 if FIXED + len(fixed) <= 256 else np.int16)
+    material[codes == INHERIT] = MAIN
     material[codes == assembly.SKIN] = SKIN
-    for k, code in enumerate(fixed):
-        material[codes == code] = FIXED + k
     rows = [(s, shape, shape.sites[i]) for s, (shape, b) in enumerate(zip(plan, built)) for i in b.kept]
     return Bank(
         points=np.concatenate([b.points for b in built]),
@@ -208,5 +221,5 @@ def _assemble(plan: list[Shape], built: list[_Built], catalog: Catalog) -> Bank:
         transform=np.array([t for b in built for t in b.transforms], np.float32),
         grid=np.array([g for b in built for g in b.grids]),
         inside_share=np.array([s for b in built for s in b.shares], np.float32),
-        fixed_rgb=np.array([catalog.colors.rgb(code) for code in fixed], np.uint8).reshape(-1, 3),
+        fixed_rgb=np.array([rgb(code) for code in fixed], np.uint8).reshape(-1, 3),
     )

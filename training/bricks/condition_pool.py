@@ -82,10 +82,12 @@ class Shown:
         return replace(self, image=image, color=self.color.gather(2, channels[:, None].expand_as(self.color)))
 
 
-def random_views(count: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
+def random_views(
+    count: int, generator: torch.Generator, device: torch.device, most_yaw: float = MOST_YAW
+) -> tuple[Tensor, Tensor]:
     """Yaw within 60 degrees of the front, pitch 0 to 35 degrees, evenly; in radians."""
     u = torch.rand(2, count, generator=generator, device=device)
-    return (2 * u[0] - 1) * MOST_YAW, u[1] * MOST_PITCH
+    return (2 * u[0] - 1) * most_yaw, u[1] * MOST_PITCH
 
 
 def pictures(
@@ -96,13 +98,14 @@ def pictures(
     generator: torch.Generator,
     views: int = 2,
     columns: int = 4096,
+    most_yaw: float = MOST_YAW,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Pictures with random cameras, lights and crops, as `Conditions` keeps them: `image`, `place` and `view`."""
     device = surface.device
     points = surface_points(bank, batch, surface, columns)
     out, where, view = [], [], []
     for _ in range(views):
-        yaw, pitch = random_views(len(in_frame), generator, device)
+        yaw, pitch = random_views(len(in_frame), generator, device, most_yaw)
         margin = 1.15 + 0.15 * torch.rand(len(in_frame), generator=generator, device=device)
         crop, frame = crop_views(points, yaw, pitch, margin), frame_views(yaw, pitch)
         camera = Views(*(_where(in_frame, f, c) for c, f in zip(vars(crop).values(), vars(frame).values())))
@@ -165,6 +168,7 @@ def build(
     chunk: int = 512,
     varied: bool = False,
     columns: int = 3072,  # see `surface_points`; fewer are faster and leave more pinholes
+    most_yaw: float = MOST_YAW,
 ) -> tuple[Conditions, list[Tensor]]:
     """Conditions of `objects`, and `target(batch, shell words)` of every chunk; `varied`: see `variety`.
 
@@ -185,7 +189,7 @@ def build(
         coin = torch.rand(len(rows), generator=generator, device=device)
         in_frame = torch.where(in_place[here], coin < 0.5, coin < 0.15)
         in_frame &= ~filled[here]
-        shots.append(pictures(bank, batch, surface, in_frame, generator, views, columns))
+        shots.append(pictures(bank, batch, surface, in_frame, generator, views, columns, most_yaw))
     color, color_ok = slot_colors(objects, np.arange(len(families)), num_slots)
     image, place, view = (torch.cat(shot) for shot in zip(*shots))
     conditions = Conditions(

@@ -18,7 +18,7 @@ _source: tuple[Bank, Catalog] | None = None  # of a worker process
 
 
 def _read(data: Path) -> tuple[Bank, Catalog]:
-    return Bank.load(data / "bank.npz"), load_catalog(data)
+    return Bank.load(data / "bank.npz", index_only=True), load_catalog(data)
 
 
 def _start(data: Path) -> None:

@@ -1,0 +1,1 @@
+"""Objects made by rule: tens of thousands of shapes with names, straight as voxels and surface samples."""

@@ -1,0 +1,1 @@
+"""Everyday things and people: prepared packs as banks of shapes."""
