@@ -21,7 +21,6 @@ from ...errors import Cast3dError, Finding
 from ...models.checkpoints import build, read_config
 from ...models.file_size import ORDER, file_bytes
 from ...models.released import RELEASED
-from ...segmentation.detections import Thresholds
 from ..backbone import Backbone
 from ..hashes import hashes_of
 from ..hub import BYTES, HASHES
@@ -155,7 +154,7 @@ def segmenter(backbone: Backbone) -> Finding:
     pixels = torch.from_numpy(np.asarray(_disc(), dtype=np.float32) / 255).permute(2, 0, 1).to(backbone.device)
     alpha = pixels[3]
     try:
-        found = backbone.detect(pixels[:3] * alpha + 1 - alpha, alpha, "red ball", Thresholds())
+        found = backbone.detect(pixels[:3] * alpha + 1 - alpha, alpha, "red ball")
     except Cast3dError as error:
         return Finding("segmenter", str(error), False, "--with segmenter=KIND:FOLDER, see docs/segmentation.md")
     if found.best is not None and not 0 <= found.best <= 1:  # a NaN is neither
