@@ -115,7 +115,7 @@ MUTANTS = [
     ),
     *_of(
         "stages/operators.py",
-        "tests/stages/test_operators.py tests/stages/test_parts.py tests/stages/test_layout.py tests/backbones/test_batching.py",
+        "tests/stages/test_operators.py tests/stages/test_parts.py tests/backbones/test_batching.py",
         ("structure_guide(kit, condition.unconditional, 0.0)", "structure_guide(kit, condition, 0.0)"),
         ("RESCALE = 3.0", "RESCALE = 2.0"),
         ("[*sources, *targets]", "[*targets, *sources]"),
