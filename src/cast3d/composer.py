@@ -137,7 +137,8 @@ class Composer:
             recipe.keep(out)
         result = make(staging)
         result.recipe = recipe
-        result.warnings = [*recipe.notes, *result.warnings]
+        result.notes = [*recipe.notes, *result.notes]
+        result.warnings = [*recipe.warnings, *result.warnings]
         if out:
             staging.tell("export", 0, 1)
             result.save(out)

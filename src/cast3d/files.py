@@ -18,6 +18,22 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
+def printable(path: str | Path) -> str:
+    """A path as text that can be printed and kept: bytes of a name that are no UTF-8 become question marks."""
+    return str(path).encode("utf-8", "replace").decode("utf-8")
+
+
+def expanded(path: str | Path) -> Path:
+    """The path with a leading `~` as the home folder: shells leave it alone within a word, as in `cap=~/cap.png`."""
+    path = Path(path)
+    if path.parts[:1] == ("~",):
+        try:
+            return path.expanduser()
+        except RuntimeError:  # nobody's home is known
+            return path
+    return path
+
+
 def write_error(error: OSError, path: Path) -> InputError:
     """The failure to write `path` in words that a user can act on."""
     if error.errno in _FULL:

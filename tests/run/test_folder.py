@@ -361,6 +361,9 @@ def test_run_json_merges_mappings_and_keeps_plain_data_only(tmp_path):
         assert run.info["warnings"] == ["dim picture"] and run.info["models"] == {"flow": "def"}
         run.info["warnings"].clear()
         assert run.info["warnings"] == ["dim picture"]
+        run.note("cut out")
+        run.note("cut out")
+        assert run.info["notes"] == ["cut out"] and run.info["warnings"] == ["dim picture"]
 
 
 def test_seconds_and_peak_memory_of_a_stage_are_recorded(tmp_path):

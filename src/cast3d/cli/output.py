@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ..run.folder import RunFolder
 
 FILES = ("scene.glb", "scene.ply", "scene.spz", "turntable.webp", "report.html", "run.json")
-SHOWN = 5  # warnings; the rest is in run.json and in the report
 
 
 def messages() -> Console:
@@ -70,6 +69,7 @@ def summary(result: Result, run: RunFolder, seconds: float) -> dict[str, Any]:
         "out": str(run.path),
         "files": {name: str(run.path / name) for name in FILES if (run.path / name).is_file()},
         "parts": [part(term) for term in result.parts],
+        "notes": list(result.notes),
         "warnings": list(result.warnings),
         "seconds": round(seconds, 1),
         "stages": {name: costs["seconds"] for name, costs in run.info.get("stages", {}).items()},
@@ -81,10 +81,10 @@ def show(facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(facts, ensure_ascii=False))
         return
-    for warning in facts["warnings"][:SHOWN]:
+    for warning in facts["warnings"]:
         typer.echo(f"warning: {warning}", err=True)
-    if (further := len(facts["warnings"]) - SHOWN) > 0:
-        typer.echo(f"warning: {further} further notes are in run.json", err=True)
+    if count := len(facts["notes"]):
+        typer.echo(f"{count} notes are in run.json" if count > 1 else "1 note is in run.json", err=True)
     for part in facts["parts"]:
         what = f"{part['triangles']:,} triangles" if part["glb"] else "no voxel is left of it"
         typer.echo(f"  {part['term']}: {what}")

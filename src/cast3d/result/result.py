@@ -38,7 +38,8 @@ class Result:
     gaussians: Gaussians  # all of them, `part` filled in
     prompt: str = ""
     seed: int = 0
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)  # what may be wrong with it, and what helps
+    notes: list[str] = field(default_factory=list)  # what was done as always
     recipe: Recipe | None = field(default=None, repr=False)  # what it was made of
 
     @classmethod
@@ -81,6 +82,8 @@ class Result:
             out.record(settings=chosen.plain())
         for warning in self.warnings:
             out.warn(warning)
+        for note in self.notes:
+            out.note(note)
         with out.timed("export"):
             write_files(self, out, chosen)
         write_report(out.path / "report.html", report_of_run(out.path))

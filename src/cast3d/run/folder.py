@@ -90,7 +90,8 @@ class RunFolder:
             for term, views in pictures.items():
                 for name, one in zip(names[term], views):
                     (folder / name).write_bytes(one.data)
-                    images[term].append({"file": f"inputs/{name}", "sha256": one.sha256, "notes": list(one.notes)})
+                    said = {"notes": list(one.notes), "warnings": list(one.warnings)}
+                    images[term].append({"file": f"inputs/{name}", "sha256": one.sha256, **said})
             (folder / "scene.yaml").write_text(scene_text(scene, names), encoding="utf-8")
         told = dict(prompt=scene.prompt, main=scene.main, terms=list(scene.terms), images=images)
         self.replace(**told, **entries)
@@ -136,10 +137,17 @@ class RunFolder:
         self._record = record
 
     def warn(self, text: str) -> None:
-        """Adds a warning to `run.json`, once."""
-        warnings = self._record.get("warnings", [])
-        if text not in warnings:
-            self.record(warnings=[*warnings, text])
+        """Adds a warning to `run.json`, once: something that may be wrong with the result."""
+        self._add("warnings", text)
+
+    def note(self, text: str) -> None:
+        """Adds a note to `run.json`, once: something that was done as always."""
+        self._add("notes", text)
+
+    def _add(self, entry: str, text: str) -> None:
+        known = self._record.get(entry, [])
+        if text not in known:
+            self.record(**{entry: [*known, text]})
 
     @contextmanager
     def timed(self, *stages: str) -> Iterator[None]:
