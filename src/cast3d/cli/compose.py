@@ -17,7 +17,9 @@ def compose(
     out: Out,
     main: Annotated[
         str | None,
-        typer.Option("--main", metavar="TERM[=PICTURE]", help="The thing that carries the others; default the first."),
+        typer.Option(
+            "--main", metavar="TERM[=PICTURE]", help="The thing that carries the others; default as the prompt says."
+        ),
     ] = None,
     assets: Annotated[
         list[str] | None,

@@ -14,6 +14,7 @@ from ..backbones import Backbone
 from ..meshes.mesh import Mesh
 from ..run.folder import RunFolder
 from ..run.recipe import Recipe
+from ..scene import unique_slugs
 from ..settings import Settings
 from ..splats import Gaussians
 from ..stages.appearance import Appearance
@@ -84,8 +85,13 @@ class Result:
             out.warn(warning)
         for note in self.notes:
             out.note(note)
+        # `write_files` knows its files as a list, readers of run.json look up terms.
+        earlier = out.info.get("part_files", ())
+        out.record(part_files=list(earlier.values() if isinstance(earlier, Mapping) else earlier))
         with out.timed("export"):
             write_files(self, out, chosen)
+        files = {term: f"{name}.glb" for term, name in unique_slugs(self.parts).items()}
+        out.replace(part_files={term: files[term] for term, part in self.parts.items() if part.mesh is not None})
         write_report(out.path / "report.html", report_of_run(out.path))
 
 

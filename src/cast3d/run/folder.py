@@ -24,7 +24,7 @@ from PIL import Image
 from ..errors import InputError, nearest
 from ..files import atomic_file, atomic_folder, atomic_write, remove_temporaries, write_error
 from ..pictures.opening import Picture
-from ..scene import Scene
+from ..scene import Scene, unique_slugs
 from ..scene.files import scene_text
 from ..version import __version__
 from .cost import measured
@@ -81,8 +81,9 @@ class RunFolder:
 
         `entries` go to `run.json` in the same write, and like what is told of the scene replace those of earlier runs.
         """
+        slugs = unique_slugs(scene.terms)
         names = {
-            term: [f"{scene.slugs[term]}{f'_{view}' if view else ''}{one.suffix}" for view, one in enumerate(views)]
+            term: [f"{slugs[term]}{f'_{view}' if view else ''}{one.suffix}" for view, one in enumerate(views)]
             for term, views in pictures.items()
         }
         images: dict[str, list[dict[str, Any]]] = {term: [] for term in scene.terms}

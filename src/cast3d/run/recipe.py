@@ -34,12 +34,16 @@ class Recipe:
     @property
     def notes(self) -> list[str]:
         """What was done with what was given, as always."""
-        return [f"{term}: {note}" for term, views in self.pictures.items() for view in views for note in view.notes]
+        notes = list(self.scene.notes) if self.scene and self.task == COMPOSE else []
+        return notes + [
+            f"{term}: {one}" for term, views in self.pictures.items() for view in views for one in view.notes
+        ]
 
     @property
     def warnings(self) -> list[str]:
         """What may be wrong with what was given; a composition adds which of its words the backbone does not know."""
         found = [f"{term}: {one}" for term, views in self.pictures.items() for view in views for one in view.warnings]
+        found += self.scene.warnings if self.scene and self.task == COMPOSE else []
         return found + (unread(self.backbone, self.prompt) if self.task == IMAGINE else [])
 
     def keep(self, run: RunFolder) -> None:

@@ -1,7 +1,7 @@
 """scene.yaml: a scene as a file.
 
     prompt: a figure wearing a baseball cap and a backpack
-    main: figure                      # default: the first asset
+    main: figure                      # default: what carries the others in the sentence
     assets:                           # or a list of {term: ..., image: ...}
       figure: figure.png
       baseball cap: [cap-front.png, cap-side.png]     # several views
