@@ -19,6 +19,7 @@ from .composition import Composition
 from .errors import InputError, nearest
 from .pictures.cutout import open_cut_out
 from .pictures.opening import Picture
+from .precision import in_float32
 from .result.result import Result
 from .run.folder import RunFolder
 from .run.recipe import COMPOSE, IMAGINE, LIFT, Recipe
@@ -28,6 +29,7 @@ from .settings import Settings
 from .single import Single
 
 
+@in_float32
 def load(backbone: str = "bricks", device: str | None = None, **loading: Any) -> Composer:
     """A composer on "bricks", "trellis", a folder or hub id, or two as IMAGE+TEXT; `device` "cpu" (default) or "cuda".
 
@@ -43,6 +45,7 @@ class Composer:
         self.backbone = backbone
         self.source, self.loading = source, loading or {}  # from what and how it was loaded, for run folders to tell
 
+    @in_float32
     def compose(
         self,
         prompt: str | Scene,
@@ -76,6 +79,7 @@ class Composer:
             recipe, out, progress,
         )  # fmt: skip
 
+    @in_float32
     def lift(
         self,
         picture: Pictures,
@@ -102,6 +106,7 @@ class Composer:
         )
         return self._made(single.run, recipe, out, progress)
 
+    @in_float32
     def imagine(
         self,
         text: str,

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..backbones import Backbone
 from ..meshes.mesh import Mesh
+from ..precision import in_float32
 from ..run.folder import RunFolder
 from ..run.recipe import Recipe
 from ..scene import unique_slugs
@@ -64,6 +65,7 @@ class Result:
             parts[term] = Part(term, mesh, mine, to_grid(appearance.coords[appearance.owner == i]))
         return cls(parts, splat)
 
+    @in_float32
     def save(self, out: RunFolder | str | Path, settings: Mapping[str, Any] | None = None) -> None:
         """Writes scene.glb, parts/*.glb, scene.ply, turntable.webp and report.html; each whole or not at all.
 
