@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 from .errors import InputError
 
 TEMPORARY = ".tmp-"  # prefix of everything unfinished; whoever owns the folder may delete what carries it
+
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/|data:")  # Path makes one slash of two
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -32,6 +35,16 @@ def expanded(path: str | Path) -> Path:
         except RuntimeError:  # nobody's home is known
             return path
     return path
+
+
+def local_path(path: str | Path, what: str) -> Path:
+    """`expanded`, for something that is read; raises InputError for an address, because nothing is fetched."""
+    text = str(path)
+    if _ADDRESS.match(text):
+        shown = printable(text if len(text) < 100 else f"{text[:100]}...")
+        fix = "give its path" if text.lower().startswith("file:") else "download it, and give the file"
+        raise InputError(f"{what} is an address ({shown}); only files are read: {fix}")
+    return expanded(path)
 
 
 def write_error(error: OSError, path: Path) -> InputError:

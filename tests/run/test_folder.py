@@ -377,6 +377,18 @@ def test_seconds_and_peak_memory_of_a_stage_are_recorded(tmp_path):
         assert "hints" not in run.info["stages"]
 
 
+@pytest.mark.parametrize("name", ["Thumbs.db", "thumbs.db", "desktop.ini", ".DS_Store", "ehthumbs.db"])
+def test_what_file_managers_leave_is_no_other_file(tmp_path, name):
+    (tmp_path / name).write_bytes(b"theirs")
+    with RunFolder(tmp_path):
+        pass
+    assert (tmp_path / name).read_bytes() == b"theirs"
+    (tmp_path / "run.json").unlink()
+    (tmp_path / "mine.txt").touch()
+    with pytest.raises(InputError, match=r"holds other files \(mine\.txt"):
+        RunFolder(tmp_path)
+
+
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the peak of a block")
 def test_the_peak_is_that_of_the_block():
     def peak(megabytes: int) -> int:

@@ -169,7 +169,7 @@ def test_pictures_may_be_shared_several_or_already_open():
     made = Scene.make("two twin owls, a hat", {"twin": "a.png", "owls": ["a.png", picture], "hat": Path("a.png")})
     assert [asset.images for asset in made.assets] == [(Path("a.png"),), (Path("a.png"), picture), (Path("a.png"),)]
     assert made["the Hat"] == Asset("hat", (Path("a.png"),))
-    for wrong in ((), None, 3, [b"x"], "", ["a.png", None]):
+    for wrong in ((), None, 3, [b""], {"a.png"}, "", ["a.png", None]):
         with pytest.raises(InputError, match="picture"):
             Scene.make("a hat", {"hat": wrong})
 
@@ -325,6 +325,53 @@ def test_scene_files_that_are_refused(tmp_path, text, message):
     with pytest.raises(InputError) as caught:
         Scene.from_yaml(file)
     assert message in str(caught.value) and str(caught.value).startswith(str(file))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_scene_files_in_the_encodings_of_editors(tmp_path, encoding):
+    file = tmp_path / "scene.yaml"
+    file.write_bytes("prompt: a boy in a Mütze\nassets: {Mütze: a.png, boy: b.png}\n".encode(encoding))
+    assert Scene.from_yaml(file).terms == ("Mütze", "boy")
+    file.write_bytes("prompt: a Mütze".encode("latin-1"))
+    with pytest.raises(InputError, match="save it as UTF-8"):
+        Scene.from_yaml(file)
+
+
+def test_the_home_folder_in_scene_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "scene.yaml").write_text("prompt: a cap\nassets: {cap: ~/cap.png}\n")
+    assert Scene.from_yaml("~/deep/scene.yaml")["cap"].images == (tmp_path / "cap.png",)
+    assert Scene.make("a cap", {"cap": "~/cap.png"})["cap"].images == (tmp_path / "cap.png",)
+
+
+@pytest.mark.parametrize(
+    ("address", "fix"),
+    [
+        ("https://example.org/cap.png", "download it"),
+        ("HTTP://example.org/cap.png", "download it"),
+        ("s3://bucket/cap.png", "download it"),
+        ("data:image/png;base64," + 500 * "A", "download it"),
+        ("file:///home/me/cap.png", "give its path"),
+    ],
+)
+def test_addresses_are_not_files(tmp_path, address, fix):
+    (tmp_path / "scene.yaml").write_text(f"prompt: a cap\nassets: {{cap: '{address}'}}\n")
+    for make in (
+        lambda: Scene.make("a cap", {"cap": address}),
+        lambda: Scene.make("a cap", {"cap": Path(address)}),
+        lambda: Scene.from_yaml(tmp_path / "scene.yaml"),
+        lambda: Scene.from_yaml(address),
+    ):
+        with pytest.raises(InputError, match=f"is an address .*only files are read: {fix}") as caught:
+            make()
+        assert len(str(caught.value)) < 800
+
+
+def test_a_name_with_a_colon_is_a_file():
+    assert Scene.make("a cap", {"cap": "C:/cap.png"})["cap"].images == (Path("C:/cap.png"),)
+    assert Scene.make("a cap", {"cap": "12:30.png"})["cap"].images == (Path("12:30.png"),)
 
 
 def test_missing_scene_file_names_the_nearest(tmp_path):

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps, features
 
 from ..errors import InputError, nearest
-from ..files import printable
+from ..files import local_path, printable
 from .colors import to_srgb
 
 MAX_SIDE = 16384
@@ -70,8 +70,8 @@ def open_picture(source: str | Path | bytes | Image.Image) -> Picture:
     if isinstance(source, bytes):
         path, data = "the given bytes", _bounded(source)
     else:
-        path = printable(source)
-        data = _read(Path(source))
+        found = local_path(source, "the picture")
+        path, data = printable(found), _read(found)
     formats = [name for name in SUFFIXES if name not in {"MPO", "AVIF"} or (name == "AVIF" and features.check("avif"))]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns about sizes, which are checked here, and about odd metadata

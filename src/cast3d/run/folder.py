@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from ..errors import InputError, nearest
-from ..files import atomic_file, atomic_folder, atomic_write, remove_temporaries, write_error
+from ..files import atomic_file, atomic_folder, atomic_write, printable, remove_temporaries, write_error
 from ..pictures.opening import Picture
 from ..scene import Scene, unique_slugs
 from ..scene.files import scene_text
@@ -181,19 +181,24 @@ def _is_run(path: Path, must_exist: bool) -> bool:
     """Whether the folder is a run already; raises where it can become none."""
     try:
         if path.exists() and not path.is_dir():
-            raise InputError(f"{path} is a file; the output is a folder")
+            raise InputError(f"{printable(path)} is a file; the output is a folder")
         if (path / "run.json").is_file():
             return True
         if must_exist:
             siblings = path.parent.iterdir() if path.parent.is_dir() else ()
             runs = [entry.name for entry in siblings if (entry / "run.json").is_file()]
-            raise InputError(f"{path} is not the folder of a run{nearest(path.name, runs)}")
-        entries = [entry.name for entry in path.iterdir() if not entry.name.startswith(".")] if path.is_dir() else []
+            raise InputError(f"{printable(path)} is not the folder of a run{nearest(path.name, runs)}")
+        entries = [entry.name for entry in path.iterdir() if not by_system(entry.name)] if path.is_dir() else []
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError(f"{printable(path)} cannot be read: {error.strerror}") from error
     if entries:
-        raise InputError(f"{path} holds other files ({min(entries)}, ...); choose an empty or a new folder")
+        raise InputError(f"{printable(path)} holds other files ({min(entries)}, ...); choose an empty or a new folder")
     return False
+
+
+def by_system(name: str) -> bool:
+    """Whether file managers leave such a file in any folder that they show; hidden ones count too."""
+    return name.startswith(".") or name.lower() in {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
 
 
 def _make_folders(path: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 from PIL import Image
 
 from ..errors import InputError, nearest
+from ..files import local_path
 from .grammar import carrier, confusable, unpictured
 from .terms import JOINERS, Span, find_terms, match_key
 
@@ -20,7 +22,8 @@ MAX_PROMPT = 1000  # characters; text encoders see about 300
 MAX_TERM = 80
 MAX_SLUG = 40  # characters
 
-Pictures = str | Path | Image.Image | Sequence["str | Path | Image.Image"]
+Picture = str | Path | bytes | Image.Image | Any  # Any: an array of numpy
+Pictures = Picture | Sequence[Picture]
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Asset:
     """One named thing (o_i) and its picture (I_i); several pictures are several views of the same thing."""
 
     term: str
-    images: tuple[Path | Image.Image, ...]
+    images: tuple[Path | bytes | Image.Image, ...]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "term", plain_text(self.term, "a term", MAX_TERM))
@@ -99,7 +102,7 @@ class Scene:
         return tuple(asset.term for asset in self.assets)
 
     @property
-    def images(self) -> tuple[Path | Image.Image, ...]:
+    def images(self) -> tuple[Path | bytes | Image.Image, ...]:
         """Every picture of every asset."""
         return tuple(image for asset in self.assets for image in asset.images)
 
@@ -229,9 +232,24 @@ def _joins(before: str, character: str) -> bool:
     return character in JOINERS and unicodedata.category(before)[0] in "LMNS"
 
 
-def _image(image: Any, term: str) -> Path | Image.Image:
+def _image(image: Any, term: str) -> Path | bytes | Image.Image:
     if isinstance(image, Image.Image):
         return image
-    if isinstance(image, str | Path) and str(image).strip() and "\0" not in str(image):
-        return Path(image)
-    raise InputError(f"the picture of {term!r} is a path or a PIL image, not {image!r}")
+    if isinstance(image, bytes | bytearray | memoryview) and len(image):
+        return bytes(image)
+    if hasattr(image, "__array_interface__"):
+        return _from_array(image, term)
+    if isinstance(image, str | os.PathLike) and str(image).strip() and "\0" not in str(image):
+        return local_path(os.fspath(image), f"the picture of {term!r}")
+    shown = repr(image) if len(repr(image)) < 100 else type(image).__name__
+    raise InputError(f"the picture of {term!r} is a path, a PIL image, an array or the bytes of a file, not {shown}")
+
+
+def _from_array(array: Any, term: str) -> Image.Image:
+    """Of numpy or what looks like it: bytes [H, W], [H, W, 3] or [H, W, 4]."""
+    shape, kind = tuple(array.shape), str(array.dtype)
+    if kind != "uint8" or not (len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4))) or 0 in shape:
+        raise InputError(
+            f"the picture of {term!r} is an array {list(shape)} of {kind}; give uint8 of [height, width, 3 or 4]"
+        )
+    return Image.fromarray(array)
