@@ -40,7 +40,7 @@ def compose(
     """
     from .progress import labels_of
 
-    with plain_errors(out):
+    with plain_errors(out, as_json=as_json):
         changes = inputs.read_settings(settings or ())
         scene = inputs.read_scene(given, main, assets or (), seed, backbone, changes, paper)
         name = scene.backbone or "bricks"
