@@ -105,6 +105,14 @@ def test_inverted_alpha_is_turned_round_and_warned_of():
     assert "taken as inverted" in picture.warnings[0]
 
 
+def test_inverted_alpha_without_colours_is_warned_of():
+    flat = np.array(on_card())
+    flat[mask(figure())] = (*RED, 0)
+    picture = cut_out(open_picture(Image.fromarray(flat)))
+    assert overlap(picture.rgba, mask(figure())) > 0.97  # the colour is there, by luck
+    assert "colours there may be lost" in picture.warnings[0]
+
+
 def test_a_half_transparent_background_is_not_the_object():
     for background in (90, 140, 180):
         alpha = np.where(mask(figure()), 255, background)
@@ -113,7 +121,7 @@ def test_a_half_transparent_background_is_not_the_object():
         assert "half transparent" in picture.notes[0]
 
 
-@pytest.mark.parametrize("level", [60, 110, 153, 200])
+@pytest.mark.parametrize("level", [30, 60, 110, 153, 200])
 def test_glass_is_taken_as_solid(level):
     picture = cut_out(open_picture(with_alpha(figure(), mask(figure()) * level)))
     np.testing.assert_array_equal(np.asarray(picture.rgba)[..., 3], mask(figure()) * 255)
@@ -188,6 +196,13 @@ def test_slabs_that_cannot_be_told_from_things_are_warned_of():
     assert picture.confidence < 0.35
     (warning,) = picture.warnings
     assert "slab" in warning and "transparent or plain background" in warning
+
+
+def test_a_round_page_is_warned_of_and_a_shield_is_none():
+    round_ = framed(lambda draw: draw.ellipse((0, 0, N - 1, N - 1), fill=255))
+    (warning,) = cut_out(open_picture(with_alpha(on_card(), round_))).warnings
+    assert "slab" in warning
+    assert not cut_out(open_picture(with_alpha(on_card(BLUE), round_))).warnings
 
 
 def test_lit_boxes_and_flat_shapes_are_no_cards():

@@ -39,7 +39,13 @@ def settled(picture: Picture) -> Picture:
     at_border, whole = (border <= CLEAR).mean(), clear.mean()
     if at_border >= BORDER_SHARE or (at_border >= TIGHT_BORDER and whole >= TIGHT_WHOLE):
         return _solid(picture, alpha)
-    if at_border < INVERTED_BORDER and whole >= INVERTED_WHOLE and _has_colors(picture.rgba, clear):
+    if at_border < INVERTED_BORDER and whole >= INVERTED_WHOLE:
+        if not _has_colors(picture.rgba, clear):
+            return picture.warned(
+                "the alpha channel is opaque at the border and transparent inside, so it was not used; the colours "
+                "there may be lost. Look at the result, or give a picture whose background is transparent",
+                rgba=_opaque(picture.rgba, np.zeros_like(clear)),
+            )
         inverted = _with_alpha(picture.rgba, 255 - alpha)
         return picture.warned(
             "the alpha channel is opaque at the border and transparent inside; it was taken as inverted. Look at the "
@@ -101,7 +107,7 @@ def _solid(picture: Picture, alpha: np.ndarray) -> Picture:
 def _object_level(alpha: np.ndarray, background: float) -> float:
     """Alpha of most of what is more opaque than the background; soft shadows may be the smaller part of it."""
     more = alpha[alpha > max(CLEAR, background + EVEN)]
-    return float(np.percentile(more, 75)) if more.size else 0.0
+    return float(np.percentile(more, 75)) if more.size else float(alpha.max())
 
 
 def _has_colors(rgba: Image.Image, hidden: np.ndarray) -> bool:

@@ -13,6 +13,8 @@ from .crops import OPAQUE
 SIDE = 256  # pictures are reduced to this for looking at
 RISKY = 0.7  # slab risk from which a picture is warned of
 FILLS = 0.94, 0.985  # shares of its box that a slab fills, from doubtful to sure
+ROUND_FILLS = 0.95, 0.98  # shares that a round page has in common with a disc, likewise
+WHITE, PLAIN_RIM = 90.0, 0.95  # L of the rim of a round page, and how much of it is of one colour: a shield is no page
 LEAVES = 0.4, 0.7  # shares of the picture's border that the object covers, likewise
 UNLIKE, VARIED = 12.0, (0.01, 0.04)  # Lab distance from the commonest colour of the rim; shares of the object
 LARGE = 0.15  # pieces with this share of the largest are things of their own
@@ -45,10 +47,20 @@ def slab_risk(rgba: Image.Image) -> float:
     box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     filled = ndimage.binary_fill_holes(solid[box])
     rim = filled & ~ndimage.binary_erosion(filled, iterations=max(2, min(filled.shape) // 40))
-    commonest = np.median(lab[box][rim & solid[box]], axis=0) if (rim & solid[box]).any() else 0
+    commonest = np.median(lab[box][rim & solid[box]], axis=0) if (rim & solid[box]).any() else np.zeros(3)
     unlike = (np.linalg.norm(lab[box] - commonest, axis=-1)[solid[box]] > UNLIKE).mean()
-    slab = _ramp(filled.mean(), *FILLS) * (0.25 + 0.75 * _ramp(unlike, *VARIED))
+    page = _ramp(filled.mean(), *FILLS)
+    if commonest[0] > WHITE and (np.linalg.norm(lab[box] - commonest, axis=-1)[rim] < UNLIKE).mean() > PLAIN_RIM:
+        page = max(page, _ramp(_roundness(filled), *ROUND_FILLS))
+    slab = page * (0.25 + 0.75 * _ramp(unlike, *VARIED))
     return float(max(slab, _ramp(edge.mean(), *LEAVES)))
+
+
+def _roundness(filled: np.ndarray) -> float:
+    """How much of a shape and of the ellipse in its box they share."""
+    y, x = (np.linspace(-1, 1, side) for side in filled.shape)
+    ellipse = x[None] ** 2 + y[:, None] ** 2 <= 1
+    return float((filled & ellipse).sum() / max((filled | ellipse).sum(), 1))
 
 
 def large_pieces(rgba: Image.Image) -> int:
