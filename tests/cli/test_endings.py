@@ -115,6 +115,41 @@ def test_a_run_that_is_ended_goes_on(tmp_path, straight, start, sent, code):
     assert {name: data for name, data in contents(out).items() if name.startswith("stages")} == stages
 
 
+WORKERS = """
+import multiprocessing, sys, time, typer
+from concurrent.futures import ProcessPoolExecutor
+from cast3d.cli.endings import Terminated, on_sigterm
+from cast3d.cli.output import plain_errors
+
+if __name__ == "__main__":
+    on_sigterm()
+    context = multiprocessing.get_context("spawn")
+    try:
+        with plain_errors(kept="what was finished is kept"), ProcessPoolExecutor(2, context) as pool:
+            waiting = [pool.submit(time.sleep, 60) for _ in range(2)]
+            while not all(future.running() for future in waiting):
+                time.sleep(0.1)
+            print("ready", flush=True)
+            waiting[0].result()
+    except typer.Exit as end:
+        sys.exit(end.exit_code)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends processes without a signal")
+def test_sigterm_reaches_the_workers_of_an_evaluation(tmp_path):
+    (tmp_path / "program.py").write_text(WORKERS)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(
+        [sys.executable, tmp_path / "program.py"], env=environment, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+    process.terminate()
+    _, told = process.communicate(timeout=20)
+    assert process.returncode == 143 and "interrupted; what was finished is kept" in told
+
+
 # --- out of space ---------------------------------------------------------------------------------------------------
 
 

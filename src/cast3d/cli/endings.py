@@ -18,9 +18,16 @@ class Terminated(KeyboardInterrupt):
 
 
 def on_sigterm() -> None:
-    """From here on SIGTERM raises `Terminated`, unless whoever started this process wants it ignored."""
+    """From here on SIGTERM raises `Terminated`, unless whoever started this process wants it ignored.
+
+    Ctrl-C reaches the processes that this one has started by itself; SIGTERM is handed on, or this one would wait for
+    them.
+    """
 
     def end(*_: object) -> NoReturn:
+        if "multiprocessing" in sys.modules:
+            for child in sys.modules["multiprocessing"].active_children():
+                child.terminate()
         raise Terminated
 
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
