@@ -9,7 +9,6 @@ The method itself is in `composition`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +161,7 @@ def scene_of(prompt: str | Scene, assets: Mapping[str, Pictures] | None, main: s
         return Scene.make(prompt, assets or {}, main=main, seed=seed or 0)
     if assets is not None or main is not None:
         raise InputError("a Scene has its assets and its main term; give them in it, not beside it")
-    return prompt if seed is None else replace(prompt, seed=seed)
+    return prompt if seed is None else prompt.with_seed(seed)
 
 
 def require_terms(scene: Scene, reseed: Mapping[str, int]) -> None:

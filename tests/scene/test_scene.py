@@ -150,6 +150,13 @@ def test_words_within_terms_do_not_choose_the_main_thing():
     assert made.main == "figure"
 
 
+def test_another_seed_forgets_no_note():
+    made = scene("a boy in a cap", "cap", "boy")
+    assert made.notes and made.with_seed(3).notes == made.notes and made.with_seed(3).seed == 3
+    with pytest.raises(InputError, match="seed"):
+        made.with_seed(-1)
+
+
 def test_a_main_thing_that_is_said_goes_first():
     made = scene("a boy in a cap", "boy", "cap", main="The Cap")
     assert made.main == "cap" and made.notes == []

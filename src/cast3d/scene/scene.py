@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,12 @@ class Scene:
         from .files import read_scene
 
         return read_scene(Path(path))
+
+    def with_seed(self, seed: int) -> Scene:
+        """The same with another seed; a main thing that was chosen stays a chosen one, for the notes."""
+        changed = replace(self, seed=seed)
+        object.__setattr__(changed, "_chosen", self._chosen)
+        return changed
 
     @property
     def terms(self) -> tuple[str, ...]:
