@@ -69,6 +69,28 @@ def copy(finished, tmp_path):
     return Path(shutil.copytree(finished[0], tmp_path / "copy"))
 
 
+@pytest.fixture
+def doubles():
+    tiny_backbone()  # its networks, which are kept, are drawn in float32
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def test_the_default_data_type_of_torch_is_the_user_s(doubles, tmp_path):
+    """A program that computes in float64 composes to the same bytes, and goes on in float64."""
+    composer = Composer(tiny_backbone())
+    composer.compose(PROMPT, pictures(), out=tmp_path / "doubles")
+    composer.lift(pictures()["cap"], out=tmp_path / "lifted")
+    composer.imagine("a red cap").save(tmp_path / "imagined")
+    with pytest.raises(InputError):
+        composer.lift("nowhere.png")
+    assert torch.get_default_dtype() == torch.float64
+    torch.set_default_dtype(torch.float32)
+    composer.compose(PROMPT, pictures(), out=tmp_path / "floats")
+    assert (tmp_path / "doubles" / "scene.glb").read_bytes() == (tmp_path / "floats" / "scene.glb").read_bytes()
+
+
 def test_a_run_leaves_every_stage_and_file(finished):
     out, _, watch = finished
     assert watch.computed == list(STAGES)

@@ -11,6 +11,25 @@ from cast3d.errors import InputError
 from cast3d.settings import Settings
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "write"),
+    [
+        ("free_fraction", "0,2", "0.2"),
+        ("free_fraction", " ,25", ".25"),
+        ("diffusion", "0,60", "0.60"),
+        ("mesh_faces", "100,000", "100000"),
+        ("mesh_faces", "1,000,000", "1000000"),
+    ],
+)
+def test_numbers_with_commas_are_told_how_to_be_written(name, value, write):
+    with pytest.raises(InputError, match=f"{name} cannot be {value!r}; give a value without a comma: write {write}$"):
+        Settings(**{name: value})
+
+
+def test_lists_keep_their_commas():
+    assert Settings(guidance_interval="0,0.5").guidance_interval == (0.0, 0.5)
+
+
 def test_defaults_are_the_papers():
     s = Settings()
     assert (s.structure_steps, s.slat_steps) == (25, 25)

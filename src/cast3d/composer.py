@@ -9,7 +9,6 @@ The method itself is in `composition`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from . import composition
 from .backbones import Backbone, Loading, load_backbone
 from .backbones.bricks.encoders import FRAMES
 from .errors import InputError, TermNotFound, nearest
+from .models.precision import in_float32
 from .pictures.cutout import open_cut_out
 from .pictures.opening import Picture
 from .result import previews
@@ -36,6 +36,7 @@ from .stages.reading import notes
 from .stages.search import LayoutShowsNot
 
 
+@in_float32
 def load(backbone: str = "bricks", device: str | None = None, **loading: Any) -> Composer:
     """A composer on "bricks", "trellis", a folder or hub id, or two as IMAGE+TEXT; `device` "cpu" (default) or "cuda".
 
@@ -51,6 +52,7 @@ class Composer:
         self.backbone = backbone
         self.source, self.loading = source, loading or {}  # from what and how it was loaded, for run folders to tell
 
+    @in_float32
     def compose(
         self,
         prompt: str | Scene,
@@ -85,6 +87,7 @@ class Composer:
 
         return self._made(make, recipe, Kit(self.backbone, chosen, pictures, seeds), out, progress, scene.slugs)
 
+    @in_float32
     def lift(
         self,
         picture: Pictures,
@@ -114,6 +117,7 @@ class Composer:
 
         return self._made(make, recipe, kit, out, progress)
 
+    @in_float32
     def imagine(
         self,
         text: str,
@@ -158,7 +162,8 @@ class Composer:
         except LayoutShowsNot as error:
             raise _shown(error, recipe.scene, out) from None
         result.recipe = recipe
-        result.warnings = [*recipe.notes, *result.warnings]
+        result.notes = [*recipe.notes, *result.notes]
+        result.warnings = [*recipe.warnings, *result.warnings]
         if out:
             staging.tell("export", 0, 1)
             result.save(out)
@@ -214,7 +219,7 @@ def scene_of(prompt: str | Scene, assets: Mapping[str, Pictures] | None, main: s
         return Scene.make(prompt, assets or {}, main=main, seed=seed or 0)
     if assets is not None or main is not None:
         raise InputError("a Scene has its assets and its main term; give them in it, not beside it")
-    return prompt if seed is None else replace(prompt, seed=seed)
+    return prompt if seed is None else prompt.with_seed(seed)
 
 
 def require_terms(scene: Scene, reseed: Mapping[str, int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -14,8 +15,36 @@ from .errors import InputError
 
 TEMPORARY = ".tmp-"  # prefix of everything unfinished; whoever owns the folder may delete what carries it
 
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/|data:")  # Path makes one slash of two
+
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def printable(path: str | Path) -> str:
+    """A path as text that can be printed and kept: bytes of a name that are no UTF-8 become question marks."""
+    return str(path).encode("utf-8", "replace").decode("utf-8")
+
+
+def expanded(path: str | Path) -> Path:
+    """The path with a leading `~` as the home folder: shells leave it alone within a word, as in `cap=~/cap.png`."""
+    path = Path(path)
+    if path.parts[:1] == ("~",):
+        try:
+            return path.expanduser()
+        except RuntimeError:  # nobody's home is known
+            return path
+    return path
+
+
+def local_path(path: str | Path, what: str) -> Path:
+    """`expanded`, for something that is read; raises InputError for an address, because nothing is fetched."""
+    text = str(path)
+    if _ADDRESS.match(text):
+        shown = printable(text if len(text) < 100 else f"{text[:100]}...")
+        fix = "give its path" if text.lower().startswith("file:") else "download it, and give the file"
+        raise InputError(f"{what} is an address ({shown}); only files are read: {fix}")
+    return expanded(path)
 
 
 def write_error(error: OSError, path: Path) -> InputError:

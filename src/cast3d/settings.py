@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -188,10 +189,21 @@ def _checked(f: Any, value: Any) -> Any:
             raise ValueError
     except (TypeError, ValueError, KeyError) as error:
         kind = "true or false" if isinstance(default, bool) else f"like {default!r}"
+        if isinstance(value, str) and not isinstance(default, bool | tuple) and (number := _with_point(value, default)):
+            kind = f"without a comma: write {number}"
         raise InputError(f"setting {f.name} cannot be {value!r}; give a value {kind}") from error
     if (choices := f.metadata["choices"]) and value not in choices:
         raise InputError(f"setting {f.name} cannot be {value!r}{nearest(value, choices)}; choose {', '.join(choices)}")
     return value
+
+
+def _with_point(text: str, default: int | float | str) -> str:
+    """A number whose decimals, or thousands, stand behind commas, as it is to be written; "" for anything else."""
+    if isinstance(default, str):
+        return ""
+    if isinstance(default, int):
+        return text.strip().replace(",", "") if re.fullmatch(r"\s*[+-]?\d{1,3}(,\d{3})+\s*", text) else ""
+    return text.strip().replace(",", ".") if re.fullmatch(r"\s*[+-]?\d*,\d+(e[+-]?\d+)?\s*", text) else ""
 
 
 def _number(value: Any, kind: type) -> int | float:

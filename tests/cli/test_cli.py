@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -19,6 +20,7 @@ from cast3d import composer as composer_module
 from cast3d import composition as composition_module
 from cast3d.cli import app, main
 from cast3d.cli.inputs import read_scene, read_settings
+from cast3d.cli.output import show
 from cast3d.cli.progress import StageBars, labels_of
 from cast3d.cli.resume import read_reseeds
 from cast3d.cli.settings_table import settings_page
@@ -258,7 +260,33 @@ def test_compose_prints_one_json_object(composed):
     assert "Part: cap (part-cap): " in done.stderr
     run = json.loads((out / "run.json").read_text())
     assert run["settings"]["free_fraction"] == 0.4
-    assert run["warnings"] == facts["warnings"]
+    assert run["warnings"] == facts["warnings"] and run["notes"] == facts["notes"]
+
+
+@pytest.mark.parametrize(("count", "says"), [(0, ""), (1, "1 note is in run.json\n"), (9, "9 notes are in run.json\n")])
+def test_every_warning_is_printed_and_notes_are_counted(capsys, count, says):
+    warnings = [f"risk {i}" for i in range(7)]
+    notes = [f"routine {i}" for i in range(count)]
+    show({"warnings": warnings, "notes": notes, "parts": [], "seconds": 1.0, "files": {}, "out": "out"}, False)
+    assert capsys.readouterr().err == "".join(f"warning: {one}\n" for one in warnings) + says
+
+
+def test_what_is_done_with_a_picture_as_always_is_a_note(call, tiny, tmp_path):
+    """No warning, in run.json nor on the screen; of the user's machine only the file's name is kept."""
+    folder = tmp_path / "somebody's own folder"
+    folder.mkdir()
+    frames = [Image.new("RGB", (64, 64), "white") for _ in range(2)]
+    ImageDraw.Draw(frames[0]).ellipse((16, 16, 48, 48), fill="navy")
+    frames[0].save(folder / "cap.gif", save_all=True, append_images=frames[1:])
+    done = call("lift", folder / "cap.gif", "--term=cap", "-o", tmp_path / "out")
+    run = recorded(tmp_path / "out")
+    assert run["notes"] == [
+        "cap: cap.gif holds 2 pictures; the first one is used",
+        "cap: the plain background was cut out",
+    ]
+    assert run["warnings"] == [] and "warning" not in done.stderr and "2 notes are in run.json" in done.stderr
+    kept = (tmp_path / "out" / "run.json").read_text() + (tmp_path / "out" / "report.html").read_text()
+    assert folder.name not in kept and str(tmp_path) not in kept
 
 
 def test_resume_keeps_all_that_has_not_changed(call, tiny, finished):

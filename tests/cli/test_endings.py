@@ -69,7 +69,7 @@ def test_a_run_killed_at_every_moment_of_every_stage_ends_in_the_same_bytes(tmp_
 # --- interrupted ----------------------------------------------------------------------------------------------------
 
 WAITS = """
-import sys, time
+import signal, sys, time
 from dataclasses import replace
 from cast3d import composer
 from cast3d.stages import search
@@ -82,28 +82,74 @@ def wait(*_):
 
 composer.load = lambda *_, **__: composer.Composer(tiny_backbone())
 search.HINTS = replace(search.HINTS, function=wait)
-main()
 """
+AS_IN_A_TERMINAL = "signal.signal(signal.SIGINT, signal.default_int_handler)\nmain()"  # CI may ignore it
+IN_THE_BACKGROUND = "signal.signal(signal.SIGINT, signal.SIG_IGN)\nmain()"  # of a shell, or under nohup
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
-def test_ctrl_c_leaves_a_run_that_goes_on(tmp_path, straight):
+@pytest.mark.parametrize(
+    ("start", "sent", "code"),
+    [
+        (AS_IN_A_TERMINAL, signal.SIGINT, 130),
+        (AS_IN_A_TERMINAL, signal.SIGTERM, 143),
+        (IN_THE_BACKGROUND, signal.SIGTERM, 143),
+    ],
+)
+def test_a_run_that_is_ended_goes_on(tmp_path, straight, start, sent, code):
     for term, picture in pictures().items():
         picture.save(tmp_path / f"{term}.png")
     given = [f"--asset={term}={tmp_path / term}.png" for term in pictures()]
     out = tmp_path / "out"
-    command = [sys.executable, "-c", WAITS, "compose", PROMPT, *given, "-o", str(out)]
+    command = [sys.executable, "-c", WAITS + start, "compose", PROMPT, *given, "-o", str(out)]
     process = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout.readline() == "ready\n"
-    process.send_signal(signal.SIGINT)
+    if start is IN_THE_BACKGROUND:
+        process.send_signal(signal.SIGINT)  # means nothing there
+    process.send_signal(sent)
     _, told = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert f"interrupted; go on with: cast3d resume {out}" in told and "Traceback" not in told
     assert not unfinished(out) and not (out / ".lock").exists()
     assert sorted(os.listdir(out / "stages")) == list(STAGES[:3])
     compose(out)
     stages = {name: data for name, data in straight.items() if name.startswith("stages")}
     assert {name: data for name, data in contents(out).items() if name.startswith("stages")} == stages
+
+
+WORKERS = """
+import multiprocessing, sys, time, typer
+from concurrent.futures import ProcessPoolExecutor
+from cast3d.cli.endings import Terminated, on_sigterm
+from cast3d.cli.output import plain_errors
+
+if __name__ == "__main__":
+    on_sigterm()
+    context = multiprocessing.get_context("spawn")
+    try:
+        with plain_errors(kept="what was finished is kept"), ProcessPoolExecutor(2, context) as pool:
+            waiting = [pool.submit(time.sleep, 60) for _ in range(2)]
+            while not all(future.running() for future in waiting):
+                time.sleep(0.1)
+            print("ready", flush=True)
+            waiting[0].result()
+    except typer.Exit as end:
+        sys.exit(end.exit_code)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends processes without a signal")
+def test_sigterm_reaches_the_workers_of_an_evaluation(tmp_path):
+    (tmp_path / "program.py").write_text(WORKERS)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(
+        [sys.executable, tmp_path / "program.py"], env=environment, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+    process.terminate()
+    _, told = process.communicate(timeout=20)
+    assert process.returncode == 143 and "interrupted; what was finished is kept" in told
 
 
 # --- out of space ---------------------------------------------------------------------------------------------------

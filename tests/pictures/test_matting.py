@@ -64,7 +64,7 @@ def test_an_object_on_any_background_is_cut_out(brightness):
 
 def test_alpha_in_use_goes_before_the_network(release):
     rgba = Image.fromarray(photograph()).convert("RGBA")
-    rgba.putpixel((0, 0), (0, 0, 0, 0))
+    rgba.putalpha(Image.fromarray(disc(N)))
     picture = open_picture(rgba)
     assert cut_out(picture, "u2net") is picture  # no file was looked for
 
@@ -159,6 +159,14 @@ def test_unknown_names_and_missing_packages_are_explained(release, monkeypatch):
         cut_out(open_picture(Image.fromarray(photograph())), "u2net")
 
 
+@pytest.mark.parametrize("method", ["u2net", "isnet", "birefnet"])
+def test_without_onnxruntime_nothing_is_fetched(release, monkeypatch, method):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setattr(matting, "_download", lambda *_: pytest.fail("fetched"))
+    with pytest.raises(InputError, match="needs onnxruntime"):
+        cut_out(open_picture(Image.fromarray(photograph())), method)
+
+
 def test_damaged_graphs_are_refused(release):
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install onnxruntime")
     (release / "x.onnx").write_bytes(b"no graph")
@@ -172,7 +180,7 @@ def test_the_setting_reaches_the_network(brightness):
         Composer(tiny_backbone()).lift(photo, settings={"background": "plain"})
     for settings in ({"background": "u2net"}, {}):  # by itself, as it takes
         lifted = Composer(tiny_backbone()).lift(photo, settings=settings)
-        assert "object: the background was cut out by u2net" in lifted.warnings
+        assert "object: the background was cut out by u2net" in lifted.notes and not lifted.warnings
 
 
 def test_auto_takes_the_network_only_where_the_background_is_not_plain(brightness):

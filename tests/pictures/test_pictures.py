@@ -73,11 +73,23 @@ def test_an_open_image_keeps_its_pixels_and_hash_through_a_file(tmp_path):
         ("RGB", (1, 2, 3), (1, 2, 3, 255)),
         ("RGBA", (1, 2, 3, 4), (1, 2, 3, 4)),
         ("I;16", 0x8080, (128, 128, 128, 255)),
-        ("I;16", 0x00FF, (1, 1, 1, 255)),
     ],
 )
 def test_png_modes(tmp_path, mode, color, rgba):
     assert opened(tmp_path, Image.new(mode, (16, 16), color), "a.png").getpixel((3, 3)) == rgba
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_grey_of_fewer_bits_in_sixteen(tmp_path, bits, suffix):
+    """What a camera or a scanner keeps so is no black picture: white is the largest value of the depth."""
+    values = np.tile(np.linspace(0, (1 << bits) - 1, 16).round().astype(np.uint16), (16, 1))
+    values[:, 1] = 1  # a dark pixel stays dark
+    Image.fromarray(values).save(tmp_path / f"a.{suffix}")
+    picture = open_picture(tmp_path / f"a.{suffix}")
+    greys = [picture.rgba.getpixel((x, 3))[0] for x in (0, 5, 10, 15)]
+    np.testing.assert_allclose(greys, [0, 85, 170, 255], atol=1)
+    assert picture.notes == (() if bits == 16 else (f"its grey was read as one of {bits} bits",))
 
 
 def test_sixteen_bit_gray_with_a_transparent_value(tmp_path):
@@ -286,12 +298,13 @@ def test_a_border_half_hidden_by_the_object_is_a_warning():
     mask = np.zeros((N, N), bool)
     mask[-N // 8 :] = True  # a bust: the object leaves by the bottom and both sides
     picture = cut_out(on_backdrop(mask, BACKDROPS["white"]))
-    assert "low confidence" in picture.notes[0] and overlap(mask, picture.rgba) > 0.97
+    assert "low confidence" in picture.warnings[0] and overlap(mask, picture.rgba) > 0.97
 
 
-def test_all_transparent_is_refused():
+@pytest.mark.parametrize("alpha", [0, 20])
+def test_all_transparent_is_refused(alpha):
     with pytest.raises(InputError, match="transparent everywhere"):
-        cut_out(open_picture(Image.new("RGBA", (32, 32), (255, 0, 0, 100))))
+        cut_out(open_picture(Image.new("RGBA", (32, 32), (255, 0, 0, alpha))))
 
 
 # --- crops ----------------------------------------------------------------------------------------------------------

@@ -154,6 +154,7 @@ def test_text_of_users_is_never_markup(tmp_path):
         settings={HOSTILE: HOSTILE, "nested": {HOSTILE: [HOSTILE]}},
         facts={HOSTILE: HOSTILE},
         warnings=(HOSTILE,),
+        notes=(HOSTILE,),
         files=(HOSTILE, "javascript:alert(3)"),
     )
     parsed = Page(render(report))
@@ -190,13 +191,14 @@ def test_a_run_folder_becomes_a_report(tmp_path):
             pass
         run.record(settings={"layout": {"start": 21}}, seeds={"default": 0})
         run.warn("dim")
+        run.note("cut out")
         with pytest.raises(InputError, match="not the folder of a finished run"):
             report_of_run(run.path)
         with run.file("scene.glb") as file:
             file.write_bytes(glb(tmp_path))
         report = report_of_run(run.path)
         write_report(run.path / "report.html", report)
-    assert (report.prompt, report.terms, report.warnings) == (PROMPT, TERMS, ("dim",))
+    assert (report.prompt, report.terms, report.warnings, report.notes) == (PROMPT, TERMS, ("dim",), ("cut out",))
     assert [(stage.name, list(stage.pictures)) for stage in report.stages] == [
         ("main", ["side"]),
         ("layout", ["front"]),
@@ -205,6 +207,16 @@ def test_a_run_folder_becomes_a_report(tmp_path):
     assert [(one.term, one.image.size) for one in report.inputs] == [(term, (30, 30)) for term in TERMS]
     assert report.files == ("scene.glb", "run.json")
     assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8") == render(report)
+
+
+def test_notes_stand_apart_from_warnings(tmp_path):
+    picture = Image.new("RGB", (20, 20))
+    shown = InputPicture("figure", picture, ("a note of it",), "", ("a risk of it",))
+    text = render(Report(PROMPT, TERMS, glb(tmp_path), (shown,), warnings=("a risk",), notes=("a note",)))
+    top, bottom = text.split('<section class="viewer"')
+    assert "<li>a risk</li>" in top and "a note" not in top
+    assert "<li>a note</li>" in bottom and "a risk</li>" not in bottom
+    assert "<strong>a risk of it</strong>" in bottom and "<br>a note of it" in bottom
 
 
 def test_only_pictures_in_inputs_are_read(tmp_path):

@@ -42,7 +42,10 @@ def part_files(folder) -> list[str]:
 def test_terms_with_the_same_slug_have_a_file_each(tmp_path):
     result = made("red cap", "red-cap", "帽子", "椅子")
     result.save(tmp_path / "run")
-    assert part_files(tmp_path / "run") == ["part-2.glb", "part.glb", "red-cap-2.glb", "red-cap.glb"]
+    names = ["red-cap.glb", "red-cap-2.glb", "帽子.glb", "椅子.glb"]
+    assert part_files(tmp_path / "run") == sorted(names)
+    told = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["part_files"]
+    assert told == dict(zip(result.parts, names))
     with RunFolder(tmp_path / "run", must_exist=True) as run:
         told = {part["term"]: part["glb"] for part in summary(result, run, 0.0)["parts"]}
     for i, (term, file) in enumerate(told.items()):

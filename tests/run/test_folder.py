@@ -362,6 +362,9 @@ def test_run_json_merges_mappings_and_keeps_plain_data_only(tmp_path):
         assert run.info["warnings"] == ["dim picture"] and run.info["models"] == {"flow": "def"}
         run.info["warnings"].clear()
         assert run.info["warnings"] == ["dim picture"]
+        run.note("cut out")
+        run.note("cut out")
+        assert run.info["notes"] == ["cut out"] and run.info["warnings"] == ["dim picture"]
 
 
 def test_seconds_and_peak_memory_of_a_stage_are_recorded(tmp_path):
@@ -373,6 +376,18 @@ def test_seconds_and_peak_memory_of_a_stage_are_recorded(tmp_path):
         with pytest.raises(RuntimeError), run.timed("hints"):
             raise RuntimeError
         assert "hints" not in run.info["stages"]
+
+
+@pytest.mark.parametrize("name", ["Thumbs.db", "thumbs.db", "desktop.ini", ".DS_Store", "ehthumbs.db"])
+def test_what_file_managers_leave_is_no_other_file(tmp_path, name):
+    (tmp_path / name).write_bytes(b"theirs")
+    with RunFolder(tmp_path):
+        pass
+    assert (tmp_path / name).read_bytes() == b"theirs"
+    (tmp_path / "run.json").unlink()
+    (tmp_path / "mine.txt").touch()
+    with pytest.raises(InputError, match=r"holds other files \(mine\.txt"):
+        RunFolder(tmp_path)
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the peak of a block")

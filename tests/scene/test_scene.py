@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from cast3d import Asset, InputError, Scene
-from cast3d.scene import slug
+from cast3d.scene import slug, unique_slugs
 
 PROMPT = "a boy wearing a Baseball Cap, wings and the boy's red backpack"
 
@@ -121,9 +121,46 @@ def test_between_one_and_eight_assets():
             scene(" ".join(words), *words[:count])
 
 
-def test_main_is_the_first_term_unless_said():
-    assert scene("a boy in a cap", "cap", "boy").main == "cap"
-    assert scene("a boy in a cap", "cap", "boy", main="The Boy").main == "boy"
+@pytest.mark.parametrize(
+    ("prompt", "main"),
+    [
+        ("a boy in a cap", "boy"),
+        ("a boy wearing a cap", "boy"),
+        ("a boy who wears a cap", "boy"),
+        ("wearing a cap, a boy holding a cup", "boy"),
+        ("a cap on a boy", "boy"),
+        ("a cap on top of the boy", "boy"),
+        ("a boy with a cap on his head", "boy"),
+        ("a boy wearing a cap riding a horse", "horse"),
+        ("a boy riding a horse with a saddle", "horse"),
+        ("a boy holding a cap and a cup", "boy"),
+        ("a boy and a cap", "cap"),  # the sentence does not say: the first that was given
+        ("a boy next to a cap", "cap"),
+    ],
+)
+def test_main_is_what_the_sentence_lets_carry_the_rest(prompt, main):
+    made = scene(prompt, *(term for term in ("cap", "cup", "saddle", "horse", "boy") if term in prompt))
+    assert made.main == main
+    (note,) = [note for note in made.notes if "carries the other things" in note]
+    assert repr(main) in note and ("first that was given" in note) is (" and a cap" in prompt or "next to" in prompt)
+
+
+def test_words_within_terms_do_not_choose_the_main_thing():
+    made = scene("a figure wearing a helmet with horns", "helmet with horns", "figure")
+    assert made.main == "figure"
+
+
+def test_another_seed_forgets_no_note():
+    made = scene("a boy in a cap", "cap", "boy")
+    assert made.notes and made.with_seed(3).notes == made.notes and made.with_seed(3).seed == 3
+    with pytest.raises(InputError, match="seed"):
+        made.with_seed(-1)
+
+
+def test_a_main_thing_that_is_said_goes_first():
+    made = scene("a boy in a cap", "boy", "cap", main="The Cap")
+    assert made.main == "cap" and made.notes == []
+    assert scene("a cap", "cap").notes == []
     with pytest.raises(InputError, match="did you mean 'boy'"):
         scene("a boy in a cap", "cap", "boy", main="boi")
 
@@ -139,17 +176,117 @@ def test_pictures_may_be_shared_several_or_already_open():
     made = Scene.make("two twin owls, a hat", {"twin": "a.png", "owls": ["a.png", picture], "hat": Path("a.png")})
     assert [asset.images for asset in made.assets] == [(Path("a.png"),), (Path("a.png"), picture), (Path("a.png"),)]
     assert made["the Hat"] == Asset("hat", (Path("a.png"),))
-    for wrong in ((), None, 3, [b"x"], "", ["a.png", None]):
+    for wrong in ((), None, 3, [b""], {"a.png"}, "", ["a.png", None]):
         with pytest.raises(InputError, match="picture"):
             Scene.make("a hat", {"hat": wrong})
 
 
-def test_slugs_are_safe_and_unique():
-    assert slug("Baseball Cap!") == "baseball-cap" and slug("Größe") == "groe" and slug("帽子") == "part"
-    assert slug("CON") == "part-con" and slug("..") == "part" and len(slug("x" * 80)) == 40
-    made = scene("帽子 猫 cap Cáp cap-2", "帽子", "猫", "cap", "Cáp", "cap-2")
-    assert list(made.slugs.values()) == ["part", "part-2", "cap", "cap-2", "cap-2-2"]
+@pytest.mark.parametrize(
+    ("prompt", "thing"),
+    [
+        ("a boy wearing a cap and a backpack", "backpack"),
+        ("a boy wearing a plumed helmet and a cap", "plumed helmet"),
+        ("a boy wearing a cap, a long sword and a map", "long sword"),
+        ("a knight and a boy wearing a cap", "knight"),
+    ],
+)
+def test_a_thing_without_a_picture_is_told_once(prompt, thing):
+    notes = scene(prompt, "boy", "cap", main="boy").notes
+    assert len([note for note in notes if repr(thing) in note and "no picture" in note]) == 1
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a boy wearing a cap with a smile on a white background",
+        "a boy in a heroic pose wearing a cap in the style of a toy",
+        "a boy wearing a red cap",
+        "a boy with a cap on his head and his hands up",
+        "a small boy wearing a big red cap",
+    ],
+)
+def test_what_is_no_thing_is_not_missed(prompt):
+    assert scene(prompt, "boy", "cap", main="boy").notes == []
+
+
+def test_sides_and_counts_are_warned_of():
+    pair = scene("a knight with a left sword and a right sword", "knight", "left sword", "right sword").warnings
+    assert len(pair) == 1 and "differ by their side only" in pair[0] and "hints" in pair[0]
+    for prompt, term in (
+        ("a knight with two swords", "two swords"),
+        ("a knight with two swords", "swords"),
+        ("a knight with several red swords", "several red swords"),
+    ):
+        (warning,) = scene(prompt, "knight", term).warnings
+        assert repr(term) in warning and "one part" in warning and "name and a picture of its own" in warning
+    for prompt, term in (
+        ("a knight with feather wings", "feather wings"),
+        ("a knight with a red sword and a blue sword", "red sword"),
+        ("a knight with one sword", "sword"),
+    ):
+        assert scene(prompt, "knight", term).warnings == []
+
+
+# --- other scripts --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("prompt", "terms"),
+    [
+        ("टोपी और टोपा पहने लड़का", ("टोपी", "टोपा", "लड़का")),  # they differ by a vowel sign
+        ("เด็กสวมหมวกและสะพายเป้", ("เด็ก", "หมวก", "เป้")),
+        ("一个戴着红色帽子的男孩背着书包", ("红色帽子", "男孩", "书包")),
+        ("帽子をかぶった少年とリュック", ("帽子", "少年", "リュック")),
+        ("پسری با کلاه می‌پوشد و کوله‌پشتی", ("کلاه", "کوله‌پشتی")),
+        ("мальчик в кепке с рюкзаком", ("мальчик", "кепке", "рюкзаком")),
+        ("نَجمَة و نُجُوم", ("نَجمَة", "نُجُوم")),  # with vowel marks
+        ("שָׁלוֹם עִם כּוֹבַע", ("שָׁלוֹם", "כּוֹבַע")),
+        ("a 👩🏽‍🚒 with a 🎩", ("👩🏽‍🚒", "🎩")),
+        ("a T恤 on a男孩", ("T恤", "男孩")),
+    ],
+)
+def test_terms_of_any_script(prompt, terms):
+    made = scene(prompt, *terms)
+    assert [made.prompt[span.start : span.end] for span in made.spans.values()] == list(terms)
+    assert len(set(made.slugs.values())) == len(terms) and "part" not in made.slugs.values()
     assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) for name in made.slugs.values())
+    assert all(name.strip("-") and "part" not in name for name in unique_slugs(terms).values())
+
+
+def test_words_of_spaced_scripts_are_whole():
+    for prompt, term in (("टोपीवाला लड़का", "टोपी"), ("टोपी", "टोप"), ("кепка", "кеп"), ("cafés", "cafe")):
+        with pytest.raises(InputError, match="does not occur"):
+            scene(prompt, term)
+
+
+def test_a_sign_keeps_its_marks():
+    with pytest.raises(InputError, match="did you mean 'เด็ก'"):
+        scene("เด็กสวมหมวก", "เดก")
+    with pytest.raises(InputError, match="sign for sign"):
+        scene("一个戴着帽子的男孩", "鞋")
+
+
+def test_joiners_make_no_difference_and_stand_within_words_only():
+    assert scene("کوله‌پشتی", "کولهپشتی").main == "کولهپشتی"
+    for prompt in ("‍a cap", "a ‍cap", "a​ cap"):
+        with pytest.raises(InputError, match="invisible"):
+            scene(prompt, "cap")
+
+
+def test_decomposed_and_composed_letters_are_the_same():
+    made = scene("a café", "café", main="CAFÉ")
+    assert made.main == "café"
+
+
+def test_slugs_are_safe_and_unique():
+    assert slug("Baseball Cap!") == "baseball-cap" and slug("Größe") == "größe" and slug("帽子") == "帽子"
+    assert slug("CON") == "part-con" and slug("com¹") == "part-com¹" and slug("..") == "part"
+    assert len(slug("x" * 80)) == 40 and slug("café") == "café" and slug("🎩") == "🎩"
+    long = slug("टोपी" * 20)
+    assert len(long.encode()) <= 80 and long.endswith(("पी", "टो"))  # no letter without its vowel sign
+    made = scene("帽子 猫 cap Cáp cap-2", "帽子", "猫", "cap", "Cáp", "cap-2")
+    assert list(made.slugs.values()) == ["5e3d-5b50", "732b", "cap", "cap-2", "cap-2-2"]
+    assert list(unique_slugs(["cap", "Cap!", "帽子", "帽 子"]).values()) == ["cap", "cap-2", "帽子", "帽-子"]
 
 
 MAPPING = "prompt: a boy in a cap\nmain: boy\nassets:\n  cap: pictures/cap.png\n  boy: [a.png, /b.png]\n"
@@ -165,7 +302,7 @@ def test_scene_files_as_mapping_and_as_list(tmp_path):
     assert read["boy"].images == (tmp_path / "a.png", Path("/b.png"))
     file.write_text(LIST + "backbone: bricks\nsettings: {steps: 3}\n")
     read = Scene.from_yaml(str(file))
-    assert (read.main, read.seed, read.backbone, read.settings) == ("cap", 4, "bricks", {"steps": 3})
+    assert (read.main, read.seed, read.backbone, read.settings) == ("boy", 4, "bricks", {"steps": 3})
 
 
 @pytest.mark.parametrize(
@@ -195,6 +332,53 @@ def test_scene_files_that_are_refused(tmp_path, text, message):
     with pytest.raises(InputError) as caught:
         Scene.from_yaml(file)
     assert message in str(caught.value) and str(caught.value).startswith(str(file))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_scene_files_in_the_encodings_of_editors(tmp_path, encoding):
+    file = tmp_path / "scene.yaml"
+    file.write_bytes("prompt: a boy in a Mütze\nassets: {Mütze: a.png, boy: b.png}\n".encode(encoding))
+    assert Scene.from_yaml(file).terms == ("Mütze", "boy")
+    file.write_bytes("prompt: a Mütze".encode("latin-1"))
+    with pytest.raises(InputError, match="save it as UTF-8"):
+        Scene.from_yaml(file)
+
+
+def test_the_home_folder_in_scene_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "scene.yaml").write_text("prompt: a cap\nassets: {cap: ~/cap.png}\n")
+    assert Scene.from_yaml("~/deep/scene.yaml")["cap"].images == (tmp_path / "cap.png",)
+    assert Scene.make("a cap", {"cap": "~/cap.png"})["cap"].images == (tmp_path / "cap.png",)
+
+
+@pytest.mark.parametrize(
+    ("address", "fix"),
+    [
+        ("https://example.org/cap.png", "download it"),
+        ("HTTP://example.org/cap.png", "download it"),
+        ("s3://bucket/cap.png", "download it"),
+        ("data:image/png;base64," + 500 * "A", "download it"),
+        ("file:///home/me/cap.png", "give its path"),
+    ],
+)
+def test_addresses_are_not_files(tmp_path, address, fix):
+    (tmp_path / "scene.yaml").write_text(f"prompt: a cap\nassets: {{cap: '{address}'}}\n")
+    for make in (
+        lambda: Scene.make("a cap", {"cap": address}),
+        lambda: Scene.make("a cap", {"cap": Path(address)}),
+        lambda: Scene.from_yaml(tmp_path / "scene.yaml"),
+        lambda: Scene.from_yaml(address),
+    ):
+        with pytest.raises(InputError, match=f"is an address .*only files are read: {fix}") as caught:
+            make()
+        assert len(str(caught.value)) < 800
+
+
+def test_a_name_with_a_colon_is_a_file():
+    assert Scene.make("a cap", {"cap": "C:/cap.png"})["cap"].images == (Path("C:/cap.png"),)
+    assert Scene.make("a cap", {"cap": "12:30.png"})["cap"].images == (Path("12:30.png"),)
 
 
 def test_missing_scene_file_names_the_nearest(tmp_path):

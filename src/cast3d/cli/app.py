@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -10,7 +11,9 @@ import typer
 from ..version import __version__
 from .compose import compose
 from .doctor import doctor
+from .endings import INTERRUPTED, TERMINATED, Terminated, careful_streams, on_sigterm
 from .evaluate import evaluate
+from .output import error_facts, print_json
 from .resume import resume
 from .settings_table import settings
 from .single import imagine, lift
@@ -19,7 +22,7 @@ app = typer.Typer(
     help="Composes one 3D object with named parts from a sentence and one picture per named thing.",
     epilog="A first run: cast3d compose examples/01-cap-and-backpack/scene.yaml -o out\n\n"
     "Exit codes: 0 done, 1 not everything ran or would run (evaluate, doctor), 2 unusable input or a term that was not "
-    "found, 130 interrupted.",
+    'found, 130 interrupted, 143 terminated. With --json an error is an object {"error": {...}} on stdout, too.',
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -46,4 +49,26 @@ def main() -> None:
     # one busy core of two. OpenMP reads this when torch is imported, later.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    app(prog_name="cast3d")
+    careful_streams()
+    on_sigterm()
+    try:
+        if "--json" in sys.argv[1:]:
+            _json_errors()
+        app(prog_name="cast3d")
+    finally:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+
+
+def _json_errors() -> None:
+    """Runs the command, with what is wrong with its options as JSON, too."""
+    try:
+        sys.exit(app(prog_name="cast3d", standalone_mode=False))
+    except (typer.Abort, KeyboardInterrupt) as signal:
+        sys.exit(TERMINATED if isinstance(signal, Terminated) else INTERRUPTED)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # click's errors, which typer has from one of two packages
+            raise
+        error.show()
+        print_json(error_facts("UsageError", error.format_message()))
+        sys.exit(error.exit_code)

@@ -17,7 +17,9 @@ def compose(
     out: Out,
     main: Annotated[
         str | None,
-        typer.Option("--main", metavar="TERM[=PICTURE]", help="The thing that carries the others; default the first."),
+        typer.Option(
+            "--main", metavar="TERM[=PICTURE]", help="The thing that carries the others; default as the prompt says."
+        ),
     ] = None,
     assets: Annotated[
         list[str] | None,
@@ -38,7 +40,7 @@ def compose(
     """
     from .progress import labels_of
 
-    with plain_errors(out):
+    with plain_errors(out, as_json=as_json):
         changes = inputs.read_settings(settings or ())
         scene = inputs.read_scene(given, main, assets or (), seed, backbone, changes, paper)
         name = scene.backbone or "bricks"

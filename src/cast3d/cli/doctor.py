@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,7 @@ import typer
 from ..errors import CheckpointError, Finding
 from . import inputs
 from .options import Backbone, Device, Json, With
-from .output import plain_errors
+from .output import plain_errors, print_json
 
 MARKS = {True: "ok  ", False: "FAIL", None: "-   "}
 
@@ -36,7 +35,7 @@ def doctor(
     Of TRELLIS models every file, key, shape, precision and constant is compared with what this version expects, and
     every network is run once. Exit code 1 where the backbone would not run.
     """
-    with plain_errors():
+    with plain_errors(as_json=as_json):
         name = inputs.backbone_path(backbone, Path()) or "bricks"
         found = []
         for one in examined(name, device, loading or (), front):
@@ -46,7 +45,7 @@ def doctor(
                 typer.echo(f"{MARKS[one.ok]} {one.name:<18} {one.text}{fix}")
         runs = all(one.ok is not False for one in found)
         if as_json:
-            typer.echo(json.dumps({"runs": runs, "findings": [one.plain() for one in found]}, ensure_ascii=False))
+            print_json({"runs": runs, "findings": [one.plain() for one in found]})
         if not runs:
             raise typer.Exit(1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +12,7 @@ from ..errors import InputError
 from . import inputs
 from .judging import Choice, Wish, opinions
 from .options import Json, Set
-from .output import messages, plain_errors
+from .output import messages, plain_errors, print_json
 
 if TYPE_CHECKING:
     from ..evaluation.cells import Cell
@@ -71,7 +70,7 @@ def evaluate(
     Writes results.json and index.html. Finished runs in FOLDER are kept: after a crash, give the same command again.
     With --judge, --study or --ratings, -m, --seeds and --cases choose among the results in FOLDER; the default is all.
     """
-    with plain_errors(kept="what was finished is kept; give the same command again"):
+    with plain_errors(kept="what was finished is kept; give the same command again", as_json=as_json):
         if listing:
             _list(as_json)
             return
@@ -124,7 +123,7 @@ def _list(as_json: bool) -> None:
 
     if as_json:
         listed = [{"name": method.name, "about": method.about} for method in METHODS.values()]
-        typer.echo(json.dumps({"methods": listed}, ensure_ascii=False))
+        print_json({"methods": listed})
         return
     for method in METHODS.values():
         typer.echo(f"{method.name:20} {method.about}")
@@ -184,7 +183,7 @@ def _run(plan: Plan, workers: int, as_json: bool) -> list[str]:
     atomic_write(plan.out / "runs.csv", rows(content))
     page = write_page(plan.out, content, cases)
     if as_json:
-        typer.echo(json.dumps(content, ensure_ascii=False))
+        print_json(content)
         return broken
     from rich.console import Console
 

@@ -37,7 +37,7 @@ def findings(
     backbone: str, device: str = "cpu", loading: Mapping[str, Any] | None = None, front: Path | None = None
 ) -> Iterator[Finding]:
     """Those that take torch, as they are made, the verdict last."""
-    yield from (_processor(), _cuda(), _memory())
+    yield from (_processor(), _cuda(), _memory(), _kernels())
     yield from _extras()
     yield from _weights(backbone)
     yield from _verdict(backbone, device, loading or {}, front)
@@ -73,6 +73,34 @@ def _cuda() -> Finding:
     cards = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
     names = ", ".join(f"{card.name} ({card.total_memory / 2**30:.0f} GiB)" for card in cards)
     return Finding("cuda", f"{names}; used with --device cuda")
+
+
+def _kernels() -> Finding:
+    """Compiles the loops that draw, or loads them compiled, and draws one Gaussian and one triangle."""
+    import time
+
+    import torch
+
+    start = time.perf_counter()
+    try:
+        from ..meshes import Mesh
+        from ..meshes.raster import shoot
+        from ..splats import Gaussians, fast, orbit
+        from ..splats.compiling import kept
+
+        camera, corners = orbit(0, 0, fov=None, width=1.0), torch.tensor([[0.0, 0, 0], [0.3, 0, 0], [0, 0, 0.3]])
+        upright = torch.tensor([[1.0, 0, 0, 0]])
+        dot = Gaussians(torch.zeros(1, 3), torch.zeros(1, 3), torch.full((1, 3), 0.1), upright, torch.ones(1) / 2)
+        fast.render(dot, camera, 16)
+        shoot([Mesh(corners, torch.tensor([[0, 1, 2]]))], camera, 16)
+    except Exception as error:  # numba, LLVM and torch raise their own kinds
+        text = f"the compiled loops do not run: {type(error).__name__}: {error}"
+        return Finding("kernels", text, False, "python3 -m pip install --force-reinstall numba")
+    seconds = time.perf_counter() - start
+    if kept():
+        return Finding("kernels", f"run, after {seconds:.1f} s; compiled code is kept", True)
+    text = f"run, after {seconds:.1f} s; every process compiles anew, as no cache can be written"
+    return Finding("kernels", text, True, "set NUMBA_CACHE_DIR to a folder that may be written, by nobody else")
 
 
 def _memory() -> Finding:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..files import expanded
 
 if TYPE_CHECKING:
     from ..run.folder import RunFolder
@@ -65,7 +66,7 @@ def backbone_path(name: str | None, folder: Path | None) -> str | None:
     if name is None or folder is None:
         return name
     places = [name] if (folder / name).exists() else name.split("+")
-    absolute = (str((folder / place).resolve()) for place in places)
+    absolute = (str((folder / expanded(place)).resolve()) for place in places)
     return "+".join(path if Path(path, "pipeline.json").is_file() else place for path, place in zip(absolute, places))
 
 
@@ -144,15 +145,19 @@ def check_device(device: str) -> None:
 @contextmanager
 def run_folder(path: Path, must_exist: bool = False) -> Iterator[RunFolder]:
     """The run folder, locked; a new one in which nothing came to be is removed again."""
-    from ..run.folder import RunFolder
+    from ..run.folder import RunFolder, by_system
 
     new = not (path / "run.json").exists()
     try:
         with RunFolder(path, must_exist) as run:
             yield run
     except BaseException:
-        if new and path.is_dir() and [entry.name for entry in path.iterdir()] == ["run.json"]:
+        if (
+            new
+            and path.is_dir()
+            and [entry.name for entry in path.iterdir() if not by_system(entry.name)] == ["run.json"]
+        ):
             with suppress(OSError):
                 (path / "run.json").unlink()
-                path.rmdir()
+                path.rmdir()  # which fails, and may, where a file manager left something
         raise

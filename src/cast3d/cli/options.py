@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-Out = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Run folder; one that is a run goes on.")]
+from ..files import expanded
+
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FOLDER",
+        help="Run folder; one that is a run goes on.",
+        callback=lambda path: expanded(path),
+    ),
+]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Another seed, another result.", show_default="0")]
 Backbone = Annotated[
     str | None,

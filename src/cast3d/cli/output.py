@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ..errors import Cast3dError
+from ..files import printable
+from .endings import INTERRUPTED, TERMINATED, Terminated
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from ..run.folder import RunFolder
 
 FILES = ("scene.glb", "scene.ply", "scene.spz", "turntable.webp", "report.html", "run.json")
-SHOWN = 5  # warnings; the rest is in run.json and in the report
 
 
 def messages() -> Console:
@@ -31,21 +33,40 @@ def messages() -> Console:
 
 
 @contextmanager
-def plain_errors(out: Path | None = None, kept: str = "") -> Iterator[None]:
-    """Expected errors and Ctrl-C as one line and an exit code.
+def plain_errors(out: Path | None = None, kept: str = "", as_json: bool = False) -> Iterator[None]:
+    """Expected errors, Ctrl-C and SIGTERM as one line and an exit code; `as_json` puts an object on stdout, too.
 
     `out` is the run folder, if there is one; `kept` says what an interrupted command without one leaves behind.
     """
     try:
         yield
     except Cast3dError as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {printable(str(error))}", err=True)
+        if as_json:
+            print_json(error_facts(type(error).__name__, str(error)))
         raise typer.Exit(2) from None
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as signal:
         resumable = out is not None and (out / "run.json").is_file()
         advice = f"go on with: cast3d resume {shlex.quote(str(out))}" if resumable else kept or "nothing was kept"
-        typer.echo(f"\ninterrupted; {advice}", err=True)
-        raise typer.Exit(130) from None
+        typer.echo(f"\ninterrupted; {printable(advice)}", err=True)
+        if as_json:
+            print_json(error_facts("Interrupted", f"interrupted; {advice}"))
+        raise typer.Exit(TERMINATED if isinstance(signal, Terminated) else INTERRUPTED) from None
+
+
+def error_facts(kind: str, message: str) -> dict[str, Any]:
+    """What `--json` prints of an error."""
+    return {"error": {"kind": kind, "message": message}}
+
+
+def print_json(content: Any) -> None:
+    """One line on stdout; letters that its encoding lacks are escaped as JSON does."""
+    text = json.dumps(content, ensure_ascii=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        text = json.dumps(content)
+    typer.echo(text)
 
 
 def summary(result: Result, run: RunFolder, seconds: float) -> dict[str, Any]:
@@ -70,6 +91,7 @@ def summary(result: Result, run: RunFolder, seconds: float) -> dict[str, Any]:
         "out": str(run.path),
         "files": {name: str(run.path / name) for name in FILES if (run.path / name).is_file()},
         "parts": [part(term) for term in result.parts],
+        "notes": list(result.notes),
         "warnings": list(result.warnings),
         "seconds": round(seconds, 1),
         "stages": {name: costs["seconds"] for name, costs in run.info.get("stages", {}).items()},
@@ -79,13 +101,14 @@ def summary(result: Result, run: RunFolder, seconds: float) -> dict[str, Any]:
 def show(facts: dict[str, Any], as_json: bool) -> None:
     """Prints a summary."""
     if as_json:
-        typer.echo(json.dumps(facts, ensure_ascii=False))
+        print_json(facts)
         return
-    for warning in facts["warnings"][:SHOWN]:
-        typer.echo(f"warning: {warning}", err=True)
-    if (further := len(facts["warnings"]) - SHOWN) > 0:
-        typer.echo(f"warning: {further} further notes are in run.json", err=True)
+    for warning in facts["warnings"]:
+        typer.echo(f"warning: {printable(warning)}", err=True)
+    if count := len(facts["notes"]):
+        typer.echo(f"{count} notes are in run.json" if count > 1 else "1 note is in run.json", err=True)
     for part in facts["parts"]:
         what = f"{part['triangles']:,} triangles" if part["glb"] else "no voxel is left of it"
         typer.echo(f"  {part['term']}: {what}")
-    typer.echo(f"{facts['seconds']:.0f} s; open {facts['files'].get('report.html', facts['out'])} in a browser")
+    page = printable(facts["files"].get("report.html", facts["out"]))
+    typer.echo(f"{facts['seconds']:.0f} s; open {page} in a browser")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
+from ..files import expanded
 from . import inputs
 from .options import Backbone, Json, Set, With
 from .output import plain_errors
@@ -24,9 +25,17 @@ KINDS_NEEDED = {"compose": {"image", "text"}, "lift": {"image"}, "imagine": {"te
 
 
 def resume(
-    out: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of a run.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The folder of a run.", callback=lambda path: expanded(path))
+    ],
     stage: Annotated[
-        str | None, typer.Option("--from", metavar="STAGE", help="Compute this stage and all after it anew.")
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="STAGE",
+            help="Compute this stage and all after it anew: main, layout, layout_appearance, hints, part-TERM, "
+            "geometry, slat-TERM, appearance (as in FOLDER/stages; of lift and imagine main, appearance).",
+        ),
     ] = None,
     reseed: Annotated[
         list[str] | None,
@@ -47,12 +56,13 @@ def resume(
 
     Backbone, device, settings and --with are those of the run, but for what is given here.
 
-    A re-seeded part leaves the main geometry, the layout, the hints and every other part as they are. A changed setting
-    redoes the stages that read it; those of the export (texture_size, mesh_faces, spz) redo none.
+    A re-seeded part leaves the main geometry, the layout, the hints and every other part's geometry and latents as they
+    are; the exported meshes of other parts can change by a few triangles where they meet it. A changed setting redoes
+    the stages that read it; those of the export (texture_size, mesh_faces, spz) redo none.
     """
     from .progress import labels_of
 
-    with plain_errors(out), inputs.run_folder(out, must_exist=True) as run:
+    with plain_errors(out, as_json=as_json), inputs.run_folder(out, must_exist=True) as run:
         info = run.info
         if "task" not in info:
             raise InputError(f"{out} holds nothing to go on with; start with cast3d compose, lift or imagine")

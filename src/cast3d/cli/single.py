@@ -40,7 +40,7 @@ def lift(
     from ..scene import Asset
     from .progress import labels_of
 
-    with plain_errors(out):
+    with plain_errors(out, as_json=as_json):
         asset = Asset(term, (picture,))
         changes = inputs.read_settings(settings or (), paper)
         name = inputs.backbone_path(backbone, Path()) or "bricks"
@@ -70,7 +70,7 @@ def imagine(
     from ..scene import imagined
     from .progress import labels_of
 
-    with plain_errors(out):
+    with plain_errors(out, as_json=as_json):
         prompt = imagined(text)
         changes = inputs.read_settings(settings or (), paper)
         name = inputs.backbone_path(backbone, Path()) or "bricks"

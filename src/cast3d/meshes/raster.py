@@ -67,9 +67,9 @@ def framed(meshes: Sequence[Mesh], yaw: float, pitch: float, margin: float = 1.2
 @cache
 def _kernel():
     """Compiled at first use."""
-    import numba
+    from ..splats.compiling import compiled
 
-    @numba.njit(cache=True)
+    @compiled()
     def rasterise(corners, colors, size):
         """The nearest triangle [S, S] (-1 = none) and its colour [S, S, 3]; corners are (x, y, depth) in pixels."""
         depth = np.full((size, size), np.inf)

@@ -16,16 +16,18 @@ from scipy import ndimage
 from skimage.color import rgb2lab
 
 from ..errors import Cast3dError, InputError
+from ..files import printable
 from . import matting
+from .alpha import SPECK, border_band, pieces, settled, without_specks
+from .checks import risks, slab_risk
 from .crops import OPAQUE
-from .opening import Picture, open_picture
+from .opening import MIN_SIDE, Picture, open_picture
 
 WORK_SIDE = 1024  # longest side of the result, as in TRELLIS's preprocessing
 NEAREST, FARTHEST = 5.0, 14.0  # bounds of the Lab distance at which background ends
 NOISES = 4.0  # that distance in units of the border's own noise
 EDGE = 2  # pixels on either side of the outline that may be mixtures
 FAILED, UNSURE = 0.35, 0.7  # confidence below which it raises, and below which it warns
-SPECK = 0.01  # separate pieces smaller than this share of the largest are dropped
 SHADOW, SOFT = 45.0, 3.0  # darkening in L, and its slope per pixel, up to which a shadow is background
 SMALL_HOLE, LARGE_HOLE = 0.002, 0.02  # shares of the object
 WHITE = 96.0  # L from which a background counts as white
@@ -33,6 +35,10 @@ PLAIN = "plain"  # the method of this module; others are names of networks
 AUTO = "auto"  # this module's, or the network below where the background is not plain and networks can run
 NETWORK = "u2net"  # what TRELLIS's own preprocessing uses
 RECENT = 8  # pictures
+CARD = 0.95  # least share of its box that a card with an object on it fills; corners may be round
+FLAT_NOISE, FLAT_RANGE = 1.5, 4.0  # of the colour along a card's rim, in Lab: drawn, not lit
+ON_CARD = 0.03, 0.9  # shares of a card that an object on it takes
+CARDS = 3  # one on the other
 EMPTY, FULL = 0.001, 0.98  # shares of a picture that a network's object must have and must not exceed
 ADVICE = (
     "give a PNG with a transparent background or a picture on a plain one, or set background to one of "
@@ -50,29 +56,27 @@ class _Border:
     lab: np.ndarray  # [H, W, 3] float32, expected background everywhere
     reach: float  # Lab distance up to which a pixel is background
     plain: float  # share of the border that agrees with the model
+    noise: float  # Lab distance from it, of the middle one of its pixels
 
 
-def open_cut_out(source: str | Path | Image.Image, method: str = PLAIN, name: str = "the picture") -> Picture:
-    """`cut_out(open_picture(source), method)`; its errors name the file, or say `name` of a PIL image."""
+def open_cut_out(source: str | Path | bytes | Image.Image, method: str = PLAIN, name: str = "the picture") -> Picture:
+    """`cut_out(open_picture(source), method)`; its errors name the file, or say `name` of a picture without one."""
     picture = open_picture(source)
     try:
         return cut_out(picture, method)
     except InputError as error:
-        raise InputError(f"{name if isinstance(source, Image.Image) else source}: {error}") from error
+        named = printable(source) if isinstance(source, str | Path) else name
+        raise InputError(f"{named}: {error}") from error
 
 
 def cut_out(picture: Picture, method: str = PLAIN) -> Picture:
-    """The picture with its background transparent; one that has an alpha channel in use is returned as it is.
+    """The picture with its background transparent; one whose alpha channel shows the object alone is returned as it is.
 
     `method` is "plain", a network of `matting`, or "auto": plain where that works, by a network elsewhere if
     onnxruntime is installed. Raises InputError where the background is not plain, or the network finds no object;
-    notes a cut-out that deserves a look. The last few are kept: commands look at every picture before the networks
+    warns of a cut-out that deserves a look. The last few are kept: commands look at every picture before the networks
     load, and a run opens it again.
     """
-    if picture.has_alpha:
-        if picture.rgba.getextrema()[3][1] <= OPAQUE:
-            raise InputError(f"the picture is transparent everywhere; {ADVICE}")
-        return picture
     key = picture.sha256, method
     if key not in _recent:
         _recent[key] = _cut_out(picture, method)
@@ -82,16 +86,29 @@ def cut_out(picture: Picture, method: str = PLAIN) -> Picture:
 
 
 def _cut_out(picture: Picture, method: str) -> Picture:
+    try:
+        picture = settled(picture)
+    except InputError as error:
+        raise InputError(f"{error}, or {ADVICE.removeprefix('give ')}") from error
+    if picture.has_alpha:
+        rgba, specks = without_specks(picture.rgba)
+        if specks:
+            what = "one speck" if specks == 1 else f"{specks} specks"
+            picture = picture.noted(f"{what} away from the object left out", rgba=rgba)
+    else:
+        picture = _without_background(picture, method)
+    picture = _off_cards(picture)
+    found, confidence = risks(picture.rgba), min(picture.confidence, 1 - slab_risk(picture.rgba))
+    return picture if not found and confidence > UNSURE else picture.warned(*found, confidence=confidence)
+
+
+def _without_background(picture: Picture, method: str) -> Picture:
     image = picture.rgba.convert("RGB")
     image.thumbnail((WORK_SIDE, WORK_SIDE), Image.Resampling.LANCZOS)
     if method not in (PLAIN, AUTO):
         return _by_network(picture, image, method)
     rgb = np.asarray(image)
-    lab = rgb2lab(rgb).astype(np.float32)
-    border = _border_model(lab)
-    distance = np.linalg.norm(lab - border.lab, axis=-1)
-    inside = _inside(lab - border.lab, border)
-    confidence = _confidence(distance, inside, border)
+    inside, confidence, _ = _told_apart(rgb)
     if confidence < FAILED:
         problem = f"the background could not be told from the object (confidence {confidence:.2f})"
         if method == AUTO and matting.available():
@@ -99,15 +116,67 @@ def _cut_out(picture: Picture, method: str) -> Picture:
                 return _by_network(picture, image, NETWORK)
             except Cast3dError as error:
                 raise InputError(f"{problem}, and the network {NETWORK} did not help: {error}") from error
-        raise InputError(f"{problem}; {ADVICE}")
+        notes = "".join(f"; {note}" for note in picture.notes if "alpha" in note)
+        raise InputError(f"{problem}{notes}; {ADVICE}")
     result = Image.fromarray(_matte(rgb.astype(np.float32), inside))
     if confidence < UNSURE:
-        return picture.noted(
+        return picture.warned(
             f"the background was cut out with low confidence ({confidence:.2f}); look at the result, or {ADVICE}",
             rgba=result,
             confidence=confidence,
         )
     return picture.noted("the plain background was cut out", rgba=result, confidence=confidence)
+
+
+def _told_apart(
+    rgb: np.ndarray,  # [H, W, 3] uint8
+) -> tuple[np.ndarray, float, _Border]:
+    """The object [H, W] bool on a plain background, how sure that is, and the background."""
+    lab = rgb2lab(rgb).astype(np.float32)
+    border = _border_model(lab)
+    distance = np.linalg.norm(lab - border.lab, axis=-1)
+    inside = _inside(lab - border.lab, border)
+    return inside, _confidence(distance, inside, border), border
+
+
+def _off_cards(picture: Picture) -> Picture:
+    """Without a card that the object stands on: a white page in a window, a frame around a picture, an app's icon."""
+    for _ in range(CARDS):
+        rgba = _off_card(picture.rgba)
+        if rgba is None:
+            return picture
+        picture = picture.warned(
+            "what was cut out is a card with an object on it, and the object was taken; look at the result, or crop "
+            "the picture to the object and its background",
+            rgba=rgba,
+            confidence=min(picture.confidence, UNSURE),
+        )
+    return picture
+
+
+def _off_card(rgba: Image.Image) -> Image.Image | None:
+    """The object on a card; None where this is none. A lit thing of that shape, such as a book, has no flat rim."""
+    solid = np.asarray(rgba.getchannel("A")) > OPAQUE
+    rows, columns = np.nonzero(solid.any(axis=1))[0], np.nonzero(solid.any(axis=0))[0]
+    if not rows.size or min(np.ptp(rows), np.ptp(columns)) < MIN_SIDE:
+        return None
+    box = int(columns[0]) + 1, int(rows[0]) + 1, int(columns[-1]), int(rows[-1])  # the outermost pixels may be mixed
+    filled = ndimage.binary_fill_holes(np.asarray(rgba.crop(box).getchannel("A")) > OPAQUE)
+    if filled.mean() < CARD:
+        return None
+    card = rgba.crop(box)
+    clear = np.asarray(card.getchannel("A")) <= OPAQUE
+    rgb = np.asarray(card)[..., :3]
+    if clear.any():
+        rgb = rgb[tuple(ndimage.distance_transform_edt(clear, return_distances=False, return_indices=True))]
+    inside, confidence, border = _told_apart(rgb)
+    rim = border.lab[border_band(rgb.shape)]
+    flat = border.noise <= FLAT_NOISE and np.ptp(rim.reshape(-1, 3), axis=0).max() <= FLAT_RANGE
+    if not flat or confidence < UNSURE or not ON_CARD[0] <= inside.mean() <= ON_CARD[1]:
+        return None
+    matte = _matte(rgb.astype(np.float32), inside)
+    matte[clear] = 0
+    return Image.fromarray(matte)
 
 
 def _by_network(picture: Picture, image: Image.Image, method: str) -> Picture:
@@ -125,9 +194,7 @@ def _border_model(
     lab: np.ndarray,  # [H, W, 3]
 ) -> _Border:
     height, width = lab.shape[:2]
-    band = np.ones((height, width), bool)
-    depth = max(2, min(height, width) // 50)
-    band[depth:-depth, depth:-depth] = False
+    band = border_band(lab.shape)
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
     basis, colors = terms[band], lab[band]
@@ -139,7 +206,7 @@ def _border_model(
         residual = np.linalg.norm(colors - basis[:, :order] @ fit, axis=1)
     noise = float(np.median(residual))
     reach = float(np.clip(NOISES * noise, NEAREST, FARTHEST))
-    return _Border(terms @ fit, reach, float((residual < reach).mean()))
+    return _Border(terms @ fit, reach, float((residual < reach).mean()), noise)
 
 
 def _mode(
@@ -162,7 +229,7 @@ def _inside(
     flooded = ndimage.binary_propagation(frame & plain, mask=plain | _shadow(offset, border.reach))
     inside = ndimage.binary_opening(~flooded, iterations=1)  # single-pixel whiskers of compression
     inside &= ~_holes(inside, distance, border)
-    labels, sizes = _pieces(inside)
+    labels, sizes = pieces(inside)
     return inside & (sizes >= SPECK * sizes[1:].max(initial=0))[labels] if len(sizes) > 1 else inside
 
 
@@ -175,17 +242,9 @@ def _shadow(offset: np.ndarray, reach: float) -> np.ndarray:
 
 def _holes(inside: np.ndarray, distance: np.ndarray, border: _Border) -> np.ndarray:
     """Enclosed regions of background colour, as inside a handle; on white only large ones, because eyes are white."""
-    labels, sizes = _pieces(inside & (distance < border.reach / 2))
+    labels, sizes = pieces(inside & (distance < border.reach / 2))
     white = np.median(border.lab[..., 0]) > WHITE
     return (sizes > (LARGE_HOLE if white else SMALL_HOLE) * inside.sum())[labels] & (labels > 0)
-
-
-def _pieces(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Labels of the connected pieces (0 = outside the mask) and the size per label, 0 for label 0."""
-    labels, _ = ndimage.label(mask)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    return labels, sizes
 
 
 def _confidence(

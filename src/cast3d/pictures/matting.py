@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from PIL import Image
@@ -60,13 +61,7 @@ class Matting:
 
     def __init__(self, file: Path, release: Release):
         try:
-            import onnxruntime
-        except ImportError as error:
-            raise InputError(
-                f"cutting out with a network needs onnxruntime; install it with: {INSTALL_MATTING}; or {ADVICE}"
-            ) from error
-        try:
-            self.session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+            self.session = runtime().InferenceSession(str(file), providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises its own kinds, which depend on how it was built
             raise CheckpointError(f"{file} is no network that onnxruntime can run: {error}") from error
         self.release = release
@@ -88,6 +83,17 @@ class Matting:
         return alpha.resize(image.size, Image.Resampling.LANCZOS)
 
 
+def runtime() -> ModuleType:
+    """`onnxruntime`; raises InputError where it is missing or broken."""
+    try:
+        import onnxruntime
+    except (ImportError, OSError) as error:
+        raise InputError(
+            f"cutting out with a network needs onnxruntime; install it with: {INSTALL_MATTING}; or {ADVICE}"
+        ) from error
+    return onnxruntime
+
+
 def available() -> bool:
     """Whether networks can run here: `onnxruntime` is installed."""
     return importlib.util.find_spec("onnxruntime") is not None
@@ -100,6 +106,7 @@ def load_matting(name: str) -> Matting:
         raise InputError(
             f"no network {name!r} cuts out pictures{nearest(name, RELEASES)}; known: {', '.join(RELEASES)}"
         )
+    runtime()  # before a file of hundreds of megabytes is fetched for it
     return Matting(weights(name), RELEASES[name])
 
 

@@ -15,11 +15,14 @@ import numpy as np
 from PIL import Image, ImageOps, features
 
 from ..errors import InputError, nearest
+from ..files import local_path, printable
+from .colors import to_srgb
 
 MAX_SIDE = 16384
 MAX_PIXELS = 64_000_000
 MIN_SIDE = 16
 MAX_BYTES = 256 << 20
+DEPTHS = (8, 10, 12, 14, 16)  # bits of a grey that is stored in 16
 
 # A closed list: Pillow's other readers include ones that start programs (EPS) or are rarely exercised.
 SUFFIXES = {
@@ -42,7 +45,8 @@ class Picture:
     sha256: str  # of `data`, as `sha256sum` prints it for the user's file
     data: bytes  # the encoded file
     suffix: str  # file suffix that fits `data`, such as ".png"
-    notes: tuple[str, ...] = ()  # what the user should know: an animation's first frame, a weak cut-out
+    notes: tuple[str, ...] = ()  # what was done to it as always: a background cut out, an animation's first frame
+    warnings: tuple[str, ...] = ()  # what may be wrong with it, and what helps: a weak cut-out, several things
     confidence: float = 1.0  # of the cut-out, 0 to 1
 
     @property
@@ -54,13 +58,20 @@ class Picture:
         """The same picture with further notes and changed fields."""
         return replace(self, notes=self.notes + notes, **changes)
 
+    def warned(self, *warnings: str, **changes) -> Picture:
+        """The same picture with further warnings and changed fields."""
+        return replace(self, warnings=self.warnings + warnings, **changes)
 
-def open_picture(source: str | Path | Image.Image) -> Picture:
-    """Reads a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF file, or takes an open PIL image."""
+
+def open_picture(source: str | Path | bytes | Image.Image) -> Picture:
+    """Reads a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF file (or the bytes of one), or takes an open PIL image."""
     if isinstance(source, Image.Image):
         return _from_image(source)
-    path = Path(source)
-    data = _read(path)
+    if isinstance(source, bytes):
+        path, data = "the given bytes", _bounded(source)
+    else:
+        found = local_path(source, "the picture")
+        path, data = printable(found), _read(found)
     formats = [name for name in SUFFIXES if name not in {"MPO", "AVIF"} or (name == "AVIF" and features.check("avif"))]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns about sizes, which are checked here, and about odd metadata
@@ -72,48 +83,56 @@ def open_picture(source: str | Path | Image.Image) -> Picture:
             raise InputError(
                 f"{path}: not a picture that can be read (PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF); save it as PNG"
             ) from error
-        rgba, notes = _decode(image, str(path))
-    return Picture(rgba, hashlib.sha256(data).hexdigest(), data, SUFFIXES[image.format], notes)
+        opened = _decode(image, path)
+    return replace(opened, sha256=hashlib.sha256(data).hexdigest(), data=data, suffix=SUFFIXES[image.format])
 
 
 def _from_image(image: Image.Image) -> Picture:
-    rgba, notes = _decode(image, "the given PIL image")
+    opened = _decode(image, "the given PIL image")
     buffer = io.BytesIO()
-    rgba.save(buffer, "PNG")
+    opened.rgba.save(buffer, "PNG")
     data = buffer.getvalue()
-    return Picture(rgba, hashlib.sha256(data).hexdigest(), data, ".png", notes)
+    return replace(opened, sha256=hashlib.sha256(data).hexdigest(), data=data, suffix=".png")
+
+
+def _bounded(data: bytes) -> bytes:
+    if not data or len(data) > MAX_BYTES:
+        size = f"{len(data) >> 20} MB; pictures of up to {MAX_BYTES >> 20} MB are read" if data else "0 bytes"
+        raise InputError(f"the given picture has {size}")
+    return data
 
 
 def _read(path: Path) -> bytes:
+    name = printable(path)
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise InputError(f"{path} is a folder; give the picture in it")
+            raise InputError(f"{name} is a folder; give the picture in it")
         if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"{path} is not a regular file")
+            raise InputError(f"{name} is not a regular file")
         if status.st_size == 0:
-            raise InputError(f"{path} is empty (0 bytes)")
+            raise InputError(f"{name} is empty (0 bytes)")
         if status.st_size > MAX_BYTES:
-            raise InputError(f"{path} has {status.st_size >> 20} MB; pictures of up to {MAX_BYTES >> 20} MB are read")
+            raise InputError(f"{name} has {status.st_size >> 20} MB; pictures of up to {MAX_BYTES >> 20} MB are read")
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"there is no picture {path}{_neighbour(path)}") from None
+        raise InputError(f"there is no picture {name}{_neighbour(path)}") from None
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise InputError(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _neighbour(path: Path) -> str:
     """The nearest file name in the folder, or the part of the path that is missing."""
     if path.parent.is_dir():
-        return nearest(path.name, (entry.name for entry in islice(path.parent.iterdir(), 10_000)))
+        return nearest(printable(path.name), (printable(one.name) for one in islice(path.parent.iterdir(), 10_000)))
     missing = next(parent for parent in reversed(path.parents) if not parent.is_dir())
-    return f"; there is no folder {missing}"
+    return f"; there is no folder {printable(missing)}"
 
 
-def _decode(image: Image.Image, name: str) -> tuple[Image.Image, tuple[str, ...]]:
-    """Pixels in RGBA, turned upright as the EXIF orientation says, and notes."""
+def _decode(image: Image.Image, name: str) -> Picture:
+    """Pixels in RGBA and sRGB, turned upright as the EXIF orientation says, and notes; without the file."""
     _check_size(image, name)
     try:
         frames = getattr(image, "n_frames", 1)
@@ -121,15 +140,17 @@ def _decode(image: Image.Image, name: str) -> tuple[Image.Image, tuple[str, ...]
             image.seek(0)
         image.load()
         upright = ImageOps.exif_transpose(image)
-        rgba = _to_rgba(upright)
+        converted, done, risky = to_srgb(upright)
+        rgba, deep = _to_rgba(converted)
     except Exception as error:  # as above; truncated and damaged files end up here
         raise InputError(f"{name}: the picture is damaged or cut short ({error}); save or download it again") from error
-    notes = []
+    notes = [done] if done and not risky else []
     if frames > 1:
-        notes.append(f"{name} holds {frames} pictures; the first one is used")
-    if image.mode == "CMYK":
-        notes.append(f"{name} is in CMYK; its colours are approximate, save it as RGB for exact ones")
-    return rgba, tuple(notes)
+        notes.append(f"{Path(name).name} holds {frames} pictures; the first one is used")
+    if converted.mode == "CMYK":
+        notes.append(f"{Path(name).name} is in CMYK; its colours are approximate, save it as RGB for exact ones")
+    notes += [deep] if deep else []
+    return Picture(rgba, "", b"", "", tuple(notes), (done,) if risky else ())
 
 
 def _check_size(image: Image.Image, name: str) -> None:
@@ -150,22 +171,33 @@ def _limit() -> str:
     return f"{MAX_SIDE} pixels a side and {MAX_PIXELS // 1_000_000} megapixels are read"
 
 
-def _to_rgba(image: Image.Image) -> Image.Image:
+def _to_rgba(image: Image.Image) -> tuple[Image.Image, str]:
+    """The picture, and what is to be noted of its depth."""
     if image.mode.startswith("I") or image.mode == "F":
         return _from_deep_gray(image)
     if image.mode in {"RGBA", "LA", "PA", "La", "RGBa", "P", "L", "1", "RGB"}:
-        return image.convert("RGBA")  # knows about transparent palette entries and colours
-    return image.convert("RGB").convert("RGBA")  # CMYK, YCbCr and others have no direct way
+        return image.convert("RGBA"), ""  # knows about transparent palette entries and colours
+    return image.convert("RGB").convert("RGBA"), ""  # CMYK, YCbCr and others have no direct way
 
 
-def _from_deep_gray(image: Image.Image) -> Image.Image:
-    """16-bit (also held as 32-bit) and floating-point gray; Pillow's own conversion clips at 255."""
+def _from_deep_gray(image: Image.Image) -> tuple[Image.Image, str]:
+    """16-bit (also held as 32-bit) and floating-point gray; Pillow's own conversion clips at 255.
+
+    Cameras and scanners keep 8, 10, 12 or 14 bits in 16: white is the largest value of the least depth that holds all.
+    """
     values = np.asarray(image).astype(np.float64)
     if not np.isfinite(values).all():
         raise ValueError("it holds values that are not finite")
-    white = 65535 if image.mode.startswith("I") else max(1.0, values.max())
+    brightest, note = values.max(), ""
+    if image.mode == "F":
+        white = max(1.0, brightest)
+    else:
+        depth = next((bits for bits in DEPTHS if brightest < 1 << bits), 0)
+        white = (1 << depth) - 1 if depth else brightest
+        if 0 < depth < 16 and brightest:
+            note = f"its grey was read as one of {depth} bits"
     gray = (values / white * 255).round().clip(0, 255).astype(np.uint8)
     alpha = np.full_like(gray, 255)
     if isinstance(transparent := image.info.get("transparency"), int):
         alpha[values == transparent] = 0
-    return Image.fromarray(np.stack([gray, gray, gray, alpha], axis=-1))
+    return Image.fromarray(np.stack([gray, gray, gray, alpha], axis=-1)), note

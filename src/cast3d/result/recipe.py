@@ -33,12 +33,21 @@ class Recipe:
 
     @property
     def notes(self) -> list[str]:
-        """What is to be said about what was given; a composition adds which of its words the backbone does not know."""
-        notes = [f"{term}: {note}" for term, views in self.pictures.items() for view in views for note in view.notes]
-        return notes + (unread(self.backbone, self.prompt) if self.task == IMAGINE else [])
+        """What was done with what was given, as always."""
+        notes = list(self.scene.notes) if self.scene and self.task == COMPOSE else []
+        return notes + [
+            f"{term}: {one}" for term, views in self.pictures.items() for view in views for one in view.notes
+        ]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What may be wrong with what was given; a composition adds which of its words the backbone does not know."""
+        found = [f"{term}: {one}" for term, views in self.pictures.items() for view in views for one in view.warnings]
+        found += self.scene.warnings if self.scene and self.task == COMPOSE else []
+        return found + (unread(self.backbone, self.prompt) if self.task == IMAGINE else [])
 
     def keep(self, run: RunFolder) -> None:
-        """Writes it, in place of that of an earlier run in the folder, its warnings and its failure."""
+        """Writes it, in place of that of an earlier run in the folder, its notes, warnings and failure."""
         run.drop(NOT_FOUND)
         entries = dict(
             task=self.task,
@@ -49,6 +58,7 @@ class Recipe:
             loading=self.loading,
             models=self.backbone.hashes,
             seeds=self.seeds,
+            notes=[],
             warnings=[],
             **self.more,
         )

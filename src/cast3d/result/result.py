@@ -12,7 +12,9 @@ from torch import Tensor
 
 from ..backbones import Backbone
 from ..meshes.mesh import Mesh
+from ..models.precision import in_float32
 from ..run.folder import RunFolder
+from ..scene import unique_slugs
 from ..settings import Settings
 from ..splats import Gaussians
 from ..stages.appearance import Appearance
@@ -38,8 +40,9 @@ class Result:
     gaussians: Gaussians  # all of them, `part` filled in
     prompt: str = ""
     seed: int = 0
-    warnings: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)  # of the composition, for run.json
+    warnings: list[str] = field(default_factory=list)  # what may be wrong with it, and what helps
+    notes: list[str] = field(default_factory=list)  # what was done as always
     recipe: Recipe | None = field(default=None, repr=False)  # what it was made of
 
     @classmethod
@@ -63,6 +66,7 @@ class Result:
             parts[term] = Part(term, mesh, mine, to_grid(appearance.coords[appearance.owner == i]))
         return cls(parts, splat)
 
+    @in_float32
     def save(self, out: RunFolder | str | Path, settings: Mapping[str, Any] | None = None) -> None:
         """Writes scene.glb, parts/*.glb, scene.ply, turntable.webp and report.html; each whole or not at all.
 
@@ -84,8 +88,15 @@ class Result:
             out.replace(appearance=self.facts)
         for warning in self.warnings:
             out.warn(warning)
+        for note in self.notes:
+            out.note(note)
+        # `write_files` knows its files as a list, readers of run.json look up terms.
+        earlier = out.info.get("part_files", ())
+        out.record(part_files=list(earlier.values() if isinstance(earlier, Mapping) else earlier))
         with out.timed("export"):
             write_files(self, out, chosen)
+        files = {term: f"{name}.glb" for term, name in unique_slugs(self.parts).items()}
+        out.replace(part_files={term: files[term] for term, part in self.parts.items() if part.mesh is not None})
         write_report(out.path / "report.html", report_of_run(out.path))
 
 

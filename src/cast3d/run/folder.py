@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from ..errors import InputError, nearest
-from ..files import atomic_file, atomic_folder, atomic_write, remove_temporaries, write_error
+from ..files import atomic_file, atomic_folder, atomic_write, printable, remove_temporaries, write_error
 from ..pictures.opening import Picture
-from ..scene import Scene
+from ..scene import Scene, unique_slugs
 from ..scene.files import scene_text
 from ..version import __version__
 from .cost import measured
@@ -81,8 +81,9 @@ class RunFolder(Keeper):
 
         `entries` go to `run.json` in the same write, and like what is told of the scene replace those of earlier runs.
         """
+        slugs = unique_slugs(scene.terms)
         names = {
-            term: [f"{scene.slugs[term]}{f'_{view}' if view else ''}{one.suffix}" for view, one in enumerate(views)]
+            term: [f"{slugs[term]}{f'_{view}' if view else ''}{one.suffix}" for view, one in enumerate(views)]
             for term, views in pictures.items()
         }
         images: dict[str, list[dict[str, Any]]] = {term: [] for term in scene.terms}
@@ -90,7 +91,8 @@ class RunFolder(Keeper):
             for term, views in pictures.items():
                 for name, one in zip(names[term], views):
                     (folder / name).write_bytes(one.data)
-                    images[term].append({"file": f"inputs/{name}", "sha256": one.sha256, "notes": list(one.notes)})
+                    said = {"notes": list(one.notes), "warnings": list(one.warnings)}
+                    images[term].append({"file": f"inputs/{name}", "sha256": one.sha256, **said})
             (folder / "scene.yaml").write_text(scene_text(scene, names), encoding="utf-8")
         told = dict(prompt=scene.prompt, main=scene.main, terms=list(scene.terms), images=images)
         self.replace(**told, **entries)
@@ -136,10 +138,17 @@ class RunFolder(Keeper):
         self._record = record
 
     def warn(self, text: str) -> None:
-        """Adds a warning to `run.json`, once."""
-        warnings = self._record.get("warnings", [])
-        if text not in warnings:
-            self.record(warnings=[*warnings, text])
+        """Adds a warning to `run.json`, once: something that may be wrong with the result."""
+        self._add("warnings", text)
+
+    def note(self, text: str) -> None:
+        """Adds a note to `run.json`, once: something that was done as always."""
+        self._add("notes", text)
+
+    def _add(self, entry: str, text: str) -> None:
+        known = self._record.get(entry, [])
+        if text not in known:
+            self.record(**{entry: [*known, text]})
 
     @contextmanager
     def timed(self, *stages: str) -> Iterator[None]:
@@ -172,19 +181,24 @@ def _is_run(path: Path, must_exist: bool) -> bool:
     """Whether the folder is a run already; raises where it can become none."""
     try:
         if path.exists() and not path.is_dir():
-            raise InputError(f"{path} is a file; the output is a folder")
+            raise InputError(f"{printable(path)} is a file; the output is a folder")
         if (path / "run.json").is_file():
             return True
         if must_exist:
             siblings = path.parent.iterdir() if path.parent.is_dir() else ()
             runs = [entry.name for entry in siblings if (entry / "run.json").is_file()]
-            raise InputError(f"{path} is not the folder of a run{nearest(path.name, runs)}")
-        entries = [entry.name for entry in path.iterdir() if not entry.name.startswith(".")] if path.is_dir() else []
+            raise InputError(f"{printable(path)} is not the folder of a run{nearest(path.name, runs)}")
+        entries = [entry.name for entry in path.iterdir() if not by_system(entry.name)] if path.is_dir() else []
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError(f"{printable(path)} cannot be read: {error.strerror}") from error
     if entries:
-        raise InputError(f"{path} holds other files ({min(entries)}, ...); choose an empty or a new folder")
+        raise InputError(f"{printable(path)} holds other files ({min(entries)}, ...); choose an empty or a new folder")
     return False
+
+
+def by_system(name: str) -> bool:
+    """Whether file managers leave such a file in any folder that they show; hidden ones count too."""
+    return name.startswith(".") or name.lower() in {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
 
 
 def _make_folders(path: Path) -> list[Path]:

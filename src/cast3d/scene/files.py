@@ -1,7 +1,7 @@
 """scene.yaml: a scene as a file.
 
     prompt: a figure wearing a baseball cap and a backpack
-    main: figure                      # default: the first asset
+    main: figure                      # default: what carries the others in the sentence
     assets:                           # or a list of {term: ..., image: ...}
       figure: figure.png
       baseball cap: [cap-front.png, cap-side.png]     # several views
@@ -10,7 +10,7 @@
     backbone: bricks
     settings: {}
 
-Paths are relative to the file's folder.
+Paths are relative to the file's folder; a leading `~` is the home folder. The file is text in UTF-8 or UTF-16.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 import yaml
 
 from ..errors import InputError, nearest
+from ..files import local_path, printable
 from .scene import Asset, Scene
 
 _KEYS = ("prompt", "main", "assets", "seed", "backbone", "settings")
@@ -31,9 +32,10 @@ _MAX_BYTES = 1 << 20
 def read_scene(path: Path) -> Scene:
     """The scene of a YAML file; every complaint names the file."""
     try:
+        path = local_path(path, "the scene file")
         return _scene(_load(path), path.parent)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{printable(path)}: {error}") from error
 
 
 def scene_text(scene: Scene, images: Mapping[str, list[str]]) -> str:
@@ -66,13 +68,13 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise InputError("a scene file of more than 1 MB is not read")
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        content = yaml.load(_text(path.read_bytes()), Loader=_Loader)
     except FileNotFoundError:
         siblings = path.parent.iterdir() if path.parent.is_dir() else ()
         hint = nearest(path.name, [entry.name for entry in siblings])
         raise InputError(f"there is no such scene file{hint}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read as text: {error}") from error
+        raise InputError(f"cannot be read as text: {error}; save it as UTF-8") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
@@ -80,6 +82,15 @@ def _load(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError("a scene file holds the keys 'prompt' and 'assets'")
     return content
+
+
+def _text(data: bytes) -> str:
+    """UTF-8, or UTF-16 as editors and shells on Windows write it, with a byte order mark or without."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16")
+    if data[:64].count(0) >= 4:
+        return data.decode("utf-16-be" if data[:1] == b"\0" else "utf-16-le")
+    return data.decode("utf-8-sig")
 
 
 def _scene(content: dict[str, Any], folder: Path) -> Scene:
@@ -118,7 +129,7 @@ def _images(term: Any, pictures: Any, folder: Path) -> tuple[Path, ...]:
     for picture in listed:
         if not isinstance(picture, str) or not picture.strip():
             raise InputError(f"the picture of {term!r} is a path or a list of paths, not {picture!r}")
-    return tuple(folder / picture for picture in listed)
+    return tuple(folder / local_path(picture, f"the picture of {term!r}") for picture in listed)
 
 
 def _check_keys(content: dict[Any, Any], known: tuple[str, ...], what: str) -> None:

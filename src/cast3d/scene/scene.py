@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from ..errors import InputError, nearest
+from ..files import local_path
+from .grammar import carrier, confusable, unpictured
 from .sentence import Sentence
-from .terms import Span, find_terms, match_key
+from .terms import JOINERS, Span, find_terms, match_key
 
 MAX_ASSETS = 8
 MAX_PROMPT = 1000  # characters; text encoders see about 300
 MAX_TERM = 80
+MAX_SLUG = 40  # characters
 
-Pictures = str | Path | Image.Image | Sequence["str | Path | Image.Image"]
+Picture = str | Path | bytes | Image.Image | Any  # Any: an array of numpy
+Pictures = Picture | Sequence[Picture]
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Asset:
     """One named thing (o_i) and its picture (I_i); several pictures are several views of the same thing."""
 
     term: str
-    images: tuple[Path | Image.Image, ...]
+    images: tuple[Path | bytes | Image.Image, ...]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "term", plain_text(self.term, "a term", MAX_TERM))
@@ -55,7 +60,7 @@ class Scene:
 
     prompt: str
     assets: tuple[Asset, ...]
-    main: str = ""  # default: the first asset's term
+    main: str = ""  # default: the thing that carries the others as the sentence says, else the first asset's
     seed: int = 0
     backbone: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -68,8 +73,9 @@ class Scene:
         put("assets", tuple(self.assets))
         if not 1 <= len(self.assets) <= MAX_ASSETS:
             raise InputError(f"a scene has 1 to {MAX_ASSETS} assets, this one has {len(self.assets)}")
-        self.spans  # noqa: B018 - raises where a term does not stand in the prompt
-        put("main", self._find(self.main) if self.main else self.terms[0])
+        spans = self.spans  # raises where a term does not stand in the prompt
+        put("_chosen", None if self.main else (carrier(self.prompt, spans) or ""))
+        put("main", self._find(self.main) if self.main else self._chosen or self.terms[0])
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
             raise InputError(f"the seed is a whole number from 0 to 2^63 - 1, not {self.seed!r}")
         if self.backbone is not None and not (isinstance(self.backbone, str) and self.backbone):
@@ -92,12 +98,18 @@ class Scene:
 
         return read_scene(Path(path))
 
+    def with_seed(self, seed: int) -> Scene:
+        """The same with another seed; a main thing that was chosen stays a chosen one, for the notes."""
+        changed = replace(self, seed=seed)
+        object.__setattr__(changed, "_chosen", self._chosen)
+        return changed
+
     @property
     def terms(self) -> tuple[str, ...]:
         return tuple(asset.term for asset in self.assets)
 
     @property
-    def images(self) -> tuple[Path | Image.Image, ...]:
+    def images(self) -> tuple[Path | bytes | Image.Image, ...]:
         """Every picture of every asset."""
         return tuple(image for asset in self.assets for image in asset.images)
 
@@ -112,9 +124,26 @@ class Scene:
         return Sentence(self.prompt, self.terms, self.main)
 
     @property
+    def notes(self) -> list[str]:
+        """What was read from the sentence: which thing carries the others, and things that have no picture."""
+        found = []
+        if self._chosen is not None and len(self.terms) > 1:
+            why = "as the sentence says" if self._chosen else "as the first that was given"
+            found.append(f"{self.main!r} carries the other things, {why}; main names another")
+        return found + [
+            f"the sentence names {thing!r}, for which there is no picture: it becomes no part"
+            for thing in unpictured(self.prompt, self.spans)
+        ]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the layout may not tell apart."""
+        return confusable(self.prompt, self.spans)
+
+    @property
     def slugs(self) -> dict[str, str]:
-        """A name for files per term: ASCII, unique in this scene."""
-        return unique_slugs(self.terms)
+        """A name for stages per term: ASCII, unique in this scene."""
+        return _unique({term: _plain_slug(term) for term in self.terms})
 
     def __getitem__(self, term: str) -> Asset:
         """The asset of a term, written in any way that the prompt search would accept."""
@@ -131,14 +160,17 @@ class Scene:
 
 def unique_slugs(terms: Iterable[str]) -> dict[str, str]:
     """A file name per term: its slug, numbered where an earlier term has the same."""
-    slugs: dict[str, str] = {}
-    for term in terms:
-        base = unique = slug(term)
-        number = 2
-        while unique in slugs.values():
-            unique, number = f"{base}-{number}", number + 1
-        slugs[term] = unique
-    return slugs
+    return _unique({term: slug(term) for term in terms})
+
+
+def _unique(names: Mapping[str, str]) -> dict[str, str]:
+    unique: dict[str, str] = {}
+    for term, base in names.items():
+        name, number = base, 2
+        while name in unique.values():
+            name, number = f"{base}-{number}", number + 1
+        unique[term] = name
+    return unique
 
 
 def imagined(text: str) -> str:
@@ -147,11 +179,44 @@ def imagined(text: str) -> str:
 
 
 def slug(term: str) -> str:
-    """A file name for a term: lower-case ASCII letters, digits and hyphens; never empty, never a device name."""
-    plain = unicodedata.normalize("NFKD", term).encode("ascii", "ignore").decode().lower()
-    name = re.sub(r"[^a-z0-9]+", "-", plain)[:40].strip("-")
-    reserved = re.fullmatch(r"con|prn|aux|nul|(com|lpt)\d", name)  # Windows opens devices by these names
+    """A file name for a term: lower-case letters and digits of any script, pictograms, hyphens; at most 80 bytes.
+
+    Never empty, never a device name; letters keep their combining marks.
+    """
+    lower = unicodedata.normalize("NFC", term).lower()
+    return _safe("".join(character if _in_names(character) else "-" for character in lower if character not in JOINERS))
+
+
+def _plain_slug(term: str) -> str:
+    """The same in ASCII: accents go, other letters are spelled by their Unicode names (кепка: ka-ie-pe-ka)."""
+    return _safe("".join(map(_spelled, term.casefold())))
+
+
+def _safe(text: str) -> str:
+    whole = re.sub("-+", "-", text).strip("-")
+    fits = (
+        end
+        for end in range(min(len(whole), MAX_SLUG), 0, -1)
+        if len(whole[:end].encode()) <= 2 * MAX_SLUG and unicodedata.category((whole + "-")[end])[0] != "M"
+    )
+    name = whole[: next(fits, 0)].strip("-")
+    reserved = re.fullmatch(r"con|prn|aux|nul|(com|lpt)[\d\u00b9\u00b2\u00b3]", name)  # Windows opens devices so
     return f"part-{name}" if reserved else name or "part"
+
+
+def _in_names(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category[0] in "LMN" or category == "So" or (category == "Sk" and character > "\uffff")
+
+
+def _spelled(character: str) -> str:
+    plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode().lower()
+    if plain or not _in_names(character):
+        return re.sub("[^a-z0-9]+", "-", plain) or "-"
+    name = unicodedata.name(character, "").lower()
+    if "combining" in name or not name:
+        return ""
+    return f"-{re.sub('[^a-z0-9]+', '-', re.split(' (?:with|and) ', name)[0].split()[-1].split('-')[-1])}-"
 
 
 def plain_text(value: Any, what: str, longest: int) -> str:
@@ -163,17 +228,40 @@ def plain_text(value: Any, what: str, longest: int) -> str:
         raise InputError(f"{what} is empty")
     if len(text) > longest:
         raise InputError(f"{what} has {len(text)} characters; at most {longest} are read")
-    # Category C: control and invisible formatting characters, lone surrogates, unassigned code points.
-    if bad := next((c for c in text if unicodedata.category(c).startswith("C")), None):
+    # Category C: control and invisible formatting characters, lone surrogates, unassigned code points. Joiners belong
+    # to words of many scripts, and to pictograms.
+    invisible = (
+        c for before, c in zip(" " + text, text) if unicodedata.category(c)[0] == "C" and not _joins(before, c)
+    )
+    if bad := next(invisible, None):
         raise InputError(
             f"{what} holds the invisible or control character U+{ord(bad):04X}; type it again as plain text"
         )
     return text
 
 
-def _image(image: Any, term: str) -> Path | Image.Image:
+def _joins(before: str, character: str) -> bool:
+    return character in JOINERS and unicodedata.category(before)[0] in "LMNS"
+
+
+def _image(image: Any, term: str) -> Path | bytes | Image.Image:
     if isinstance(image, Image.Image):
         return image
-    if isinstance(image, str | Path) and str(image).strip() and "\0" not in str(image):
-        return Path(image)
-    raise InputError(f"the picture of {term!r} is a path or a PIL image, not {image!r}")
+    if isinstance(image, bytes | bytearray | memoryview) and len(image):
+        return bytes(image)
+    if hasattr(image, "__array_interface__"):
+        return _from_array(image, term)
+    if isinstance(image, str | os.PathLike) and str(image).strip() and "\0" not in str(image):
+        return local_path(os.fspath(image), f"the picture of {term!r}")
+    shown = repr(image) if len(repr(image)) < 100 else type(image).__name__
+    raise InputError(f"the picture of {term!r} is a path, a PIL image, an array or the bytes of a file, not {shown}")
+
+
+def _from_array(array: Any, term: str) -> Image.Image:
+    """Of numpy or what looks like it: bytes [H, W], [H, W, 3] or [H, W, 4]."""
+    shape, kind = tuple(array.shape), str(array.dtype)
+    if kind != "uint8" or not (len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4))) or 0 in shape:
+        raise InputError(
+            f"the picture of {term!r} is an array {list(shape)} of {kind}; give uint8 of [height, width, 3 or 4]"
+        )
+    return Image.fromarray(array)

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..errors import InputError
 
-_WORD = re.compile(r"\w+(?:-\w+)*")
+# Scripts that are written without spaces: Thai, Lao, Tibetan, Burmese, Khmer, kana, Chinese characters.
+_UNSPACED = (
+    "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\uff66-\uff9f\U00020000-\U0003ffff"
+)
+JOINERS = "\u200c\u200d"  # they shape letters, and join pictograms to one
+_UNSPACED_SIGN = re.compile(f"[{_UNSPACED}]")
+_LOOKS = re.compile(f"[{JOINERS}\ufe00-\ufe0f]")
 _ARTICLES = {"a", "an", "the"}
 RELATIONS = ("wearing", "holding", "carrying", "riding", "with", "on")
 _RELATION = re.compile(r"\b(" + "|".join(RELATIONS) + r")\b")
@@ -30,9 +38,50 @@ class _Range(NamedTuple):
     last: int
 
 
+def words_of(text: str) -> list[Span]:
+    """Where the words stand; a sign of a script without spaces is one of its own, so that a term may be any span.
+
+    A word is letters and digits with their combining marks, joiners and inner hyphens, or one pictogram.
+    """
+    found: list[Span] = []
+    kinds = [_kind(character) for character in text]
+    for at, kind in enumerate(kinds):
+        joined = bool(found) and found[-1].end == at
+        last = kinds[found[-1].start] if joined else ""
+        if kind == "mark":
+            if joined:  # a mark without a letter is none
+                found[-1] = Span(found[-1].start, at + 1)
+        elif kind == last == "letter" or (kind == last == "sign" and text[at - 1] in JOINERS):
+            found[-1] = Span(found[-1].start, at + 1)
+        elif kind == "hyphen":
+            if last == "letter" and at + 1 < len(text) and kinds[at + 1] == "letter" and text[at - 1] != "-":
+                found[-1] = Span(found[-1].start, at + 1)
+        elif kind in ("letter", "sign"):
+            found.append(Span(at, at + 1))
+    return found
+
+
+def _kind(character: str) -> str:
+    if character == "-":
+        return "hyphen"
+    category = unicodedata.category(character)
+    if category[0] == "M" or character in JOINERS or (category == "Sk" and character > "\uffff"):  # skin tones
+        return "mark"
+    if category == "So" or (_UNSPACED_SIGN.match(character) and category[0] in "LN"):
+        return "sign"
+    return "letter" if category[0] in "LN" or character == "_" else ""
+
+
+def _spoken(word: str) -> str:
+    """What makes two words the same: no case, no joiners or variants of how they look, all articles alike."""
+    plain = _LOOKS.sub("", unicodedata.normalize("NFC", word.casefold()))
+    return "the" if plain in _ARTICLES else plain
+
+
 def match_key(text: str) -> tuple[str, ...]:
     """What makes two terms the same: their words without case and leading articles, all articles being alike."""
-    words = ["the" if word in _ARTICLES else word for word in _WORD.findall(text.casefold())]
+    text = unicodedata.normalize("NFC", text)
+    words = [_spoken(text[span.start : span.end]) for span in words_of(text)]
     while words and words[0] == "the":
         words.pop(0)
     return tuple(words)
@@ -50,8 +99,8 @@ def find_terms(prompt: str, terms: Sequence[str]) -> dict[str, Span]:
             raise InputError(
                 f"the terms {twin!r} and {term!r} are the same; give each thing a name of its own in the prompt"
             )
-    words = list(_WORD.finditer(prompt))
-    spoken = ["the" if word.group().casefold() in _ARTICLES else word.group().casefold() for word in words]
+    words = words_of(prompt)
+    spoken = [_spoken(prompt[word.start : word.end]) for word in words]
     candidates = [_candidates(prompt, spoken, term, keys[term]) for term in terms]
     placed = _place(candidates, len(words))
     if len(placed) < len(terms):
@@ -61,7 +110,7 @@ def find_terms(prompt: str, terms: Sequence[str]) -> dict[str, Span]:
             f"name each thing once for every term, as in 'a red cap and a blue cap'"
         )
     return {
-        term: Span(words[placed[index].first].start(), words[placed[index].last - 1].end())
+        term: Span(words[placed[index].first].start, words[placed[index].last - 1].end)
         for index, term in enumerate(terms)
     }
 
@@ -92,7 +141,7 @@ def _candidates(prompt: str, spoken: list[str], term: str, key: tuple[str, ...])
         if tuple(spoken[place.first : place.last - 1]) == head and _singulars(spoken[place.last - 1]) & last
     ]
     if len(alike) > 1:
-        found = ", ".join(repr(" ".join(spoken[place.first : place.last])) for place in alike)
+        found = ", ".join(repr(_together(spoken[place.first : place.last])) for place in alike)
         raise InputError(
             f"the term {term!r} could be any of {found} in the prompt {prompt!r}; write it as the prompt does"
         )
@@ -111,16 +160,27 @@ def _singulars(word: str) -> set[str]:
     return stems
 
 
+def _together(words: Sequence[str]) -> str:
+    """Words as one text, with spaces where their script has them."""
+    text = ""
+    for word in words:
+        signs = text and _UNSPACED_SIGN.match(text[-1]) and _UNSPACED_SIGN.match(word)
+        text += word if not text or signs else f" {word}"
+    return text
+
+
 def _hint(spoken: list[str], key: tuple[str, ...]) -> str:
     """The phrase of the prompt nearest to the term, else the words to choose from."""
     phrases = [
-        " ".join(spoken[first : first + length])
+        _together(spoken[first : first + length])
         for length in (len(key), len(key) + 1, len(key) - 1)
         for first in range(len(spoken) - length + 1)
         if length > 0 and spoken[first] not in _SMALL and spoken[first + length - 1] not in _SMALL
     ]
-    if close := difflib.get_close_matches(" ".join(key), phrases, n=1, cutoff=0.5):
+    if close := difflib.get_close_matches(_together(key), phrases, n=1, cutoff=0.5):
         return f"; did you mean {close[0]!r}?"
+    if any(map(_UNSPACED_SIGN.match, spoken)):
+        return "; a term is a piece of it, sign for sign"
     words = dict.fromkeys(word for word in spoken if word not in _SMALL)
     return f"; a term is one or more words of it: {', '.join(words)}"
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from .compiling import compiled
 from .project import ALPHA_MAX, ALPHA_MIN, LINEAR_RANGE, TRANSMITTANCE_MIN
 
 TILE = 16
@@ -20,7 +20,7 @@ _TINY = np.finfo(np.float64).tiny
 _SLACK = np.float32(0.01)  # px; a row's range may be too wide by this, never too narrow
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def project(positions, scales, rotations, opacities, extrinsics, lens, height, width, screen_filter):
     """`project.project` in float64, before sorting: (means, conics, opacities, depths, extents, visible) of all.
 
@@ -67,7 +67,7 @@ def project(positions, scales, rotations, opacities, extrinsics, lens, height, w
     return means, conics, compensated, depths, extents, visible
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _write_axes(quaternion, scales, axes):
     """The columns of the rotation (wxyz of any length), each times its scale, into axes [3, 3]."""
     w, x, y, z = (
@@ -85,12 +85,12 @@ def _write_axes(quaternion, scales, axes):
             axes[i, k] *= scales[k]
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _dot(a, b):
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def bin_footprints(means, extents, height, width):
     """Per tile, row-major, the footprints that touch it in their order: (starts [tiles + 1], ids [pairs])."""
     columns, rows = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
@@ -116,7 +116,7 @@ def bin_footprints(means, extents, height, width):
     return starts, ids
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(nogil=True, inline="always")
 def _row_range(conic, mean_x, dy, reach, left, right):
     """First and last pixel of a row that the ellipse q <= reach covers, within left..right (empty: first > last)."""
     across = conic[1] * dy
@@ -129,13 +129,13 @@ def _row_range(conic, mean_x, dy, reach, left, right):
     return max(left, first), min(right, last)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(nogil=True, inline="always")
 def _alpha(conic, opacity, dx, dy):
     q = conic[0] * dx * dx + _TWO * conic[1] * dx * dy + conic[2] * dy * dy
     return min(_ALPHA_MAX, opacity * math.exp(-_HALF * q))
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def composite_row(row, starts, ids, means, conics, opacities, extents, features, masks, blended, shares):
     """One row of tiles: features [K, C] and masks [H, W, N] add to blended [H, W, C + 1] and shares [pairs, N + 1].
 
@@ -146,7 +146,7 @@ def composite_row(row, starts, ids, means, conics, opacities, extents, features,
         _composite_tile(row, column, starts, ids, means, conics, opacities, extents, features, masks, blended, shares)
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def add_shares(ids, shares, count):
     """Shares [pairs, N + 1] -> sums of the `count` footprints, in a fixed order."""
     sums = np.zeros((count, shares.shape[1]), np.float32)
@@ -156,7 +156,7 @@ def add_shares(ids, shares, count):
     return sums
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _composite_tile(row, column, starts, ids, means, conics, opacities, extents, features, masks, blended, shares):
     height, width, count = masks.shape
     channels = features.shape[1]

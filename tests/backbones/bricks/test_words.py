@@ -94,6 +94,11 @@ def test_a_name_is_read_where_its_noun_is(name, reads):
     assert VOCABULARY.reads(name) == reads
 
 
+def test_combining_marks_and_joiners_cut_no_word():
+    assert split("टोपी और कमीज़, کوله\u200cپشتی หมวกสีแดง") == ["टोपी", "और", "कमीज़", "کوله\u200cپشتی", "หมวกสีแดง"]
+    assert split("snake_case \u0301 -") == ["snake", "case"]
+
+
 def test_words_of_any_script_are_reported_whole():
     assert VOCABULARY.encode("a \u725b\u4ed4\u5e3d and a M\u00fctze").unknown.keys() == {
         "\u725b\u4ed4\u5e3d",

@@ -35,7 +35,14 @@ SYNONYMS = {
 
 def split(text: str) -> list[str]:
     """Lower-case words of a sentence in any script; possessive endings are dropped ("witch's hat" -> witch, hat)."""
-    return re.findall(r"[^\W_]+", re.sub(r"['\u2019]s?\b", "", text.lower()))
+    plain = re.sub(r"['\u2019]s?\b", "", text.lower())
+    words = "".join(character if _in_words(character) else " " for character in plain).split()
+    return [word for word in words if any(map(str.isalnum, word))]
+
+
+def _in_words(character: str) -> bool:
+    """Letters, digits, the marks that combine with them, and joiners."""
+    return character.isalnum() or unicodedata.category(character)[0] == "M" or character in "\u200c\u200d"
 
 
 def _plain(word: str) -> str:

@@ -24,6 +24,7 @@ class InputPicture:
     image: Image.Image
     notes: tuple[str, ...] = ()
     sha256: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Report:
     settings: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)  # seed, backbone, hashes, versions
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     files: tuple[str, ...] = ()  # names beside the report, linked
 
 
@@ -76,6 +78,7 @@ def report_of_run(folder: str | Path) -> Report:
         settings=info.get("settings", {}),
         facts=facts,
         warnings=tuple(info.get("warnings", ())),
+        notes=tuple(info.get("notes", ())),
         files=tuple(
             name
             for name in ("scene.glb", "scene.ply", "scene.spz", "turntable.webp", "run.json")
@@ -111,7 +114,8 @@ def _inputs(folder: Path, info: Mapping[str, Any]) -> list[InputPicture]:
         for entry in info.get("images", {}).get(term, ()):
             name = Path(entry["file"]).name  # run.json is only data: nothing outside inputs/ is read
             picture = open_picture(folder / "inputs" / name)
-            found.append(InputPicture(term, picture.rgba, tuple(entry.get("notes", ())), entry.get("sha256", "")))
+            said = tuple(entry.get("notes", ())), entry.get("sha256", ""), tuple(entry.get("warnings", ()))
+            found.append(InputPicture(term, picture.rgba, *said))
     return found
 
 

@@ -67,6 +67,7 @@ def render(report: Report) -> str:
 {_viewer(report)}
 {_inputs(report)}
 {_stages(report.stages)}
+{_notes(report.notes)}
 <section class="tables">
 {_costs(report.stages)}
 {_table("Settings", report.settings)}
@@ -122,6 +123,11 @@ def _warnings(warnings: tuple[str, ...]) -> str:
     return f'<ul class="warnings" role="note" aria-label="Warnings">{items}</ul>' if items else ""
 
 
+def _notes(notes: tuple[str, ...]) -> str:
+    items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    return f'<section><h2>Notes</h2><ul class="soft">{items}</ul></section>' if items else ""
+
+
 def _viewer(report: Report) -> str:
     rows = "".join(
         f'<li class="{_color(report, part.name)}" data-part="{index}">'
@@ -158,6 +164,7 @@ def _inputs(report: Report) -> str:
 def _input(report: Report, picture: InputPicture) -> str:
     color = _color(report, picture.term) if picture.term in report.terms else ""
     notes = "".join(f"<br>{escape(note)}" for note in picture.notes)
+    notes += "".join(f"<br><strong>{escape(warning)}</strong>" for warning in picture.warnings)
     digest = f' title="sha256 {escape(picture.sha256)}"' if picture.sha256 else ""
     caption = f"<figcaption><b>{escape(picture.term)}</b>{notes}</figcaption>"
     return f'<figure class="input {color}"{digest}>{_img(picture.image, picture.term, INPUT_SIDE)}{caption}</figure>'

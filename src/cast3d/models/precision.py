@@ -1,0 +1,28 @@
+"""torch's default data type, which belongs to whoever uses this library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import torch
+
+P, T = ParamSpec("P"), TypeVar("T")
+
+
+def in_float32(work: Callable[P, T]) -> Callable[P, T]:
+    """`work` with float32 as the default of new tensors, which all of it takes for granted; then as it was."""
+
+    @wraps(work)
+    def careful(*args: P.args, **kwargs: P.kwargs) -> T:
+        before = torch.get_default_dtype()
+        if before == torch.float32:
+            return work(*args, **kwargs)
+        torch.set_default_dtype(torch.float32)
+        try:
+            return work(*args, **kwargs)
+        finally:
+            torch.set_default_dtype(before)
+
+    return careful
