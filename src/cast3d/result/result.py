@@ -42,13 +42,23 @@ class Result:
     recipe: Recipe | None = field(default=None, repr=False)  # what it was made of
 
     @classmethod
-    def decode(cls, backbone: Backbone, terms: list[str], base: int, appearance: Appearance) -> Result:
-        """Gaussians, meshes and voxels of every part from the composed latents."""
+    def decode(
+        cls,
+        backbone: Backbone,
+        terms: list[str],
+        base: int,
+        appearance: Appearance,
+        shapes: Tensor | None = None,  # [N, 64, 64, 64] bool
+    ) -> Result:
+        """Gaussians, meshes and voxels of every part from the composed latents.
+
+        `shapes` are the parts' own geometries, p_B and p_i: they tell whose the inside is (see `Backbone.meshes`).
+        """
         from ..meshes.surface import color_from_points
 
         with torch.no_grad():
             splat = backbone.gaussians(appearance.coords, appearance.feats)
-            meshes = backbone.meshes(appearance.coords, appearance.feats, appearance.owner, len(terms))
+            meshes = backbone.meshes(appearance.coords, appearance.feats, appearance.owner, len(terms), base, shapes)
         part = appearance.owner[splat.voxel]
         splat = Gaussians(*(getattr(splat, name) for name in _TENSORS), part=part)
         parts = {}
