@@ -11,6 +11,7 @@ from ..version import __version__
 from .compose import compose
 from .doctor import doctor
 from .evaluate import evaluate
+from .export import export
 from .resume import resume
 from .settings_table import settings
 from .single import imagine, lift
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (compose, resume, lift, imagine, evaluate, doctor, settings):
+for command in (compose, resume, lift, imagine, export, evaluate, doctor, settings):
     app.command()(command)
 
 

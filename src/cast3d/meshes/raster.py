@@ -45,7 +45,8 @@ def rasterise(
     width: int,
 ) -> Cover:
     """Draws triangles with a depth buffer; of several at the same depth the first one stays."""
-    return Cover(*_kernel()(np.ascontiguousarray(points, dtype=np.float32), faces, height, width))
+    scan, _ = _kernels()
+    return Cover(*scan(np.ascontiguousarray(points, dtype=np.float32), faces, height, width))
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,9 @@ def on_screen(
     size: int,
 ) -> NDArray[np.float32]:  # [V, 3] x and y in pixels, depth
     """Where a camera sees points in a square picture."""
-    extrinsics, intrinsics = camera.extrinsics.cpu().numpy(), camera.intrinsics.cpu().numpy()
-    seen = points @ extrinsics[:3, :3].T + extrinsics[:3, 3]
-    scale = 1 if camera.orthographic else 1 / seen[:, 2:]
-    seen[:, :2] = size * (seen[:, :2] * scale * intrinsics.diagonal()[:2] + intrinsics[:2, 2])
-    return seen
+    _, project = _kernels()  # a matrix product would be cut up among threads, which wait for each other on busy cores
+    extrinsics, intrinsics = camera.extrinsics.double().cpu().numpy(), camera.intrinsics.double().cpu().numpy()
+    return project(np.ascontiguousarray(points, np.float32), extrinsics, size * intrinsics, camera.orthographic)
 
 
 def framed(meshes: Sequence[Mesh], yaw: float, pitch: float, margin: float = 1.2) -> Camera:
@@ -116,11 +115,11 @@ EDGE = 1e-6  # share of a triangle by which a pixel's centre may miss it: no sea
 
 
 @cache
-def _kernel():
+def _kernels():
     """Compiled at first use."""
     import numba
 
-    @numba.njit(cache=True)
+    @numba.njit(cache=True, nogil=True)
     def scan(points, faces, height, width):
         depth = np.full((height, width), np.inf, np.float32)
         weights = np.zeros((height, width, 2), np.float32)
@@ -153,4 +152,21 @@ def _kernel():
                         weights[row, column, 1] = w
         return index, weights, depth
 
-    return scan
+    @numba.njit(cache=True, nogil=True)
+    def project(points, extrinsics, intrinsics, orthographic):
+        result = np.empty_like(points)
+        for i in range(len(points)):
+            x, y, z = points[i, 0], points[i, 1], points[i, 2]
+            u = extrinsics[0, 0] * x + extrinsics[0, 1] * y + extrinsics[0, 2] * z + extrinsics[0, 3]
+            v = extrinsics[1, 0] * x + extrinsics[1, 1] * y + extrinsics[1, 2] * z + extrinsics[1, 3]
+            w = extrinsics[2, 0] * x + extrinsics[2, 1] * y + extrinsics[2, 2] * z + extrinsics[2, 3]
+            far = 1.0 if orthographic else w
+            if far != 0.0:
+                result[i, 0] = intrinsics[0, 0] * u / far + intrinsics[0, 2]
+                result[i, 1] = intrinsics[1, 1] * v / far + intrinsics[1, 2]
+            else:
+                result[i, 0] = result[i, 1] = np.nan
+            result[i, 2] = w
+        return result
+
+    return scan, project

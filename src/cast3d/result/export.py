@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..meshes.facts import facts
 from ..meshes.glb import write_glb
 from ..meshes.mesh import Mesh
 from ..meshes.surface import color_field, simplify
@@ -16,9 +17,10 @@ from ..meshes.texture import Textured, bake
 from ..run.folder import RunFolder
 from ..scene import unique_slugs
 from ..settings import Settings
-from ..splats import preview, turntable, views, write_ply, write_spz
+from ..splats import preview, views, write_ply, write_spz
 from ..splats.seen import seen_colors
 from ..version import __version__
+from .pictures import turntable
 
 if TYPE_CHECKING:
     from .result import Part, Result
@@ -43,8 +45,15 @@ def write_files(result: Result, run: RunFolder, settings: Settings) -> None:
         write_spz(run.path / "scene.spz", result.gaussians)
     else:
         run.drop("scene.spz")
-    frames = turntable(result.gaussians, 256, 24, fov=None, width=1.0)
-    preview.save_webp(run.path / "turntable.webp", frames)
+    shown = [part.mesh for part in result.parts.values() if part.mesh is not None]
+    preview.save_webp(run.path / "turntable.webp", turntable(shown))
+    run.replace(meshes={term: told(one, f"parts/{files[term].name}") for term, one in surfaces.items()})
+
+
+def told(one: Mesh | Textured, file: str) -> dict[str, Any]:
+    """What `run.json` and the report say of a part's mesh; the volume is in cubes of the scene."""
+    triangles, volume, watertight = facts(one.mesh if isinstance(one, Textured) else one)
+    return {"file": file, "triangles": triangles, "volume": round(volume, 6), "watertight": watertight}
 
 
 def surface(part: Part, settings: Settings) -> Mesh | Textured:

@@ -8,7 +8,9 @@ its way (ambient occlusion), and the key light throws shadows. Everything is dra
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import torch
@@ -28,10 +30,12 @@ Picture = NDArray[np.uint8]  # [S, S, 3]
 YAW, PITCH, MARGIN = 25.0, 15.0, 0.07  # degrees of the usual view; empty share of the picture on each side
 FIELD = 0.55  # radians, angle of view that sets the distance
 SAMPLES = 3  # per pixel and axis
-SKY, SKY_SIZE = 64, 192  # directions from which the sky is looked at, and pixels of each look
+THREADS = 2  # frames at a time; more would take memory and the cores of other work
+SKY, SKY_SIZE = 64, 160  # directions from which the sky is looked at, and pixels of each look
 KEY_SIZE = 384  # pixels of the key light's shadow map
 GROUND, REACH = 96, 1.6  # samples a side of the ground's shadow, and half its side in radii of the object
 SOFTNESS = 2.2  # samples by which the ground's shadow is blurred
+STEPS = 1 << 14  # of brightness
 GOLDEN = np.pi * (3 - np.sqrt(5))
 
 
@@ -97,10 +101,9 @@ class Studio:
         attributes = np.concatenate([self.points, self.normals, self.colors, self.sky[:, None], shadow], axis=1)
         texel = 2.04 * self.radius / KEY_SIZE
         eye = camera.position.numpy()
-        drawn = shade(cover.index, cover.weights, self.faces, attributes, eye, key, depth, texel)
-        encoded = to_srgb(torch.from_numpy(drawn[..., :3])).numpy()
-        covered = _shrunk(drawn[..., 3:])
-        color = _shrunk(encoded * drawn[..., 3:])
+        drawn = shade(cover.index, cover.weights, self.faces, attributes, eye, key, depth, texel, SAMPLES)
+        covered = drawn[..., 3:]
+        color = covered * _encoded(drawn[..., :3] / np.maximum(covered, 1e-6))
         paper = background * (1 - self._on_the_ground(camera, size, light, depth))[..., None]
         return ((color + (1 - covered) * paper).clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
@@ -137,7 +140,8 @@ def turntable(meshes: Sequence[Mesh], size: int = 256, frames: int = 24, pitch: 
     cameras = [_around(studio.points, 360 * k / frames, pitch) for k in range(frames)]
     spans = np.array([_span(studio.points, camera) for camera in cameras])  # [F, 2, 2] lowest and highest x, y
     low, high = spans[:, 0].min(axis=0), spans[:, 1].max(axis=0)
-    return [studio.picture(_filled(camera, low, high, MARGIN), size) for camera in cameras]
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(lambda camera: studio.picture(_filled(camera, low, high, MARGIN), size), cameras))
 
 
 def portrait(meshes: Sequence[Mesh], yaw: float = YAW, pitch: float = PITCH, margin: float = MARGIN) -> Camera:
@@ -171,6 +175,16 @@ def _filled(camera: Camera, low: Floats, high: Floats, margin: float) -> Camera:
     return replace(camera, intrinsics=torch.tensor([[focal, 0.0, x], [0.0, focal, y], [0.0, 0.0, 1.0]]))
 
 
+@cache
+def _srgb_table() -> Floats:
+    return to_srgb(torch.linspace(0, 1, STEPS + 1)).numpy()
+
+
+def _encoded(linear: Floats) -> Floats:
+    """sRGB, far finer than a byte."""
+    return _srgb_table()[(linear.clip(0, 1) * STEPS + 0.5).astype(np.int32)]
+
+
 def _key(camera: Camera) -> Floats:
     """Towards the key light, at the viewer's upper left."""
     right, forward = camera.extrinsics[0, :3].numpy(), camera.extrinsics[2, :3].numpy()
@@ -184,8 +198,3 @@ def _bounds(points: Floats) -> tuple[Floats, Floats]:
     if not len(points):
         return np.full(3, -0.5, np.float32), np.full(3, 0.5, np.float32)
     return points.min(axis=0), points.max(axis=0)
-
-
-def _shrunk(image: Floats) -> Floats:  # [H, W, C] -> a SAMPLES-th of each side
-    height, width, channels = image.shape
-    return image.reshape(height // SAMPLES, SAMPLES, width // SAMPLES, SAMPLES, channels).mean(axis=(1, 3))

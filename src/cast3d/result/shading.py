@@ -36,16 +36,17 @@ def shade(
     key: Floats,  # [3] unit, towards the key light
     depth: Floats,  # [S, S] what the key light sees
     texel: float,  # world units of a pixel of that
-) -> Floats:  # [H, W, 4] linear colour, and 1 where something is
-    """Light with the weights of the viewer's shader (`report/assets/scene.js`)."""
-    return _kernels()[1](index, weights, faces, attributes, eye, key, depth, np.float32(texel))
+    samples: int,  # per pixel and axis
+) -> Floats:  # [H / samples, W / samples, 4] mean linear colour times coverage, and coverage
+    """Light much as in the viewer's shader (`report/assets/scene.js`), with shadows."""
+    return _kernels()[1](index, weights, faces, attributes, eye, key, depth, np.float32(texel), samples)
 
 
 @cache
 def _kernels():
     import numba
 
-    @numba.njit(cache=True)
+    @numba.njit(cache=True, nogil=True)
     def share_before(depth, x, y, z, blur, taps):
         size, found = depth.shape[0], 0
         for tap in range(taps):
@@ -56,22 +57,23 @@ def _kernels():
                 found += 1
         return found / taps
 
-    @numba.njit(cache=True)
+    @numba.njit(cache=True, nogil=True)
     def blocked_(depth, places, slack, blur, taps):
         result = np.empty(len(places), np.float32)
         for k in range(len(places)):
             result[k] = share_before(depth, places[k, 0], places[k, 1], places[k, 2] - slack, blur, taps)
         return result
 
-    @numba.njit(cache=True)
+    @numba.njit(cache=True, nogil=True)
     def unit(x, y, z):
         length = max(np.sqrt(x * x + y * y + z * z), 1e-12)
         return x / length, y / length, z / length
 
-    @numba.njit(cache=True)
-    def shade_(index, weights, faces, attributes, eye, key, depth, texel):
+    @numba.njit(cache=True, nogil=True)
+    def shade_(index, weights, faces, attributes, eye, key, depth, texel, samples):
         height, width = index.shape
-        result = np.zeros((height, width, 4), np.float32)
+        result = np.zeros((height // samples, width // samples, 4), np.float32)
+        share = 1.0 / (samples * samples)
         at = np.empty(13)
         fx, fy, fz = unit(-key[0], -key[1], 0.2)
         for row in range(height):
@@ -102,8 +104,8 @@ def _kernels():
                 white += RIM * (1 - min(max(facing, 0.0), 1.0)) ** 4 * up * sky
                 for c in range(3):
                     light = (BELOW[c] + (ABOVE[c] - BELOW[c]) * up) * around + strong
-                    result[row, column, c] = min(at[6 + c] * light + white, 1.0)
-                result[row, column, 3] = 1.0
+                    result[row // samples, column // samples, c] += share * min(at[6 + c] * light + white, 1.0)
+                result[row // samples, column // samples, 3] += share
         return result
 
     return blocked_, shade_

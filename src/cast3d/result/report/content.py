@@ -49,6 +49,7 @@ class Report:
     facts: Mapping[str, Any] = field(default_factory=dict)  # seed, backbone, hashes, versions
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()  # names beside the report, linked
+    meshes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of parts: triangles, volume, watertight
 
 
 class Part(NamedTuple):
@@ -76,6 +77,7 @@ def report_of_run(folder: str | Path) -> Report:
         settings=info.get("settings", {}),
         facts=facts,
         warnings=tuple(info.get("warnings", ())),
+        meshes=info.get("meshes", {}),
         files=tuple(
             name
             for name in ("scene.glb", "scene.ply", "scene.spz", "turntable.webp", "run.json")
