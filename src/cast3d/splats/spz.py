@@ -1,7 +1,7 @@
 """Niantic's SPZ: about a sixth of the PLY's size, for viewers on the web (an MIT-licensed format).
 
-Version 2 is written: every reader takes it, while several refuse version 3 and most refuse version 4. Both 2 and 3 are
-read. They differ in the rotation only, where 3 is more exact.
+Version 2 is written: the readers that we know take it, while some refuse version 3, and most version 4. Both 2 and 3
+are read. They differ in the rotation only, where 3 is more exact.
 
 One gzip stream: a header of 16 bytes, then each property of all Gaussians in turn, little endian:
 
