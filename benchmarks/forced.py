@@ -106,9 +106,9 @@ class Forced(Backbone):
         mask = outline(self.case.grids[term], camera, len(alpha)).to(alpha.device)
         return Detections(mask & (alpha > 0.5))
 
-    def meshes(self, coords: Tensor, feats: Tensor, owner: Tensor, count: int) -> list[Mesh | None]:
+    def meshes(self, coords: Tensor, feats: Tensor, owner: Tensor, count: int, *rest: Any) -> list[Mesh | None]:
         if self.extract:
-            return super().meshes(coords, feats, owner, count)
+            return super().meshes(coords, feats, owner, count, *rest)
         with self.residency(self.mesh_decoder):
             self.mesh_decoder.features(self.denormalised(coords, feats))
         return [None] * count

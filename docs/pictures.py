@@ -16,6 +16,9 @@ from pathlib import Path
 
 from PIL import Image, ImageChops, ImageDraw
 
+from cast3d.meshes.glb import read_glb
+from cast3d.meshes.texture import Textured
+from cast3d.result.pictures import Studio, portrait
 from cast3d.run.store import StageStore
 
 SHEETS = {  # picture: stages, their previews in order
@@ -30,7 +33,7 @@ SHEETS = {  # picture: stages, their previews in order
 }
 HEIGHT, GAP = 200, 16  # pixels
 CELL, TITLE, SIDE = 144, 20, 45.0  # pixels of a comparison's tiles and titles; yaw of the true view
-TILE, TURNS = 256, (1 / 12, 5 / 12, 7 / 8)  # pixels, and shares of a turn that show an example's front, back and side
+TILE, YAWS = 256, (30.0, 150.0, 315.0)  # pixels, and degrees from the front that show an example's front, back and side
 
 
 def sheets(run: Path) -> dict[str, Image.Image]:
@@ -61,10 +64,10 @@ def example(run: Path) -> Image.Image:
     record = json.loads((run / "run.json").read_text(encoding="utf-8"))
     terms = sorted(record["images"], key=lambda term: term != record["main"])
     tiles = [on_white(Image.open(run / one["file"])) for term in terms for one in record["images"][term]]
-    with Image.open(run / "turntable.webp") as turntable:
-        for share in TURNS:
-            turntable.seek(int(share * turntable.n_frames))
-            tiles.append(on_white(turntable))
+    parts, _ = read_glb(run / "scene.glb")
+    meshes = [part.mesh if isinstance(part, Textured) else part for part in parts.values()]
+    studio = Studio(meshes)
+    tiles += [Image.fromarray(studio.picture(portrait(meshes, yaw), TILE)) for yaw in YAWS]
     sheet = Image.new("RGB", (TILE * len(tiles), TILE), "white")
     for i, tile in enumerate(tiles):
         sheet.paste(tile, (TILE * i + (TILE - tile.width) // 2, (TILE - tile.height) // 2))

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
-from cast3d import Scene
+from cast3d.meshes.glb import write_glb
+from cast3d.meshes.surface import from_sdf
 from cast3d.pictures.cutout import open_cut_out
 from cast3d.run.folder import RunFolder
+from cast3d.scene import read_scene
 from cast3d.settings import Settings
-from docs.pictures import CELL, SHEETS, TITLE, comparison, sheets, write
+from docs.pictures import CELL, SHEETS, TITLE, comparison, example, sheets, write
+from tests.meshes.shapes import ball
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md"), *ROOT.glob("suites/*.md")]
@@ -30,7 +35,7 @@ def test_links_lead_somewhere(page):
 
 @pytest.mark.parametrize("file", sorted(ROOT.glob("examples/*/scene.yaml")), ids=lambda file: file.parent.name)
 def test_examples_can_be_read(file):
-    scene = Scene.from_yaml(file)
+    scene = read_scene(file)
     Settings().changed(scene.settings)
     assert len(scene.assets) >= 2
     for asset in scene.assets:
@@ -62,6 +67,19 @@ def test_pictures_come_from_a_run(tmp_path):
     one, two = made["main"].width, made["parts"].width
     assert abs(one - 300 * 200 / 256) <= 4 and two == 2 * one + 16  # without white at the sides
     assert write(made, tmp_path / "pictures") == sum(f.stat().st_size for f in (tmp_path / "pictures").iterdir())
+
+
+def test_the_row_of_an_example_shows_pictures_and_the_mesh_from_three_sides(tmp_path):
+    Image.new("RGB", (300, 200), "blue").save(tmp_path / "cap.png")
+    (tmp_path / "run.json").write_text(json.dumps({"images": {"cap": [{"file": "cap.png"}]}, "main": "cap"}))
+    mesh = from_sdf(ball(24))
+    red = torch.tensor([0.9, 0.1, 0.1]).expand(len(mesh.vertices), 3)
+    write_glb(tmp_path / "scene.glb", {"cap": replace(mesh, colors=red.contiguous())}, {})
+    row = example(tmp_path).convert("RGB")
+    assert row.size == (4 * 256, 256)
+    for k in range(1, 4):
+        r, g, b = row.getpixel((256 * k + 128, 128))
+        assert r > 2 * max(g, b)
 
 
 def test_methods_are_compared_side_by_side(tmp_path):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from . import composition
 from .backbones import Backbone, Loading, load_backbone
@@ -174,7 +175,8 @@ class Composer:
 def composed(run: Staging, scene: Scene, made: composition.Composition) -> Result:
     """Meshes, splats and voxels of a composition, and what is to be said about it."""
     backbone, reading = run.kit.backbone, made.hinted.reading
-    result = _decoded(run, list(scene.terms), scene.sentence.base, made.appearance)
+    whole = torch.stack([made.parts.get(term, made.hinted.main).grid for term in scene.terms])
+    result = _decoded(run, list(scene.terms), scene.sentence.base, made.appearance, whole)
     result.prompt, result.seed = scene.prompt, scene.seed
     result.facts = {"free_steps": made.appearance.free_steps, "soft_share": round(made.appearance.soft, 4)}
     result.warnings = notes(reading, backbone.describer.reads)
@@ -190,9 +192,9 @@ def alone(run: Staging, term: str, slat: Slat) -> Result:
     return result
 
 
-def _decoded(run: Staging, terms: list[str], base: int, appearance: Appearance) -> Result:
+def _decoded(run: Staging, terms: list[str], base: int, appearance: Appearance, whole: Tensor | None = None) -> Result:
     run.tell("meshes", 0, 1)
-    result = Result.decode(run.kit.backbone, terms, base, appearance)
+    result = Result.decode(run.kit.backbone, terms, base, appearance, whole)
     run.tell("meshes", 1, 1)
     return result
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.nn import functional as F
 
 from cast3d.cli.output import summary
@@ -66,6 +68,34 @@ def test_no_file_outside_parts_is_removed(tmp_path):
         run.record(part_files=["../../else.glb", "else.glb", ""])
     made("cap").save(tmp_path / "run")
     assert (tmp_path / "else.glb").is_file() and part_files(tmp_path / "run") == ["cap.glb"]
+
+
+def test_run_json_and_the_report_tell_triangles_volume_and_closedness(tmp_path):
+    result = made("cap", "hat")
+    opened = result.parts["hat"]
+    result.parts["hat"] = replace(opened, mesh=replace(opened.mesh, faces=opened.mesh.faces[1:]))
+    result.save(tmp_path)
+    told = json.loads((tmp_path / "run.json").read_text())["meshes"]
+    assert told["cap"] == {
+        "file": "parts/cap.glb", "triangles": 4, "volume": pytest.approx(1 / 6, abs=1e-6), "watertight": True
+    }  # fmt: skip
+    assert told["hat"]["triangles"] == 3 and not told["hat"]["watertight"]
+    page = (tmp_path / "report.html").read_text()
+    assert "16.67 % of the cube" in page and "<td>closed</td>" in page and "<td>open</td>" in page
+    made("cap").save(tmp_path)
+    assert list(json.loads((tmp_path / "run.json").read_text())["meshes"]) == ["cap"]
+
+
+def test_the_turntable_shows_the_meshes_and_not_the_cube(tmp_path):
+    """The part fills the frame, however small it is in the cube."""
+    result = made("cap")
+    small = replace(result.parts["cap"].mesh, vertices=0.02 * result.parts["cap"].mesh.vertices)
+    result.parts["cap"] = replace(result.parts["cap"], mesh=small)
+    result.save(tmp_path)
+    with Image.open(tmp_path / "turntable.webp") as turntable:
+        assert turntable.n_frames == 24 and turntable.size == (256, 256)
+        drawn = np.asarray(turntable.convert("L")) < 180
+    assert drawn.any(axis=0).sum() > 150 or drawn.any(axis=1).sum() > 150
 
 
 # --- textures ---------------------------------------------------------------------------------------------------------

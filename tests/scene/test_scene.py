@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from cast3d import Asset, InputError, Scene
-from cast3d.scene import slug, unique_slugs
+from cast3d.scene import read_scene, slug, unique_slugs
 
 PROMPT = "a boy wearing a Baseball Cap, wings and the boy's red backpack"
 
@@ -296,12 +296,12 @@ LIST = "prompt: a boy in a cap\nassets:\n  - {term: cap, image: cap.png}\n  - {t
 def test_scene_files_as_mapping_and_as_list(tmp_path):
     file = tmp_path / "scene.yaml"
     file.write_text(MAPPING)
-    read = Scene.from_yaml(file)
+    read = read_scene(file)
     assert (read.main, read.seed, read.terms) == ("boy", 0, ("cap", "boy"))
     assert read["cap"].images == (tmp_path / "pictures/cap.png",)
     assert read["boy"].images == (tmp_path / "a.png", Path("/b.png"))
     file.write_text(LIST + "backbone: bricks\nsettings: {steps: 3}\n")
-    read = Scene.from_yaml(str(file))
+    read = read_scene(str(file))
     assert (read.main, read.seed, read.backbone, read.settings) == ("boy", 4, "bricks", {"steps": 3})
 
 
@@ -330,7 +330,7 @@ def test_scene_files_that_are_refused(tmp_path, text, message):
     file = tmp_path / "scene.yaml"
     file.write_text(text)
     with pytest.raises(InputError) as caught:
-        Scene.from_yaml(file)
+        read_scene(file)
     assert message in str(caught.value) and str(caught.value).startswith(str(file))
 
 
@@ -338,10 +338,10 @@ def test_scene_files_that_are_refused(tmp_path, text, message):
 def test_scene_files_in_the_encodings_of_editors(tmp_path, encoding):
     file = tmp_path / "scene.yaml"
     file.write_bytes("prompt: a boy in a Mütze\nassets: {Mütze: a.png, boy: b.png}\n".encode(encoding))
-    assert Scene.from_yaml(file).terms == ("Mütze", "boy")
+    assert read_scene(file).terms == ("Mütze", "boy")
     file.write_bytes("prompt: a Mütze".encode("latin-1"))
     with pytest.raises(InputError, match="save it as UTF-8"):
-        Scene.from_yaml(file)
+        read_scene(file)
 
 
 def test_the_home_folder_in_scene_files(tmp_path, monkeypatch):
@@ -349,7 +349,7 @@ def test_the_home_folder_in_scene_files(tmp_path, monkeypatch):
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "scene.yaml").write_text("prompt: a cap\nassets: {cap: ~/cap.png}\n")
-    assert Scene.from_yaml("~/deep/scene.yaml")["cap"].images == (tmp_path / "cap.png",)
+    assert read_scene("~/deep/scene.yaml")["cap"].images == (tmp_path / "cap.png",)
     assert Scene.make("a cap", {"cap": "~/cap.png"})["cap"].images == (tmp_path / "cap.png",)
 
 
@@ -368,8 +368,8 @@ def test_addresses_are_not_files(tmp_path, address, fix):
     for make in (
         lambda: Scene.make("a cap", {"cap": address}),
         lambda: Scene.make("a cap", {"cap": Path(address)}),
-        lambda: Scene.from_yaml(tmp_path / "scene.yaml"),
-        lambda: Scene.from_yaml(address),
+        lambda: read_scene(tmp_path / "scene.yaml"),
+        lambda: read_scene(address),
     ):
         with pytest.raises(InputError, match=f"is an address .*only files are read: {fix}") as caught:
             make()
@@ -384,6 +384,6 @@ def test_a_name_with_a_colon_is_a_file():
 def test_missing_scene_file_names_the_nearest(tmp_path):
     (tmp_path / "scene.yaml").write_text(MAPPING)
     with pytest.raises(InputError, match=r"did you mean 'scene\.yaml'"):
-        Scene.from_yaml(tmp_path / "scen.yml")
+        read_scene(tmp_path / "scen.yml")
     with pytest.raises(InputError, match="cannot be read"):
-        Scene.from_yaml(tmp_path)
+        read_scene(tmp_path)

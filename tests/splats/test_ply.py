@@ -28,7 +28,7 @@ def released() -> Gaussians:
 
 def body(path, header_end=b"end_header\n") -> tuple[bytes, np.ndarray]:
     head, _, data = path.read_bytes().partition(header_end)
-    return head, np.frombuffer(data, "<f4").reshape(-1, 17)
+    return head, np.frombuffer(data, "<f4").reshape(-1, head.count(b"property"))
 
 
 def test_the_file_is_the_released_one(tmp_path):
@@ -84,7 +84,26 @@ def test_round_trip_keeps_parts(tmp_path):
         torch.testing.assert_close(getattr(back, name), getattr(gaussians, name), atol=1e-6, rtol=1e-5)
     same = (back.rotations * gaussians.rotations).sum(1).abs()
     torch.testing.assert_close(same, torch.ones(200), atol=1e-5, rtol=0)
-    assert b"property int part\n" in (tmp_path / "scene.ply").read_bytes()[:1000]
+
+
+def test_every_property_is_a_float_and_the_part_comes_last(tmp_path):
+    """Importers of Unity and converters to SPZ count on four bytes of float for each."""
+    write_ply(tmp_path / "scene.ply", replace(cloud(7), part=torch.arange(7) - 1))
+    head, table = body(tmp_path / "scene.ply")
+    kinds, names = zip(*(line.split()[1:] for line in head.decode().splitlines() if line.startswith("property")))
+    assert set(kinds) == {"float"} and names[-1] == "part"
+    assert table[:, -1].tolist() == [-1, 0, 1, 2, 3, 4, 5]
+
+
+def test_files_with_an_integer_part_are_read(tmp_path):
+    """As earlier versions wrote them."""
+    write_ply(tmp_path / "new.ply", replace(cloud(7), part=torch.arange(7) - 1))
+    head, _, data = (tmp_path / "new.ply").read_bytes().partition(b"end_header\n")
+    table = np.frombuffer(data, "<f4").reshape(7, -1).copy()
+    table.view("<i4")[:, -1] = table[:, -1].astype(np.int32)
+    head = head.replace(b"property float part", b"property int part")
+    (tmp_path / "old.ply").write_bytes(head + b"end_header\n" + table.tobytes())
+    assert read_ply(tmp_path / "old.ply").part.tolist() == [-1, 0, 1, 2, 3, 4, 5]
 
 
 def test_files_of_others_are_read_by_name(tmp_path):

@@ -191,10 +191,21 @@ class Backbone:
         with self.residency(self.gaussian_decoder):
             return self.gaussian_decoder(self.denormalised(coords, feats))[0]
 
-    def meshes(self, coords: Tensor, feats: Tensor, owner: Tensor, count: int) -> list[Mesh | None]:
-        """One mesh per part (`owner` [N] in 0 .. count - 1), None for a part without voxels; without colours."""
+    def meshes(
+        self,
+        coords: Tensor,  # [N, 3]
+        feats: Tensor,  # [N, C] normalised latents
+        owner: Tensor,  # [N] in 0 .. count - 1
+        count: int,
+        base: int | None = None,
+        shapes: Tensor | None = None,  # [count, 64, 64, 64] bool
+    ) -> list[Mesh | None]:
+        """One closed solid per part, without colours; None for a part without voxels.
+
+        What lies deep inside goes to the part whose shell encloses it, the `base` first. `shapes` are the parts' whole
+        geometries before they hid each other; where they are known, they decide that.
+        """
         self.used("networks")
         with self.residency(self.mesh_decoder):
             features = self.mesh_decoder.features(self.denormalised(coords, feats))
-        parts = (owner == part for part in range(count))
-        return [self.mesh_decoder.mesh_of(coords, features, mine) if mine.any() else None for mine in parts]
+        return self.mesh_decoder.solids(coords, features, owner, count, base, shapes)

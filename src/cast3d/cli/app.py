@@ -13,6 +13,7 @@ from .compose import compose
 from .doctor import doctor
 from .endings import INTERRUPTED, TERMINATED, Terminated, careful_streams, on_sigterm
 from .evaluate import evaluate
+from .export import export
 from .output import error_facts, print_json
 from .resume import resume
 from .settings_table import settings
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (compose, resume, lift, imagine, evaluate, doctor, settings):
+for command in (compose, resume, lift, imagine, export, evaluate, doctor, settings):
     app.command()(command)
 
 

@@ -38,10 +38,11 @@ def read_scene(
 ) -> Scene:
     """The scene of a prompt or of a scene file; options add to the file and go before it, but for the `paper`'s."""
     from ..scene import Scene
+    from ..scene import read_scene as scene_of_file
     from ..scene.terms import match_key
 
     file = Path(given) if given.lower().endswith((".yaml", ".yml")) else None
-    base = Scene.from_yaml(file) if file else None
+    base = scene_of_file(file) if file else None
     term, _, picture = (main or "").partition("=")
     typed: dict[str, list[str | Path]] = {}
     named = {match_key(asset.term): asset.term for asset in base.assets} if base else {}

@@ -16,7 +16,8 @@ from ..composition import Composition, lift
 from ..meshes.mesh import Mesh
 from ..pictures.cutout import open_cut_out
 from ..pictures.opening import Picture, open_picture
-from ..result.result import Part, Result
+from ..result.part import Part
+from ..result.result import Result
 from ..run.staging import Staging
 from ..scene import Scene
 from ..scene.sentence import Sentence

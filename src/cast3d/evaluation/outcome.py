@@ -14,7 +14,8 @@ from torch import Tensor
 from ..meshes.glb import write_glb
 from ..meshes.mesh import Mesh
 from ..meshes.surface import simplify
-from ..result.result import Part, Result
+from ..result.part import Part
+from ..result.result import Result
 from ..voxels import outer_shell, to_grid
 
 FACES = 3000  # triangles per part that are kept

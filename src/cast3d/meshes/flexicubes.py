@@ -7,12 +7,15 @@ those that are no voxel themselves and only share an inside corner with one.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..voxels import dilate
 from .dual_tables import CORNERS, EDGES, dual_tables
 from .mesh import Mesh
 
@@ -59,7 +62,77 @@ def extract(
     _check(coords, feats, resolution)
     coords, feats = coords.long(), feats.float()
     lattice = _lattice(coords, feats, resolution)
-    cells = _cells(coords, feats[:, 32:WIDTH], lattice, resolution)
+    return _surface(coords, feats, lattice, lattice.ids[lattice.sdf[:-1] < 0], resolution)
+
+
+def extract_parts(
+    coords: Tensor,  # [N, 3] int, voxels
+    feats: Tensor,  # [N, 53 or 101] raw decoder output
+    resolution: int,
+    split: Callable[[np.ndarray, np.ndarray], Sequence[np.ndarray | None]],
+) -> list[Mesh | None]:
+    """Meshes of parts that lie in one field.
+
+    `split` gets the distances [R + 1, R + 1, R + 1] at the grid vertices and where voxels tell them, and returns the
+    distances of each part, or None. Where it leaves them as they are, the surface is that of `extract`.
+    """
+    _check(coords, feats, resolution)
+    coords, feats = coords.long(), feats.float()
+    lattice = _lattice(coords, feats, resolution)
+    side = resolution + 1
+    value = lattice.sdf[lattice.row.long()].view(side, side, side).cpu().numpy()
+    known = (lattice.row < len(lattice.ids)).view(side, side, side).cpu().numpy()
+    meshes: list[Mesh | None] = []
+    for field in split(value, known):
+        if field is None:
+            meshes.append(None)
+            continue
+        changed, border = _with_values(lattice, torch.from_numpy(_inside_the_cube(field)).to(feats.device))
+        meshes.append(_surface(coords, feats, changed, border, resolution))
+    return meshes
+
+
+def _inside_the_cube(
+    value: np.ndarray,  # [S, S, S]
+) -> np.ndarray:
+    """Distances with the cube's border outside: a body that leaves the cube is closed there."""
+    capped = value.copy()
+    for axis in range(3):
+        for end in (0, -1):
+            border = np.moveaxis(capped, axis, 0)[end]
+            np.abs(border, out=border)
+            np.maximum(border, np.float32(0.5 / len(value)), out=border)
+    return capped
+
+
+def _with_values(
+    lattice: Lattice,
+    value: Tensor,  # [R + 1, R + 1, R + 1]
+) -> tuple[Lattice, Tensor]:
+    """The lattice with other distances, and the ids of the inside vertices at the border to the outside.
+
+    Vertices that no voxel touches enter it where the new surface passes. They have no offset, and grey for a colour.
+    """
+    side = len(value)
+    inside = value < 0
+    border = inside & dilate(~inside)
+    flat = value.flatten()
+    ids = torch.unique(torch.cat([lattice.ids, torch.nonzero(dilate(border).flatten())[:, 0]]))
+    old = lattice.row[ids].long()
+    offset, attributes = lattice.offset.clone(), lattice.attributes.clone()
+    offset[-1], attributes[-1] = 0.0, 0.5
+    outside = flat.new_ones(1)
+    return Lattice(
+        _rows(ids, side),
+        ids,
+        torch.cat([flat[ids], outside]),
+        torch.cat([offset[old], offset[-1:]]),
+        torch.cat([attributes[old], attributes[-1:]]),
+    ), torch.nonzero(border.flatten())[:, 0]
+
+
+def _surface(coords: Tensor, feats: Tensor, lattice: Lattice, inner: Tensor, resolution: int) -> Mesh:
+    cells = _cells(coords, feats[:, 32:WIDTH], lattice, inner, resolution)
     crossings, gamma = _crossings(cells)
     vertices, attributes = _dual_vertices(cells, crossings, lattice, len(gamma), resolution)
     faces = _faces(crossings, gamma, lattice)
@@ -117,11 +190,16 @@ def _lattice(coords: Tensor, feats: Tensor, resolution: int) -> Lattice:
     return Lattice(_rows(ids, resolution + 1), ids, mean[:, 0], offset, torch.sigmoid(mean[:, 4:]))
 
 
-def _cells(coords: Tensor, weights: Tensor, lattice: Lattice, resolution: int) -> Cells:
+def _cells(
+    coords: Tensor,
+    weights: Tensor,
+    lattice: Lattice,
+    inner: Tensor,  # ids of inside vertices; all that have an outside neighbour
+    resolution: int,
+) -> Cells:
     corner_steps = torch.tensor(CORNERS, device=coords.device)
     # A mixed cell has an inside corner, so the cells around inside vertices are all there is to look at.
-    inner = _unflat(lattice.ids[lattice.sdf[:-1] < 0], resolution + 1)
-    around = (inner[:, None] - corner_steps).reshape(-1, 3)
+    around = (_unflat(inner, resolution + 1)[:, None] - corner_steps).reshape(-1, 3)
     around = around[((around >= 0) & (around < resolution)).all(dim=1)]
     ids = torch.unique(_flat(around, resolution))
     corners = _flat(_unflat(ids, resolution)[:, None] + corner_steps, resolution + 1)

@@ -1,10 +1,15 @@
-"""Pictures of coloured meshes by a z-buffer: the same for every method, whatever it renders with itself."""
+"""The one triangle rasteriser: which triangle lies in front at each pixel, and where in it.
+
+Pictures (`shoot`, `result.pictures`) and textures (`meshes.texture`) are made of that. `shoot` draws coloured meshes
+without light: the same for every method, whatever it renders with itself.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +17,36 @@ from numpy.typing import NDArray
 
 from ..splats import Camera, orbit
 from .mesh import Mesh
+
+
+class Cover(NamedTuple):
+    """What covers the pixels [H, W] of a picture. Pixel (row, column) is asked at (row + 0.5, column + 0.5)."""
+
+    index: NDArray[np.int64]  # [H, W] the triangle, -1 = none
+    weights: NDArray[np.float32]  # [H, W, 2] of the triangle's second and third corner; the first has the rest
+    depth: NDArray[np.float32]  # [H, W] infinite where there is nothing
+
+    def mix(
+        self,
+        values: NDArray,  # [V, C] at the points
+        faces: NDArray[np.int64],  # [T, 3]
+    ) -> NDArray:  # [K, C] at the pixels that are covered, row by row
+        """Values between the corners, linear in the picture."""
+        covered = self.index >= 0
+        a, b, c = values[faces[self.index[covered]].T]
+        v, w = self.weights[covered].T[..., None]
+        return a + v * (b - a) + w * (c - a)
+
+
+def rasterise(
+    points: NDArray,  # [V, 3] (x, y, depth); x and y in pixels from the top left
+    faces: NDArray[np.int64],  # [T, 3]
+    height: int,
+    width: int,
+) -> Cover:
+    """Draws triangles with a depth buffer; of several at the same depth the first one stays."""
+    scan, _ = _kernels()
+    return Cover(*scan(np.ascontiguousarray(points, dtype=np.float32), faces, height, width))
 
 
 @dataclass(frozen=True)
@@ -29,24 +64,36 @@ class Shot:
 
 def shoot(meshes: Sequence[Mesh], camera: Camera, size: int) -> Shot:
     """Draws meshes into a square picture. A mesh without colours is grey."""
-    triangles, colors, part = _soup(meshes)
-    if not len(triangles):
-        return Shot(np.zeros((size, size, 3), np.float32), np.full((size, size), -1))
-    place = camera.to_picture(triangles).numpy() * size
-    depth = camera.to_camera(triangles)[..., 2].numpy()
-    color, index = _kernel()(np.concatenate([place, depth[..., None]], -1), colors.numpy(), size)
-    return Shot(color, np.where(index >= 0, part.numpy()[index], -1))
+    points, faces, colors, part = joined(meshes)
+    cover = rasterise(on_screen(points, camera, size), faces, size, size)
+    color = np.zeros((size, size, 3), np.float32)
+    color[cover.index >= 0] = cover.mix(colors, faces)
+    return Shot(color, np.append(part, -1)[cover.index])
 
 
-def _soup(meshes: Sequence[Mesh]):
-    """Corners [T, 3, 3], their colours [T, 3, 3] and the mesh [T] of every triangle."""
-    corners, colors, part = [torch.zeros(0, 3, 3)], [torch.zeros(0, 3, 3)], [torch.zeros(0, dtype=torch.long)]
+def joined(meshes: Sequence[Mesh]) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray]:
+    """Several meshes as one: vertices [V, 3], faces [T, 3], colours [V, 3] and the mesh [T] of every triangle."""
+    points, colors = [np.zeros((0, 3), np.float32)], [np.zeros((0, 3), np.float32)]
+    faces, part, start = [np.zeros((0, 3), np.int64)], [np.zeros(0, np.int64)], 0
     for i, mesh in enumerate(meshes):
         tint = torch.full_like(mesh.vertices, 0.6) if mesh.colors is None else mesh.colors
-        corners.append(mesh.vertices[mesh.faces].float())
-        colors.append(tint[mesh.faces].float())
-        part.append(torch.full((len(mesh.faces),), i))
-    return torch.cat(corners), torch.cat(colors), torch.cat(part)
+        points.append(mesh.vertices.detach().float().cpu().numpy())
+        colors.append(tint.detach().float().cpu().numpy())
+        faces.append(mesh.faces.cpu().numpy() + start)
+        part.append(np.full(len(mesh.faces), i))
+        start += len(mesh.vertices)
+    return np.concatenate(points), np.concatenate(faces), np.concatenate(colors), np.concatenate(part)
+
+
+def on_screen(
+    points: NDArray[np.float32],  # [V, 3] world
+    camera: Camera,
+    size: int,
+) -> NDArray[np.float32]:  # [V, 3] x and y in pixels, depth
+    """Where a camera sees points in a square picture."""
+    _, project = _kernels()  # a matrix product would be cut up among threads, which wait for each other on busy cores
+    extrinsics, intrinsics = camera.extrinsics.double().cpu().numpy(), camera.intrinsics.double().cpu().numpy()
+    return project(np.ascontiguousarray(points, np.float32), extrinsics, size * intrinsics, camera.orthographic)
 
 
 def framed(meshes: Sequence[Mesh], yaw: float, pitch: float, margin: float = 1.2) -> Camera:
@@ -64,40 +111,62 @@ def framed(meshes: Sequence[Mesh], yaw: float, pitch: float, margin: float = 1.2
     return Camera(extrinsics, intrinsics, camera.near, camera.far, orthographic=True)
 
 
+EDGE = 1e-6  # share of a triangle by which a pixel's centre may miss it: no seam between two triangles
+
+
 @cache
-def _kernel():
+def _kernels():
     """Compiled at first use."""
     from ..splats.compiling import compiled
 
-    @compiled()
-    def rasterise(corners, colors, size):
-        """The nearest triangle [S, S] (-1 = none) and its colour [S, S, 3]; corners are (x, y, depth) in pixels."""
-        depth = np.full((size, size), np.inf)
-        color = np.zeros((size, size, 3), np.float32)
-        index = np.full((size, size), -1, np.int64)
-        for t in range(corners.shape[0]):
-            ax, ay, az = corners[t, 0]
-            bx, by, bz = corners[t, 1]
-            cx, cy, cz = corners[t, 2]
+    @compiled(nogil=True)
+    def scan(points, faces, height, width):
+        depth = np.full((height, width), np.inf, np.float32)
+        weights = np.zeros((height, width, 2), np.float32)
+        index = np.full((height, width), -1, np.int64)
+        for t in range(faces.shape[0]):
+            i, j, k = faces[t, 0], faces[t, 1], faces[t, 2]
+            ax, ay, az = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
+            bx, by, bz = np.float64(points[j, 0]), np.float64(points[j, 1]), np.float64(points[j, 2])
+            cx, cy, cz = np.float64(points[k, 0]), np.float64(points[k, 1]), np.float64(points[k, 2])
             area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-            if area == 0.0:
+            if not abs(area) > 0.0:  # not a number included
                 continue
-            left, right = max(0, int(np.floor(min(ax, bx, cx) - 0.5))), min(size - 1, int(max(ax, bx, cx) + 0.5))
-            top, bottom = max(0, int(np.floor(min(ay, by, cy) - 0.5))), min(size - 1, int(max(ay, by, cy) + 0.5))
+            left = max(0, int(np.ceil(min(ax, bx, cx) - 0.5 - EDGE)))
+            right = min(width - 1, int(np.floor(max(ax, bx, cx) - 0.5 + EDGE)))
+            top = max(0, int(np.ceil(min(ay, by, cy) - 0.5 - EDGE)))
+            bottom = min(height - 1, int(np.floor(max(ay, by, cy) - 0.5 + EDGE)))
             for row in range(top, bottom + 1):
+                y = row + 0.5
                 for column in range(left, right + 1):
-                    x, y = column + 0.5, row + 0.5
+                    x = column + 0.5
                     v = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
                     w = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
-                    if v < 0.0 or w < 0.0 or v + w > 1.0:
+                    if v < -EDGE or w < -EDGE or v + w > 1.0 + EDGE:
                         continue
-                    z = az + v * (bz - az) + w * (cz - az)
+                    z = np.float32(az + v * (bz - az) + w * (cz - az))
                     if z < depth[row, column]:
                         depth[row, column] = z
                         index[row, column] = t
-                        for k in range(3):
-                            a, b, c = colors[t, 0, k], colors[t, 1, k], colors[t, 2, k]
-                            color[row, column, k] = a + v * (b - a) + w * (c - a)
-        return color, index
+                        weights[row, column, 0] = v
+                        weights[row, column, 1] = w
+        return index, weights, depth
 
-    return rasterise
+    @compiled(nogil=True)
+    def project(points, extrinsics, intrinsics, orthographic):
+        result = np.empty_like(points)
+        for i in range(len(points)):
+            x, y, z = points[i, 0], points[i, 1], points[i, 2]
+            u = extrinsics[0, 0] * x + extrinsics[0, 1] * y + extrinsics[0, 2] * z + extrinsics[0, 3]
+            v = extrinsics[1, 0] * x + extrinsics[1, 1] * y + extrinsics[1, 2] * z + extrinsics[1, 3]
+            w = extrinsics[2, 0] * x + extrinsics[2, 1] * y + extrinsics[2, 2] * z + extrinsics[2, 3]
+            far = 1.0 if orthographic else w
+            if far != 0.0:
+                result[i, 0] = intrinsics[0, 0] * u / far + intrinsics[0, 2]
+                result[i, 1] = intrinsics[1, 1] * v / far + intrinsics[1, 2]
+            else:
+                result[i, 0] = result[i, 1] = np.nan
+            result[i, 2] = w
+        return result
+
+    return scan, project

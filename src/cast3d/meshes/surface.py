@@ -13,6 +13,7 @@ from skimage.measure import marching_cubes
 from torch import Tensor
 
 from ..errors import InputError
+from .collapse import collapse
 from .mesh import Mesh
 
 # Taubin's pair of weights (SIGGRAPH 1995): |mu| slightly above lambda gives a pass band of 1/lambda + 1/mu = 0.1,
@@ -81,15 +82,17 @@ def _neighbour_average(
 
 
 def simplify(mesh: Mesh, faces: int) -> Mesh:
-    """At most about `faces` triangles by quadric edge collapse; each vertex takes the colour of the nearest old one."""
+    """At most about `faces` triangles by edge collapse; each vertex takes the colour of the nearest old one.
+
+    A closed surface stays closed, its edges with two triangles each (see `meshes.collapse`); where that allows no
+    fewer, more triangles are left.
+    """
     if faces < 4:
         raise InputError(f"a closed mesh has at least 4 faces; simplify was asked for {faces}")
     if len(mesh.faces) <= faces:
         return mesh
-    import fast_simplification  # only here: extraction and colours do without it
-
     old = mesh.vertices.double().cpu().numpy()
-    vertices, triangles = fast_simplification.simplify(old, mesh.faces.cpu().numpy(), target_count=faces)
+    vertices, triangles = collapse(old, mesh.faces.cpu().numpy(), faces)
     simplified = _mesh(vertices, triangles, device=mesh.vertices.device)
     if mesh.colors is None:
         return simplified

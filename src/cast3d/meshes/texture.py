@@ -13,6 +13,7 @@ from torch.nn.functional import normalize
 
 from ..errors import InputError
 from .mesh import Mesh
+from .raster import rasterise
 from .surface import unit_normals
 
 PADDING = 4  # texels between charts, so that bilinear reads and the first mip levels stay inside
@@ -81,29 +82,9 @@ def texels(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The texels whose centres lie in triangles: face [K], barycentric weights [K, 3], row [K], column [K]."""
     height, width = shape
-    points = triangles * (width, height) - 0.5  # texel (row, column) has its centre at integers
-    low = np.ceil(points.min(axis=1) - 1e-9).astype(np.int64)
-    counts = np.maximum(np.floor(points.max(axis=1) + 1e-9).astype(np.int64) - low + 1, 0)  # [F, 2] box of candidates
-    area = counts.prod(axis=1)
-    face = np.repeat(np.arange(len(points)), area)
-    step = np.arange(len(face)) - np.repeat(np.cumsum(area) - area, area)
-    column = low[face, 0] + step % counts[face, 0]
-    row = low[face, 1] + step // counts[face, 0]
-    weights = _barycentric(points[face], np.stack([column, row], axis=1))
-    hit = (weights >= -1e-6).all(axis=1) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
-    return face[hit], weights[hit], row[hit], column[hit]
-
-
-def _barycentric(
-    triangles: np.ndarray,  # [K, 3, 2]
-    points: np.ndarray,  # [K, 2]
-) -> np.ndarray:  # [K, 3], negative for triangles without area
-    a, b, c = (triangles[:, i] for i in range(3))
-    doubled = _cross(b - a, c - a)
-    safe = np.where(doubled == 0, 1.0, doubled)
-    weights = np.stack([_cross(b - points, c - points), _cross(c - points, a - points), _cross(a - points, b - points)])
-    return np.where(doubled == 0, -1.0, weights / safe).T
-
-
-def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+    points = np.concatenate([triangles * (width, height), np.zeros((*triangles.shape[:2], 1))], axis=2)
+    cover = rasterise(points.reshape(-1, 3), np.arange(3 * len(triangles)).reshape(-1, 3), height, width)
+    row, column = np.nonzero(cover.index >= 0)
+    others = cover.weights[row, column].astype(np.float64)
+    weights = np.concatenate([1 - others.sum(axis=1, keepdims=True), others], axis=1)
+    return cover.index[row, column], weights, row, column

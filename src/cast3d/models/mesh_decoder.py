@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -110,12 +111,30 @@ class SLatMeshDecoder(SLatTransformer):
         fine: Tensor,  # [M, 3] voxels of a quarter of the size
         feats: Tensor,  # [M, 101 or 53]
     ) -> Mesh:
-        """The surface of some of the fine voxels; beyond them is outside, so that a part alone is closed."""
+        """The surface as released, with an inner wall wherever voxels end."""
         from ..meshes.flexicubes import extract  # not needed to load or run the network
 
         return extract(fine, feats.float(), self.config["resolution"] * UPSCALE)
 
-    def mesh_of(self, coords: Tensor, features: SparseTensor, mine: Tensor) -> Mesh:
-        """The mesh of the voxels `mine` [N] bool among `coords` [N, 3], whose `features` are decoded together."""
-        rows = mine.repeat_interleave(UPSCALE**3)  # halving twice keeps the children of a voxel together
-        return self.mesh(features.coords[rows, 1:], features.feats[rows])
+    def solids(
+        self,
+        coords: Tensor,  # [N, 3]
+        features: SparseTensor,
+        owner: Tensor,  # [N] in 0 .. count - 1
+        count: int,
+        base: int | None = None,
+        shapes: Tensor | None = None,  # [count, R, R, R] bool
+    ) -> list[Mesh | None]:
+        """The closed surface of every part, see `meshes.solids.part_distances`; None for a part without voxels."""
+        from ..meshes.flexicubes import extract_parts
+        from ..meshes.solids import Distances, part_distances
+
+        resolution = self.config["resolution"] * UPSCALE
+        places, owners = coords.long().cpu().numpy(), owner.cpu().numpy()
+        whole_shapes = None if shapes is None else shapes.cpu().numpy()
+
+        def split(value: np.ndarray, known: np.ndarray) -> list[np.ndarray | None]:
+            told = Distances(value, known, UPSCALE, offset=0.0, unit=1 / resolution, pool=2)
+            return part_distances(told, places, owners, count, base, whole_shapes)
+
+        return extract_parts(features.coords[:, 1:], features.feats.float(), resolution, split)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 
+from ..meshes.facts import facts
 from ..meshes.glb import write_glb
 from ..meshes.mesh import Mesh
 from ..meshes.surface import color_field, simplify
@@ -16,35 +17,47 @@ from ..meshes.texture import Textured, bake
 from ..run.folder import RunFolder
 from ..scene import unique_slugs
 from ..settings import Settings
-from ..splats import preview, turntable, views, write_ply, write_spz
+from ..splats import Gaussians, preview, views, write_ply, write_spz
 from ..splats.seen import seen_colors
 from ..version import __version__
-
-if TYPE_CHECKING:
-    from .result import Part, Result
+from .part import Part
+from .pictures import turntable
 
 NEIGHBOURS = 4  # Gaussians that colour a point
 BAKING_VIEWS = 60
 
 
-def write_files(result: Result, run: RunFolder, settings: Settings) -> None:
+def write_files(
+    parts: Mapping[str, Part],
+    gaussians: Gaussians,
+    asked: Mapping[str, Any],  # prompt and seed
+    run: RunFolder,
+    settings: Settings,
+) -> None:
     """scene.glb, parts/*.glb, scene.ply, scene.spz if wanted, turntable.webp; those of an earlier result go."""
-    surfaces = {term: surface(part, settings) for term, part in result.parts.items() if part.mesh is not None}
+    surfaces = {term: surface(part, settings) for term, part in parts.items() if part.mesh is not None}
     images = run.info.get("images", {})
-    hashes = {term: [image["sha256"] for image in images.get(term, [])] for term in result.parts}
-    extras = {"prompt": result.prompt, "seed": result.seed, "images": hashes, "version": __version__}
+    hashes = {term: [image["sha256"] for image in images.get(term, [])] for term in parts}
+    extras = {**asked, "images": hashes, "version": __version__}
     write_glb(run.path / "scene.glb", surfaces, extras)
-    slugs = unique_slugs(result.parts)
+    slugs = unique_slugs(parts)
     files = _part_files(run, {term: f"{slugs[term]}.glb" for term in surfaces})
     for term, one in surfaces.items():
         write_glb(files[term], {term: one}, extras)
-    write_ply(run.path / "scene.ply", result.gaussians, result.gaussians.part)
+    write_ply(run.path / "scene.ply", gaussians, gaussians.part)
     if settings.spz:
-        write_spz(run.path / "scene.spz", result.gaussians)
+        write_spz(run.path / "scene.spz", gaussians)
     else:
         run.drop("scene.spz")
-    frames = turntable(result.gaussians, 256, 24, fov=None, width=1.0)
-    preview.save_webp(run.path / "turntable.webp", frames)
+    shown = [part.mesh for part in parts.values() if part.mesh is not None]
+    preview.save_webp(run.path / "turntable.webp", turntable(shown))
+    run.replace(meshes={term: told(one, f"parts/{files[term].name}") for term, one in surfaces.items()})
+
+
+def told(one: Mesh | Textured, file: str) -> dict[str, Any]:
+    """What `run.json` and the report say of a part's mesh; the volume is in cubes of the scene."""
+    triangles, volume, watertight = facts(one.mesh if isinstance(one, Textured) else one)
+    return {"file": file, "triangles": triangles, "volume": round(volume, 6), "watertight": watertight}
 
 
 def surface(part: Part, settings: Settings) -> Mesh | Textured:
@@ -79,9 +92,10 @@ def baked(part: Part, mesh: Mesh, size: int) -> Textured:
 def _part_files(run: RunFolder, names: Mapping[str, str]) -> dict[str, Path]:
     """The paths of files in `parts/`; those that an earlier result wrote and this one does not are deleted."""
     folder = run.path / "parts"
-    gone = set(run.info.get("part_files", ())) - set(names.values())
+    earlier = run.info.get("part_files", {})
+    gone = set(earlier.values()) - set(names.values())
     for file in folder.glob("*.glb"):
         if file.name in gone:
             run.drop(f"parts/{file.name}")
-    run.record(part_files=sorted(names.values()))
+    run.replace(part_files=dict(names))
     return {term: folder / name for term, name in names.items()}

@@ -11,25 +11,14 @@ import torch
 from torch import Tensor
 
 from ..backbones import Backbone
-from ..meshes.mesh import Mesh
 from ..models.precision import in_float32
 from ..run.folder import RunFolder
-from ..scene import unique_slugs
 from ..settings import Settings
 from ..splats import Gaussians
 from ..stages.appearance import Appearance
 from ..voxels import to_grid
+from .part import Part
 from .recipe import Recipe
-
-
-@dataclass(frozen=True)
-class Part:
-    """One named thing of the composition, in the world frame."""
-
-    term: str
-    mesh: Mesh | None  # None where the part has no voxel left
-    gaussians: Gaussians
-    voxels: Tensor  # [64, 64, 64] bool
 
 
 @dataclass
@@ -46,13 +35,23 @@ class Result:
     recipe: Recipe | None = field(default=None, repr=False)  # what it was made of
 
     @classmethod
-    def decode(cls, backbone: Backbone, terms: list[str], base: int, appearance: Appearance) -> Result:
-        """Gaussians, meshes and voxels of every part from the composed latents."""
+    def decode(
+        cls,
+        backbone: Backbone,
+        terms: list[str],
+        base: int,
+        appearance: Appearance,
+        shapes: Tensor | None = None,  # [N, 64, 64, 64] bool
+    ) -> Result:
+        """Gaussians, meshes and voxels of every part from the composed latents.
+
+        `shapes` are the parts' own geometries, p_B and p_i: they tell whose the inside is (see `Backbone.meshes`).
+        """
         from ..meshes.surface import color_from_points
 
         with torch.no_grad():
             splat = backbone.gaussians(appearance.coords, appearance.feats)
-            meshes = backbone.meshes(appearance.coords, appearance.feats, appearance.owner, len(terms))
+            meshes = backbone.meshes(appearance.coords, appearance.feats, appearance.owner, len(terms), base, shapes)
         part = appearance.owner[splat.voxel]
         splat = Gaussians(*(getattr(splat, name) for name in _TENSORS), part=part)
         parts = {}
@@ -90,13 +89,8 @@ class Result:
             out.warn(warning)
         for note in self.notes:
             out.note(note)
-        # `write_files` knows its files as a list, readers of run.json look up terms.
-        earlier = out.info.get("part_files", ())
-        out.record(part_files=list(earlier.values() if isinstance(earlier, Mapping) else earlier))
         with out.timed("export"):
-            write_files(self, out, chosen)
-        files = {term: f"{name}.glb" for term, name in unique_slugs(self.parts).items()}
-        out.replace(part_files={term: files[term] for term, part in self.parts.items() if part.mesh is not None})
+            write_files(self.parts, self.gaussians, {"prompt": self.prompt, "seed": self.seed}, out, chosen)
         write_report(out.path / "report.html", report_of_run(out.path))
 
 

@@ -25,7 +25,7 @@ from ..errors import InputError, nearest
 from ..files import atomic_file, atomic_folder, atomic_write, printable, remove_temporaries, write_error
 from ..pictures.opening import Picture
 from ..scene import Scene, unique_slugs
-from ..scene.files import scene_text
+from ..scene.files import read_scene, scene_text
 from ..version import __version__
 from .cost import measured
 from .locks import FolderLock
@@ -99,7 +99,7 @@ class RunFolder(Keeper):
 
     def scene(self) -> Scene:
         """The scene that `keep_inputs` kept; its pictures are those in `inputs/`."""
-        return Scene.from_yaml(self.path / "inputs" / "scene.yaml")
+        return read_scene(self.path / "inputs" / "scene.yaml")
 
     def save_stage(
         self,

@@ -29,7 +29,7 @@ _KEYS = ("prompt", "main", "assets", "seed", "backbone", "settings")
 _MAX_BYTES = 1 << 20
 
 
-def read_scene(path: Path) -> Scene:
+def read_scene(path: str | Path) -> Scene:
     """The scene of a YAML file; every complaint names the file."""
     try:
         path = local_path(path, "the scene file")

@@ -1,4 +1,8 @@
-"""The 3DGS PLY file: binary little endian float32, as released by TRELLIS, plus an integer `part` per Gaussian.
+"""The 3DGS PLY file: binary little endian float32, as released by TRELLIS, plus a `part` per Gaussian.
+
+`part` holds whole numbers (-1: none) and is a float like all others, and the last: readers that take every property for
+four bytes of float (Unity's importers, SPZ converters) read wrong positions, or nothing, where one is an integer. Files
+of cast3d 0.1 before that, with an integer, are read as well.
 
 Viewers of such files show y downwards, so the world is turned on the way out: (x, y, z) -> (x, -z, y). GLB files turn
 the opposite way.
@@ -48,13 +52,13 @@ def write_ply(path: str | Path, gaussians: Gaussians, part: Tensor | None = None
         turned.scales.log(),
         turned.rotations,
     ]
-    types = [(name, "<f4") for name in _RELEASED] + ([] if part is None else [("part", "<i4")])
-    table = np.empty(len(gaussians), dtype=types)
+    names = [*_RELEASED, *([] if part is None else ["part"])]
+    table = np.empty(len(gaussians), dtype=[(name, "<f4") for name in names])
     for name, column in zip(_RELEASED, torch.cat(columns, dim=1).unbind(1)):
         table[name] = column.numpy()
     if part is not None:
         table["part"] = part.cpu().numpy()
-    properties = [f"property {'int' if kind == '<i4' else 'float'} {name}" for name, kind in types]
+    properties = [f"property float {name}" for name in names]
     lines = ["ply", "format binary_little_endian 1.0", f"element vertex {len(gaussians)}", *properties, "end_header"]
     atomic_write(path, "\n".join([*lines, ""]).encode("ascii") + table.tobytes())
 

@@ -7,13 +7,15 @@ import torch
 
 from cast3d.backbones.bricks import encoders
 from cast3d.backbones.bricks.encoders import FRAMES, PictureEncoder, WordEncoder
-from cast3d.backbones.bricks.sdf_decoder import FINE, REACH, SLatSdfDecoder, enclosed
+from cast3d.backbones.bricks.sdf_decoder import FINE, REACH, SLatSdfDecoder
 from cast3d.backbones.bricks.slat_clean_flow import SLatCleanFlowModel
 from cast3d.backbones.bricks.structure_patch import PatchStructureDecoder, PatchStructureEncoder, sample_posterior
 from cast3d.meshes.surface import is_closed
 from cast3d.models import SparseTensor, load, save
 from cast3d.models.folding import patchify as fold
 from cast3d.models.folding import unpatchify as unfold
+from tests.meshes.checks import faults, read
+from tests.meshes.shapes import volume
 from tests.tiny_backbone import FLOW, TRUNK, drawn
 
 
@@ -56,32 +58,41 @@ def test_nothing_predicted_inside_is_no_mesh():
 def test_cells_lie_around_their_voxel_and_overlaps_are_averaged():
     net = sdf_decoder()
     coords = torch.tensor([[3, 4, 5], [4, 4, 5]])
-    field = net.field(coords, torch.stack([torch.full((REACH**3,), 0.1), torch.full((REACH**3,), 0.5)]))
+    field, known = net.field(coords, torch.stack([torch.full((REACH**3,), 0.1), torch.full((REACH**3,), 0.5)]))
     outside, first, both, second = 0.8, 0.1, 0.3, 0.5
     assert field[:, 9, 11].tolist() == pytest.approx(
         [outside] * 5 + [first] * 2 + [both] * 2 + [second] * 2 + [outside] * 13
     )
-    assert (field != field.new_tensor(outside)).sum() == 6 * REACH * REACH and len(field) == FINE * SIDE
+    assert torch.equal(known, field != field.new_tensor(outside))
+    assert known.sum() == 6 * REACH * REACH and len(field) == FINE * SIDE
 
 
 def test_cells_are_ordered_x_first():
     cells = torch.arange(REACH**3).float() + 1
-    field = sdf_decoder().field(torch.tensor([[5, 5, 5]]), cells[None])
+    field, _ = sdf_decoder().field(torch.tensor([[5, 5, 5]]), cells[None])
     block = field[9:13, 9:13, 9:13]
     assert torch.equal(block.flatten(), cells)
 
 
 def test_what_predictions_enclose_is_inside():
+    """Also where the shell has a hole: seven voxels each way, and almost half a voxel more on every side."""
     coords = torch.tensor([[x, y, z] for x in range(2, 9) for y in range(2, 9) for z in range(2, 9)])
     hollow = coords[((coords == 2) | (coords == 8)).any(1)]  # a shell with an unpredicted middle
+    hollow = hollow[(hollow != torch.tensor([8, 5, 5])).any(1)]
+    mesh = sdf_decoder().mesh(hollow, torch.full((len(hollow), REACH**3), -0.5))
+    assert faults(mesh) == {} and read(mesh).body_count == 1
+    assert volume(mesh) == pytest.approx((7.9 / SIDE) ** 3, rel=0.02)
+
+
+def test_parts_that_are_decoded_together_are_solids_side_by_side():
     net = sdf_decoder()
-    field = net.field(hollow, torch.full((len(hollow), REACH**3), -0.5))
-    assert field[11, 11, 11] < 0 and field[0, 0, 0] > 0
-    solid = torch.ones(5, 5, 5, dtype=torch.bool)
-    solid[2, 2, 2] = False
-    assert enclosed(solid).nonzero().tolist() == [[2, 2, 2]]
-    solid[2, 2, 3:] = False  # a hole opens the cavity
-    assert not enclosed(solid).any()
+    coords = torch.tensor([[x, y, z] for x in range(2, 9) for y in range(3, 7) for z in range(3, 7)])
+    slat = sparse(coords, torch.full((len(coords), REACH**3), -0.5))
+    owner = (coords[:, 0] > 5).long()
+    left, empty, right = net.solids(coords, slat, owner * 2, 3)
+    assert empty is None and faults(left) == {} and faults(right) == {}
+    whole = net.mesh(coords, slat.feats)
+    assert volume(left) + volume(right) == pytest.approx(volume(whole), rel=0.02)
 
 
 def test_a_batch_gives_one_mesh_per_item():

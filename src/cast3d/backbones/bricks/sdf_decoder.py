@@ -16,8 +16,8 @@ REACH = 4  # cells per axis that one voxel predicts: its own two and one more on
 class SLatSdfDecoder(SLatTransformer):
     """Every voxel predicts the distances (in voxels, negative inside) of 4^3 cells; overlaps are averaged.
 
-    Cells that no voxel predicts are `truncation` outside, unless the predicted cells enclose them: a flood fill from
-    the border decides, so the surface is closed whatever the network says.
+    Cells that no voxel predicts are outside, unless they lie in what the predicted surface encloses: see
+    `meshes.solids`. So the surface is closed, and without inner walls, whatever the network says.
     """
 
     def __init__(
@@ -54,17 +54,39 @@ class SLatSdfDecoder(SLatTransformer):
         coords: Tensor,  # [N, 3]
         distances: Tensor,  # [N, 64]
     ) -> Mesh:
-        """The zero level of the voxels' distances; give a subset of voxels to mesh one part."""
-        from ...meshes.surface import from_sdf  # heavy imports, only needed here
+        """The closed surface of one object."""
+        (mesh,) = self._meshes(coords, distances, torch.zeros(len(coords), dtype=torch.long), 1)
+        return mesh
 
-        return from_sdf(self.field(coords, distances))
+    def solids(
+        self,
+        coords: Tensor,  # [N, 3]
+        features: SparseTensor,
+        owner: Tensor,  # [N] in 0 .. count - 1
+        count: int,
+        base: int | None = None,
+        shapes: Tensor | None = None,  # [count, R, R, R] bool
+    ) -> list[Mesh | None]:
+        """The closed surface of every part, see `meshes.solids.part_distances`; None for a part without voxels."""
+        return self._meshes(coords, features.feats, owner, count, base, shapes)
 
-    def mesh_of(self, coords: Tensor, features: SparseTensor, mine: Tensor) -> Mesh:
-        """The mesh of the voxels `mine` [N] bool among `coords` [N, 3], whose `features` are decoded together."""
-        return self.mesh(coords[mine], features.feats[mine])
+    def _meshes(self, coords, distances, owner, count, base=None, shapes=None) -> list[Mesh | None]:
+        from ...meshes.solids import Distances, part_distances  # heavy imports, only needed here
+        from ...meshes.surface import from_sdf
 
-    def field(self, coords: Tensor, distances: Tensor) -> Tensor:
-        """[2R, 2R, 2R] signed distances."""
+        value, known = self.field(coords, distances)
+        told = Distances(value.cpu().numpy(), known.cpu().numpy(), FINE, offset=0.5, unit=1 / FINE)
+        places, owners = coords.long().cpu().numpy(), owner.cpu().numpy()
+        whole_shapes = None if shapes is None else shapes.cpu().numpy()
+        fields = part_distances(told, places, owners, count, base, whole_shapes)
+        return [None if field is None else from_sdf(torch.from_numpy(field).to(value.device)) for field in fields]
+
+    def field(
+        self,
+        coords: Tensor,  # [N, 3]
+        distances: Tensor,  # [N, 64]
+    ) -> tuple[Tensor, Tensor]:
+        """Signed distances [2R, 2R, 2R], and where a voxel predicts them; elsewhere they are `truncation`."""
         side = FINE * self.config["resolution"]
         step = torch.arange(REACH, device=coords.device) - 1
         x, y, z = (FINE * c[:, None] + step for c in coords.long().unbind(-1))
@@ -80,13 +102,5 @@ class SLatSdfDecoder(SLatTransformer):
         total.index_add_(0, flat[inside], distances.float().flatten()[inside])
         count.index_add_(0, flat[inside], torch.ones_like(flat[inside], dtype=total.dtype))
         truncation = float(self.config["truncation"])
-        value = torch.where(count > 0, total / count.clamp_min(1), truncation).view(side, side, side)
-        return torch.where(enclosed(value < 0), -0.5 * truncation, value)
-
-
-def enclosed(solid: Tensor) -> Tensor:
-    """Cells outside `solid` [R, R, R] that no 6-connected path joins to the border."""
-    from scipy import ndimage
-
-    holes = ndimage.binary_fill_holes(solid.cpu().numpy())
-    return torch.from_numpy(holes).to(solid.device) & ~solid
+        value = torch.where(count > 0, total / count.clamp_min(1), truncation)
+        return value.view(side, side, side), (count > 0).view(side, side, side)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...composition import hint
-from ...result.result import Part
+from ...result.part import Part
 from ...voxels import Similarity, fill, outside, resample, to_coords, to_world
 from ..bench import Bench
 from ..outcome import Outcome, light_meshes

@@ -51,6 +51,7 @@ class Report:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     files: tuple[str, ...] = ()  # names beside the report, linked
+    meshes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of parts: triangles, volume, watertight
 
 
 class Part(NamedTuple):
@@ -79,6 +80,7 @@ def report_of_run(folder: str | Path) -> Report:
         facts=facts,
         warnings=tuple(info.get("warnings", ())),
         notes=tuple(info.get("notes", ())),
+        meshes=info.get("meshes", {}),
         files=tuple(
             name
             for name in ("scene.glb", "scene.ply", "scene.spz", "turntable.webp", "run.json")

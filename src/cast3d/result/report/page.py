@@ -70,6 +70,7 @@ def render(report: Report) -> str:
 {_notes(report.notes)}
 <section class="tables">
 {_costs(report.stages)}
+{_meshes(report.meshes)}
 {_table("Settings", report.settings)}
 {_table("This run", report.facts)}
 </section>
@@ -225,6 +226,22 @@ def _costs(stages: tuple[StageShots, ...]) -> str:
 <tbody>{rows}</tbody>
 <tfoot><tr><th scope="row">Together</th><td></td><td class="number">{total:.1f} s</td>
 <td class="number">{_size(peak)}</td></tr></tfoot></table></div>"""
+
+
+def _meshes(meshes: Mapping[str, Mapping[str, Any]]) -> str:
+    """Triangles and volume of each part, and whether it is a closed solid."""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(term)}</th><td class="number">{int(one["triangles"]):,}</td>'
+        f'<td class="number">{_share(one)}</td><td>{"closed" if one["watertight"] else "open"}</td></tr>'
+        for term, one in meshes.items()
+    )
+    head = "<thead><tr><th>Part</th><th>triangles</th><th>volume</th><th></th></tr></thead>"
+    return f"<div><h2>Meshes</h2><table>{head}<tbody>{rows}</tbody></table></div>" if rows else ""
+
+
+def _share(mesh: Mapping[str, Any]) -> str:
+    """A volume as a share of the cube that the object was made in."""
+    return f"{100 * float(mesh['volume']):.2f} % of the cube" if mesh["watertight"] else ""
 
 
 def _size(size: int | None) -> str:

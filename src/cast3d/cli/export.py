@@ -1,0 +1,105 @@
+"""`cast3d export`."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import InputError
+from .options import Json
+from .output import plain_errors
+
+if TYPE_CHECKING:
+    from ..result.formats import Written
+
+
+class Origin(StrEnum):
+    """Where the files' origin lies, see `result.formats.placement`."""
+
+    center = "center"
+    corner = "corner"
+    scene = "scene"
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of a finished run, or a GLB of cast3d.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMATS", help="stl, 3mf, obj, glb; several with commas.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FOLDER", show_default="export/ in the run's folder")
+    ] = None,
+    faces: Annotated[
+        int | None, typer.Option("--faces", min=4, help="About how many triangles the whole has.", show_default="all")
+    ] = None,
+    height: Annotated[str, typer.Option("--height", metavar="LENGTH", help="In mm, cm, m or in, such as 80mm.")] = (
+        "100mm"
+    ),
+    parts: Annotated[bool, typer.Option("--parts", help="A file per part, each in its place.")] = False,
+    ground: Annotated[bool, typer.Option("--ground/--no-ground", help="Whether the lowest point is at 0.")] = True,
+    origin: Annotated[
+        Origin,
+        typer.Option(
+            help="center: the middle seen from above; corner: nothing is negative; scene: the middle of the run's cube."
+        ),
+    ] = Origin.center,
+    as_json: Json = False,
+) -> None:
+    """Files for printers and modellers from a finished run.
+
+    STL (one solid) and 3MF (named parts with colours) are in millimetres with z up; OBJ (millimetres) and GLB (metres)
+    have y up.
+    """
+    with plain_errors():
+        from ..result import formats
+
+        kinds, tall = formats.read_formats(to), formats.length(height)
+        file = run if run.suffix.lower() == ".glb" else run / "scene.glb"
+        made, metadata = _read(file)
+        written = formats.export(
+            made,
+            out or file.parent / "export",
+            kinds,
+            "scene" if file.name == "scene.glb" else file.stem,
+            tall,
+            ground,
+            origin.value,
+            faces,
+            parts,
+            str(metadata.get("prompt", "")),
+        )
+        _show(written, as_json)
+
+
+def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    from ..meshes.glb import read_glb
+
+    if not file.is_file():
+        if (file.parent / "run.json").is_file():
+            raise InputError(f"{file.parent} has no scene.glb yet; finish it with: cast3d resume {file.parent}")
+        raise InputError(f"{file} is not there; give the folder of a finished run")
+    return read_glb(file)
+
+
+def _show(written: list[Written], as_json: bool) -> None:
+    if as_json:
+        files = [
+            {
+                "file": str(one.path),
+                "format": one.format,
+                "parts": list(one.parts),
+                "triangles": one.triangles,
+                "size_mm": [round(side, 3) for side in one.size],
+                "volume_mm3": None if one.volume is None else round(one.volume, 1),
+                "watertight": one.closed,
+            }
+            for one in written
+        ]
+        typer.echo(json.dumps({"files": files}, ensure_ascii=False))
+        return
+    for one in written:
+        width, depth, height = one.size
+        solid = "open: not every printer takes it" if one.volume is None else f"closed, {one.volume / 1000:.1f} cm³"
+        typer.echo(f"  {one.path}: {width:.1f} x {depth:.1f} x {height:.1f} mm, {one.triangles:,} triangles, {solid}")

@@ -1,0 +1,278 @@
+"""Closed solids of parts from signed distances that a network tells near a surface only.
+
+A decoder predicts distances in a thin band around the voxels of a shell. Inside the band an object has no values, and
+the shell is open where parts meet or where generation left a hole. Here the whole becomes one solid first: what the
+cheapest closed surface encloses. Then every sample of it gets an owner, and each part gets the whole's distances, cut
+off where another part begins.
+
+Distances are told on grids [R, R, R] indexed [x, y, z], negative inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.sparse import coo_array, csr_matrix
+from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+from skimage.segmentation import watershed
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+# The price of a face between two samples: where the network says that the surface is, and anywhere else. A tube stays
+# open unless it is 50 times as long as half its radius; a hole in a shell is closed unless it is as large as the shell.
+CHEAP, DEAR = 1, 50
+REACH = 3  # voxels: an opening more than twice as wide stays open
+WALL = 1.25  # voxels: what lies closer to a voxel of the shell belongs to its owner
+SOFT = 0.8  # samples: how far the borders between parts are smoothed
+
+
+@dataclass(frozen=True)
+class Distances:
+    """What a network says of an object: sample i of an axis sits at (i + offset) / density, in voxels."""
+
+    value: Floats  # [R, R, R] negative inside
+    known: Bools  # [R, R, R] where the network says anything
+    density: int  # samples per voxel and axis
+    offset: float
+    unit: float  # of `value`, for one step from a sample to the next
+    pool: int = 1  # samples per side that count as one where the solid is looked for
+
+
+def part_distances(
+    distances: Distances,
+    coords: Integers,  # [N, 3] voxels of the shell
+    owner: Integers,  # [N] in 0 .. count - 1
+    count: int,
+    base: int | None = None,
+    shapes: Bools | None = None,  # [count, V, V, V]
+) -> list[Floats | None]:
+    """The distances [R, R, R] to the solid of every part; None for a part without voxels.
+
+    Together the solids fill the whole, and no two overlap. What lies deep inside belongs to the part whose own shell
+    encloses it, the `base` before others. `shapes` are the parts as they were before they hid each other, where known:
+    they say more than the shells that are left.
+    """
+    value, solid = whole(distances)
+    if count == 1:
+        return [value if len(coords) else None]
+    label = labels(distances, solid, coords, owner, count, base, shapes)
+    present = np.bincount(owner, minlength=count) > 0
+    return [_cut(value, label, part, distances.unit) if present[part] else None for part in range(count)]
+
+
+def whole(distances: Distances) -> tuple[Floats, Bools]:
+    """The distances [R, R, R] of the whole without inner walls, and where it is inside."""
+    inside = distances.value < 0
+    solid = _fine_solid(inside, distances)
+    deep = np.float32(-distances.unit)
+    return np.where(solid & ~inside, deep, distances.value), solid
+
+
+def enclosed(
+    inside: Bools,  # [X, Y, Z]
+    known: Bools,  # [X, Y, Z] where `inside` and its opposite are told; elsewhere nothing is
+    reach: int | None = None,  # samples; what is farther from the inside is outside
+) -> Bools:  # [X, Y, Z]
+    """The inside and what the cheapest closed surface around it encloses: a minimum cut between it and the border.
+
+    A surface costs little between an inside and an outside that are both told, and fifty times as much elsewhere. So it
+    follows what is told, spans holes, and leaves no wall around a room that is told by nobody. Of several cheapest
+    surfaces the innermost counts, which makes the answer unique.
+    """
+    if not inside.any():
+        return inside.copy()
+    lowest, highest = (np.argwhere(inside).min(0), np.argwhere(inside).max(0) + 1)
+    box = tuple(slice(a, b) for a, b in zip(lowest, highest))
+    within, told = (np.pad(mask[box], 2) for mask in (inside, known))
+    beyond = np.ones(within.shape, bool)
+    beyond[1:-1, 1:-1, 1:-1] = False
+    if reach is not None:
+        far = beyond | (ndimage.distance_transform_edt(~within) > reach)
+        beyond = _piece_at_corner(far)
+    open_ = _piece_at_corner(~within)  # everything else is enclosed already
+    result = inside.copy()
+    kept = ~open_
+    free = open_ & ~beyond
+    kept[free] = _source_side(within, told, beyond, free)
+    result[box] |= kept[2:-2, 2:-2, 2:-2]
+    return result
+
+
+def _piece_at_corner(mask: Bools) -> Bools:
+    """The piece, connected through faces, that holds the first sample."""
+    pieces, _ = ndimage.label(mask)
+    return pieces == pieces[0, 0, 0]
+
+
+def _source_side(within: Bools, told: Bools, beyond: Bools, free: Bools) -> Bools:
+    """Which of the `free` samples the minimum cut leaves on the side of `within`."""
+    source, sink = 0, 1
+    node = np.full(within.shape, -1, np.int64)
+    node[within], node[beyond] = source, sink
+    count = int(free.sum()) + 2
+    node[free] = np.arange(2, count)
+    rows, columns, prices = [], [], []
+    for axis in range(3):
+        first, second = (tuple(part if i == axis else slice(None) for i in range(3)) for part in _NEIGHBOURS)
+        a, b = node[first].ravel(), node[second].ravel()
+        surface = ((within[first] != within[second]) & told[first] & told[second]).ravel()
+        joined = (a != b) & (a >= 0) & (b >= 0) & (np.maximum(a, b) > sink)
+        price = np.where(surface, CHEAP, DEAR)[joined]
+        rows += [a[joined], b[joined]]
+        columns += [b[joined], a[joined]]
+        prices += [price, price]
+    entries = np.concatenate(prices).astype(np.int32), (np.concatenate(rows), np.concatenate(columns))
+    graph = csr_matrix(coo_array(entries, shape=(count, count)).tocsr(), dtype=np.int32)
+    left = graph - maximum_flow(graph, source, sink).flow
+    left.data = np.maximum(left.data, 0)
+    left.eliminate_zeros()
+    reached = np.zeros(count, bool)
+    reached[breadth_first_order(left, source, return_predecessors=False)] = True
+    return reached[2:]
+
+
+_NEIGHBOURS = (slice(None, -1), slice(1, None))
+
+
+def _fine_solid(inside: Bools, distances: Distances) -> Bools:
+    """`enclosed` of pooled samples, then sample by sample: what is told to be outside goes with the nearer side."""
+    pool = distances.pool
+    reach = REACH * distances.density // pool
+    coarse = _pooled(inside, pool)
+    solid = enclosed(coarse, _pooled(distances.known, pool), reach)
+    if pool == 1:
+        return solid
+    rooms = _repeated(solid & ~coarse, pool, inside.shape)
+    outside = _repeated(~solid, pool, inside.shape)
+    sides = rooms + 2 * outside.astype(np.int32)
+    return inside | (_grown(sides, ~inside) != 2)
+
+
+def _pooled(mask: Bools, pool: int) -> Bools:
+    """Whether any of a block of samples is set; the last blocks may be smaller."""
+    if pool == 1:
+        return mask
+    padded = np.pad(mask, [(0, -side % pool) for side in mask.shape])
+    x, y, z = (side // pool for side in padded.shape)
+    return padded.reshape(x, pool, y, pool, z, pool).any(axis=(1, 3, 5))
+
+
+def _repeated(mask: Bools, pool: int, shape: tuple[int, ...]) -> Bools:
+    for axis in range(3):
+        mask = mask.repeat(pool, axis=axis)
+    return mask[: shape[0], : shape[1], : shape[2]]
+
+
+def _grown(
+    labels_: NDArray[np.int32],  # 0 = none yet
+    mask: Bools,
+) -> NDArray[np.int32]:
+    """Labels that grow through faces inside the mask at equal speed until they meet."""
+    return watershed(np.zeros(mask.shape, np.uint8), labels_ * mask, mask=mask)
+
+
+# --- whose each sample is ---------------------------------------------------------------------------------------------
+
+
+def labels(
+    distances: Distances,
+    solid: Bools,  # [R, R, R]
+    coords: Integers,  # [N, 3]
+    owner: Integers,  # [N]
+    count: int,
+    base: int | None,
+    shapes: Bools | None,
+) -> NDArray[np.int32]:  # [R, R, R] part, of samples inside and outside
+    """The part that each sample belongs to; outside, the part of the nearest voxel."""
+    voxels, near, distance = _nearest_voxel(distances, solid.shape, coords, owner)
+    wall = solid & (distance <= WALL)
+    label = np.where(wall, near + 1, 0).astype(np.int32)
+    inner = solid & ~wall
+    found = _inner_owner(distances, coords, owner, count, base, shapes)
+    at = tuple(voxel[index] for voxel, index in zip(voxels, np.nonzero(inner)))
+    label[inner] = found[at]
+    label = np.where(solid, _grown(label, solid), 0)
+    return np.where(label > 0, label - 1, near)
+
+
+def _nearest_voxel(
+    distances: Distances,
+    shape: tuple[int, ...],
+    coords: Integers,
+    owner: Integers,
+) -> tuple[list[Integers], NDArray[np.int32], Floats]:
+    """The voxel of each sample, axis by axis; of the voxel of the shell nearest to it the owner and the distance."""
+    side = shape[0] // distances.density
+    places = (np.arange(shape[0]) + distances.offset) / distances.density
+    voxel = np.clip(places.astype(np.int64), 0, side - 1)
+    nearest = _nearest_row(coords, side)[np.ix_(voxel, voxel, voxel)]
+    squared = np.zeros(shape, np.float32)
+    for axis in range(3):
+        spread = places.reshape([-1 if i == axis else 1 for i in range(3)])
+        squared += ((coords[:, axis] + 0.5)[nearest] - spread).astype(np.float32) ** 2
+    return [voxel] * 3, owner[nearest].astype(np.int32), np.sqrt(squared)
+
+
+def _nearest_row(coords: Integers, side: int) -> Integers:  # [side, side, side] row of `coords`
+    row = np.full((side,) * 3, -1, np.int64)
+    row[tuple(coords.T)] = np.arange(len(coords))
+    return row[tuple(ndimage.distance_transform_edt(row < 0, return_distances=False, return_indices=True))]
+
+
+def _inner_owner(
+    distances: Distances,
+    coords: Integers,
+    owner: Integers,
+    count: int,
+    base: int | None,
+    shapes: Bools | None,
+) -> NDArray[np.int32]:  # [side, side, side] part + 1, 0 = no part by itself
+    """The part that encloses each voxel, by what is known of its whole shape, else by its own piece of the shell.
+
+    The base goes before the others, and a part with more voxels before a smaller one.
+    """
+    density = distances.density
+    side = len(distances.value) // density
+    sizes = np.bincount(owner, minlength=count)
+    order = sorted(range(count), key=lambda part: (part != base, -sizes[part], part))
+    found = np.zeros((side,) * 3, np.int32)
+    if shapes is not None:
+        for part in order:
+            body = enclosed(shapes[part], ndimage.binary_dilation(shapes[part]), REACH)
+            found = np.where((found == 0) & body, part + 1, found)
+    near = owner[_nearest_row(coords, side)]
+    inside, known = (_pooled(mask, density)[:side, :side, :side] for mask in (distances.value < 0, distances.known))
+    for part in order:
+        mine = near == part
+        found = np.where((found == 0) & enclosed(inside & mine, known & mine), part + 1, found)
+    return found
+
+
+def _cut(
+    value: Floats,
+    label: NDArray[np.int32],
+    part: int,
+    unit: float,
+) -> Floats:  # [R, R, R]
+    """The whole's distances up to where another part begins; the border lies where both are equally far, smoothed."""
+    mine = label == part
+    result = np.full(value.shape, np.float32(unit), np.float32)
+    spots = np.argwhere(mine & (value < 0))
+    if not len(spots):
+        return result
+    box = tuple(slice(max(0, a - 4), b + 5) for a, b in zip(spots.min(0), spots.max(0)))
+    own = np.pad(mine[box], 4, mode="edge")
+    away = ndimage.distance_transform_edt(~own) if not own.all() else np.zeros(own.shape)
+    deep = ndimage.distance_transform_edt(own) if not own.all() else np.full(own.shape, 8.0)
+    border = np.where(own, 0.5 - deep, away - 0.5).clip(-4, 4)
+    for smooth in (ndimage.gaussian_filter(border, SOFT), border):
+        fenced = np.maximum(value[box], np.float32(unit) * smooth[4:-4, 4:-4, 4:-4].astype(np.float32))
+        if (fenced < 0).any():
+            break
+    result[box] = fenced
+    return result

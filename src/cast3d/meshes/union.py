@@ -1,0 +1,73 @@
+"""One solid made of several that touch, by the booleans of Manifold (manifoldcad.org)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from ..errors import InputError
+from .mesh import Mesh
+
+SCRAP = 1e-4  # pieces with a smaller share of the whole, and rooms inside, are what inexact contact leaves
+APART = 2e-5  # of the size: how far vertices that came to lie at one place are moved apart
+
+
+def united(meshes: Sequence[Mesh]) -> Mesh:
+    """The union of closed meshes, without colours. One mesh is returned as it is.
+
+    Faces where two of them touch are gone, and so are slits between them. Vertices that belong to different edges are
+    at different places, so that formats that tell vertices by their place (STL) keep every edge at two triangles.
+    """
+    if len(meshes) == 1:
+        return meshes[0]
+    import manifold3d  # only here: files of single parts do without it
+
+    solids = []
+    for mesh in meshes:
+        corners = np.ascontiguousarray(mesh.vertices.cpu().numpy(), np.float32)
+        solid = manifold3d.Manifold(manifold3d.Mesh(corners, mesh.faces.cpu().numpy().astype(np.uint32)))
+        if solid.status() != manifold3d.Error.NoError:
+            raise InputError(
+                f"a part is no closed solid ({solid.status().name}): the run is of an earlier version; "
+                "`cast3d resume` makes its files anew"
+            )
+        solids.append(solid)
+    result = manifold3d.Manifold.batch_boolean(solids, manifold3d.OpType.Add).to_mesh()
+    vertices = np.asarray(result.vert_properties)[:, :3].astype(np.float64)
+    faces = _whole_pieces(vertices, np.asarray(result.tri_verts).astype(np.int64))
+    used, index = np.unique(faces, return_inverse=True)
+    faces = index.reshape(-1, 3)
+    vertices = _apart(vertices[used], faces)
+    return Mesh(torch.from_numpy(vertices.astype(np.float32)), torch.from_numpy(faces))
+
+
+def _whole_pieces(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The faces without those of scraps and of rooms inside, which have a negative volume."""
+    ends = faces[:, [0, 1]], faces[:, [1, 2]]
+    rows, columns = np.concatenate(ends).T
+    graph = coo_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(len(vertices),) * 2)
+    count, piece = connected_components(graph.tocsr(), directed=False)
+    a, b, c = np.moveaxis(vertices[faces], 1, 0)
+    volume = np.bincount(piece[faces[:, 0]], np.einsum("ij,ij->i", a, np.cross(b, c)) / 6, minlength=count)
+    return faces[(volume > SCRAP * volume.sum())[piece[faces[:, 0]]]]
+
+
+def _apart(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Vertices that share their place are moved a little into their own side's material."""
+    size = float(np.ptp(vertices, axis=0).max())
+    grain = np.round(vertices / (APART * size / 4)).astype(np.int64)
+    _, index, times = np.unique(grain, axis=0, return_inverse=True, return_counts=True)
+    shared = times[index.reshape(-1)] > 1
+    if not shared.any():
+        return vertices
+    a, b, c = np.moveaxis(vertices[faces], 1, 0)
+    outward = np.zeros_like(vertices)
+    for corner in range(3):
+        np.add.at(outward, faces[:, corner], np.cross(b - a, c - a))
+    outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-300)
+    return np.where(shared[:, None], vertices - APART * size * outward, vertices)
