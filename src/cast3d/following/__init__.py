@@ -1,0 +1,33 @@
+"""Following the picture: where its camera was, guidance by its outline, which candidate follows it, its detail on the
+surface. Ours, not the paper's; `docs/method.md` tells it apart.
+
+A picture is read through the square of `pictures.crops.crop_square`; cameras see that square. Pure functions: what is
+sampled, kept and shown is for the stages to say.
+"""
+
+from .agreement import Agreement, Bounds, agreement, better, fitted, ranked
+from .guidance import Outline, guided_by_outlines, soft_silhouette
+from .pose import Pose, carried, find_pose, find_poses
+from .refit import refit
+from .seen import Points, Shown
+from .told import pose_of_places
+
+__all__ = [
+    "Agreement",
+    "Bounds",
+    "Outline",
+    "Points",
+    "Pose",
+    "Shown",
+    "agreement",
+    "better",
+    "carried",
+    "find_pose",
+    "find_poses",
+    "fitted",
+    "guided_by_outlines",
+    "pose_of_places",
+    "ranked",
+    "refit",
+    "soft_silhouette",
+]
