@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from cast3d.following import Agreement, Bounds, agreement, better, fitted, ranked
+from cast3d.following import Agreement, Bounds, agree, better, fitted, ranked
 from cast3d.splats import orbit
 from cast3d.voxels import iou, shift
 
@@ -12,7 +12,7 @@ SHOWN = [picture(gaussians(chair()), orbit(25, 15, fov=None, width=1.0))]
 
 def test_the_thing_of_the_picture_agrees_best():
     hint = Bounds.of(chair())
-    own, other = (agreement(grid, SHOWN, hint) for grid in (chair(), pillar()))
+    own, other = (agree(grid, SHOWN, hint) for grid in (chair(), pillar()))
     assert own.value > 0.9 and own.away == 0 and own.growth == 0
     assert own.value > other.value + 0.2
     assert ranked([other, own]) == [1, 0]
@@ -20,7 +20,7 @@ def test_the_thing_of_the_picture_agrees_best():
 
 def test_leaving_the_hint_costs_beyond_what_is_free():
     hint = Bounds.of(chair())
-    near, far = (agreement(shift(chair(), (by, 0, 0)), SHOWN, hint) for by in (2, 14))
+    near, far = (agree(shift(chair(), (by, 0, 0)), SHOWN, hint) for by in (2, 14))
     assert near.value == near.likeness
     assert far.away == pytest.approx(14 / 64 / hint.length)
     assert far.value == pytest.approx(far.likeness - 0.25 * (far.away - 0.15))
@@ -32,7 +32,7 @@ def test_ties_go_to_the_earlier_one():
 
 
 def test_nothing_agrees_with_nothing():
-    assert agreement(torch.zeros(8, 8, 8, dtype=torch.bool), SHOWN).value <= 0
+    assert agree(torch.zeros(8, 8, 8, dtype=torch.bool), SHOWN).value <= 0
 
 
 def test_a_lifted_part_is_put_into_the_hint():

@@ -6,7 +6,7 @@ from PIL import Image
 
 from cast3d.errors import InputError
 from cast3d.following import Points, Pose, carried, find_pose, find_poses
-from cast3d.following.pose import lens, view_axes
+from cast3d.following.pose import angle, lens, view_axes
 from cast3d.splats import orbit
 from cast3d.voxels import Similarity
 
@@ -94,10 +94,12 @@ def test_all_around():
     assert turned(find_pose(Points.of_grid(chair()), shown, yaws=(-180, 180)), 160, 20) < 3
 
 
-@pytest.mark.parametrize("pose", [Pose(30, 20, 0.8, (0.1, -0.05)), Pose(30, 20, 0.8, (0.1, -0.05), distance=2.5)])
+@pytest.mark.parametrize(
+    "pose", [Pose(30, 20, 0.8, (0.1, -0.05), roll=25), Pose(30, 20, 0.8, (0.1, -0.05), distance=2.5)]
+)
 def test_a_pose_says_where_points_fall(pose):
     points = torch.randn(20, 3, generator=torch.Generator().manual_seed(0)) * 0.3
-    x, y, z = (points.double() @ torch.from_numpy(view_axes(pose.yaw, pose.pitch)).T).unbind(1)
+    x, y, z = (points.double() @ torch.from_numpy(view_axes(pose.yaw, pose.pitch, pose.roll)).T).unbind(1)
     near = pose.distance / (pose.distance + z) if pose.distance else 1.0
     wanted = torch.stack([0.5 + 0.1 + 0.8 * x * near, 0.5 - 0.05 + 0.8 * y * near], 1)
     assert torch.allclose(pose.camera.to_picture(points), wanted.float(), atol=1e-5)
@@ -129,3 +131,11 @@ def test_thinning_keeps_the_mean():
     assert len(thin) == 64 and thin.half == 0.125
     assert thin.positions.mean(0) == pytest.approx([0, 0, 0], abs=1e-6)
     assert thin.colors.mean(0) == pytest.approx(colors.mean((0, 1, 2)).numpy(), abs=1e-5)
+
+
+def test_a_thing_held_at_an_angle():
+    thing = gaussians(chair())
+    camera = Pose(-20, 15, 0.9, roll=65).camera
+    shown = picture(thing, camera)
+    pose = find_pose(Points.of_grid(chair()), shown, yaws=(-60, 60), pitches=(0, 45), rolls=(-180, 180))
+    assert angle(pose, Pose(-20, 15, 0.9, roll=65)) < 6

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from cast3d.following import refit
+from cast3d.following import refitted
 from cast3d.following.refit import light_of, solved, view_of
 from cast3d.splats import Gaussians, orbit, render
 
@@ -39,7 +39,7 @@ def setup(light: float = 1.0):
 @pytest.mark.parametrize("light", [1.0, 0.7])
 def test_a_print_comes_onto_the_surface_whatever_the_light(light):
     plain, printed, shown, camera = setup(light)
-    new = refit(plain, [shown], [camera])
+    new = refitted(plain, [shown], [camera])
     wanted = render(printed, FRONT, 128).color
     before, after = (float((render(one, FRONT, 128).color - wanted).abs().mean()) for one in (plain, new))
     assert after < 0.35 * before
@@ -51,27 +51,27 @@ def test_a_print_comes_onto_the_surface_whatever_the_light(light):
 
 def test_the_other_side_stays():
     plain, _, shown, camera = setup()
-    new = refit(plain, [shown], [camera])
+    new = refitted(plain, [shown], [camera])
     assert torch.allclose(render(new, BACK, 96).color, render(plain, BACK, 96).color, atol=0.02)
 
 
 def test_light_alone_changes_nothing():
     plain, _, _, camera = setup()
-    new = refit(plain, [picture(plain, FRONT, 320, light=0.6)], [camera])
+    new = refitted(plain, [picture(plain, FRONT, 320, light=0.6)], [camera])
     assert torch.allclose(new.colors, plain.colors, atol=0.05)
 
 
 def test_without_trust_nothing_changes():
     plain, _, shown, camera = setup()
-    assert torch.equal(refit(plain, [shown], [camera], [0.0]).features_dc, plain.features_dc)
-    assert torch.equal(refit(plain, [], []).features_dc, plain.features_dc)
+    assert torch.equal(refitted(plain, [shown], [camera], [0.0]).features_dc, plain.features_dc)
+    assert torch.equal(refitted(plain, [], []).features_dc, plain.features_dc)
 
 
 def test_a_wrong_pose_changes_little():
     plain, _, shown, _ = setup()
     off = orbit(0, 0, fov=None, width=0.4)
-    new = refit(plain, [shown], [off])
-    right = refit(plain, [shown], [crop(plain, FRONT)])
+    new = refitted(plain, [shown], [off])
+    right = refitted(plain, [shown], [crop(plain, FRONT)])
     change, wanted = ((one.colors - plain.colors).abs().mean() for one in (new, right))
     assert change < 2 * wanted
 
@@ -79,7 +79,7 @@ def test_a_wrong_pose_changes_little():
 def test_two_pictures_are_used_together():
     plain, printed, shown, camera = setup()
     other = picture(printed, BACK, 320)
-    new = refit(plain, [shown, other], [camera, crop(plain, BACK)])
+    new = refitted(plain, [shown, other], [camera, crop(plain, BACK)])
     wanted = render(printed, FRONT, 128).color
     before, after = (float((render(one, FRONT, 128).color - wanted).abs().mean()) for one in (plain, new))
     assert after < 0.4 * before

@@ -5,10 +5,10 @@ A picture is read through the square of `pictures.crops.crop_square`; cameras se
 sampled, kept and shown is for the stages to say.
 """
 
-from .agreement import Agreement, Bounds, agreement, better, fitted, ranked
-from .guidance import Outline, guided_by_outlines, soft_silhouette
+from .agreement import Agreement, Bounds, agree, better, fitted, ranked
+from .guidance import Outline, guided_by_outlines, logits_of, soft_silhouette
 from .pose import Pose, carried, find_pose, find_poses
-from .refit import refit
+from .refit import refitted
 from .seen import Points, Shown
 from .told import pose_of_places
 
@@ -19,15 +19,16 @@ __all__ = [
     "Points",
     "Pose",
     "Shown",
-    "agreement",
+    "agree",
     "better",
     "carried",
     "find_pose",
     "find_poses",
     "fitted",
     "guided_by_outlines",
+    "logits_of",
     "pose_of_places",
     "ranked",
-    "refit",
+    "refitted",
     "soft_silhouette",
 ]

@@ -62,7 +62,7 @@ class Agreement:
 NONE = Agreement(0.0, 1.0, 1.0, 1.0)
 
 
-def agreement(
+def agree(
     candidate: Tensor,  # [R, R, R] bool
     pictures: Sequence[Image.Image],
     hint: Bounds | None = None,
@@ -124,7 +124,7 @@ def better(
         return False
     if largest_piece(guided) < largest_piece(plain) - CRUMBS:
         return False
-    return agreement(guided, pictures, **search).likeness > agreement(plain, pictures, **search).likeness + margin
+    return agree(guided, pictures, **search).likeness > agree(plain, pictures, **search).likeness + margin
 
 
 def largest_piece(grid: Tensor) -> float:

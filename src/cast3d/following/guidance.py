@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..flow import Velocity
@@ -27,6 +27,17 @@ STEPS, RATE = 2, 0.15  # of Adam at a level; in units of the latent's standard d
 TURN = 1.5  # degrees a step
 _BETA, _GAMMA = 0.9, 0.99
 Decode = Callable[[Tensor], Tensor]  # structure latents [1, C, r, r, r] -> occupancy logits [1, 1, R, R, R]
+
+
+def logits_of(decoder: nn.Module, bfloat16: bool = False) -> Decode:
+    """A structure decoder as guidance calls it; in bfloat16 where the processor has it (five times faster, the same
+    direction to four digits). The networks must be on their device already."""
+
+    def decode(latent: Tensor) -> Tensor:
+        with torch.autocast(latent.device.type, torch.bfloat16, enabled=bfloat16):
+            return decoder(latent)
+
+    return decode
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import importlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from types import ModuleType
 
 import numpy as np
@@ -24,6 +25,7 @@ from .seen import Points, Shown
 YAWS, PITCHES = (-75.0, 75.0), (-10.0, 50.0)  # degrees searched; pictures of bricks are within 60 and 0 to 35
 STEP = 15.0  # degrees of the coarse grid
 COARSE, FINE = 40, 80  # pixels
+SMALL, MANY = 28, 300  # pixels where there are so many directions
 FOLLOWED = 4  # directions of the coarse grid that are refined
 APART = 20.0  # degrees between poses that count as two
 ALIKE = 0.02  # of score, within which another pose fits about as well
@@ -47,6 +49,7 @@ class Pose:
     distance: float = 0.0  # of a perspective camera from the origin, world units; 0: orthographic
     iou: float = 0.0  # of the outlines
     color: float = 0.0  # mean colour distance where both are, light aside; 0 without colours
+    roll: float = 0.0  # degrees by which the thing appears turned clockwise in the picture
     strain: float = 0.0  # score lost for turning away from what was told
     others: tuple[Pose, ...] = ()  # further poses, at least `APART` away, that fit about as well
 
@@ -75,7 +78,13 @@ class Pose:
             looking = orbit(self.yaw, self.pitch, fov=None, width=1 / self.scale, near=1e-3)
             focal = self.scale
         x, y = self.shift
-        return replace(looking, intrinsics=torch.tensor([[focal, 0, 0.5 + x], [0, focal, 0.5 + y], [0, 0, 1.0]]))
+        extrinsics = looking.extrinsics.clone()
+        extrinsics[:2] = torch.from_numpy(_turn(self.roll)).float() @ extrinsics[:2]
+        return replace(
+            looking,
+            extrinsics=extrinsics,
+            intrinsics=torch.tensor([[focal, 0, 0.5 + x], [0, focal, 0.5 + y], [0, 0, 1.0]]),
+        )
 
 
 def carried(camera: Camera, similarity: Similarity) -> Camera:
@@ -102,12 +111,16 @@ def find_poses(
     *,
     yaws: tuple[float, float] = YAWS,
     pitches: tuple[float, float] = PITCHES,
+    rolls: tuple[float, float] = (0.0, 0.0),
     fov: float | None = None,
     told: Sequence[Pose | None] | None = None,
 ) -> list[Pose]:
     """`find_pose` of each picture."""
     told = [None] * len(pictures) if told is None else told
-    return [find_pose(thing, one, yaws=yaws, pitches=pitches, fov=fov, told=t) for one, t in zip(pictures, told)]
+    return [
+        find_pose(thing, one, yaws=yaws, pitches=pitches, rolls=rolls, fov=fov, told=t)
+        for one, t in zip(pictures, told)
+    ]
 
 
 def find_pose(
@@ -116,6 +129,7 @@ def find_pose(
     *,
     yaws: tuple[float, float] = YAWS,
     pitches: tuple[float, float] = PITCHES,
+    rolls: tuple[float, float] = (0.0, 0.0),
     fov: float | None = None,
     told: Pose | None = None,
 ) -> Pose:
@@ -128,11 +142,12 @@ def find_pose(
     """
     points = thing if isinstance(thing, Points) else Points.of_gaussians(thing)
     distance = lens(fov) if fov else 0.0
-    coarse = _Search.of(points, picture, COARSE, distance, told)
-    grid = [coarse.boxed(yaw, pitch) for yaw in _steps(*yaws) for pitch in _steps(*pitches)]
+    directions = list(product(_steps(*yaws), _steps(*pitches), _steps(*rolls)))
+    coarse = _Search.of(points, picture, COARSE if len(directions) < MANY else SMALL, distance, told)
+    grid = [coarse.boxed(*direction) for direction in directions]
     if told is not None:
         grid.append(coarse.boxed(min(max(told.yaw, yaws[0]), yaws[1]), min(max(told.pitch, pitches[0]), pitches[1])))
-    limits = (*yaws, *pitches)
+    limits = (yaws, pitches, rolls)
     followed = [coarse.refined(pose, 8.0, 2.0, limits) for pose in _distinct(grid)[:FOLLOWED]]
     fine = _Search.of(points, picture, FINE, distance, told)
     rated = sorted((fine.rated(pose) for pose in followed), key=lambda pose: -pose.score)
@@ -152,23 +167,31 @@ def _distinct(poses: Sequence[Pose]) -> list[Pose]:
     """The best first, without those that are near a better one."""
     kept: list[Pose] = []
     for pose in sorted(poses, key=lambda pose: -pose.score):
-        if all(_angle(pose, other) >= APART for other in kept):
+        if all(angle(pose, other) >= APART for other in kept):
             kept.append(pose)
     return kept
 
 
-def _angle(a: Pose, b: Pose) -> float:
-    """Degrees between two directions of view."""
-    cosine = float(view_axes(a.yaw, a.pitch)[2] @ view_axes(b.yaw, b.pitch)[2])
+def angle(a: Pose, b: Pose) -> float:
+    """Degrees of the turn from one camera to another."""
+    one, other = (view_axes(pose.yaw, pose.pitch, pose.roll) for pose in (a, b))
+    cosine = (float((one * other).sum()) - 1) / 2
     return math.degrees(math.acos(min(max(cosine, -1.0), 1.0)))
 
 
-def view_axes(yaw: float, pitch: float) -> NDArray[np.float64]:
-    """Rows right, down and forward of the camera at `yaw` and `pitch` in degrees: the rotation of `orbit`."""
+def view_axes(yaw: float, pitch: float, roll: float = 0.0) -> NDArray[np.float64]:
+    """Rows right, down and forward of the camera at `yaw` and `pitch` in degrees: the rotation of `orbit`, rolled."""
     y, p = math.radians(yaw), math.radians(pitch)
     forward = np.array([math.sin(y) * math.cos(p), math.cos(y) * math.cos(p), -math.sin(p)])
     right = np.array([math.cos(y), -math.sin(y), 0.0])
-    return np.stack([right, np.cross(forward, right), forward])
+    across = np.stack([right, np.cross(forward, right)])
+    return np.concatenate([_turn(roll) @ across, forward[None]])
+
+
+def _turn(roll: float) -> NDArray[np.float64]:
+    """[2, 2] of (right, down): clockwise by degrees."""
+    r = math.radians(roll)
+    return np.array([[math.cos(r), -math.sin(r)], [math.sin(r), math.cos(r)]])
 
 
 @dataclass(frozen=True)
@@ -191,27 +214,27 @@ class _Search:
             points.thinned(cell) if cell > 2 * points.half else points, shown, _box(shown.alpha), distance, told
         )
 
-    def boxed(self, yaw: float, pitch: float) -> Pose:
+    def boxed(self, yaw: float, pitch: float, roll: float = 0.0) -> Pose:
         """Seen from a direction, with the box of the thing on the box of the picture."""
         left, top, right, bottom = _kernels().extent(
-            self.points.positions, self.points.half, view_axes(yaw, pitch), self.distance
+            self.points.positions, self.points.half, view_axes(yaw, pitch, roll), self.distance
         )
         x, y, side = self.box
         scale = side / max(right - left, bottom - top)
         shift = (float(x - scale * (left + right) / 2), float(y - scale * (top + bottom) / 2))
-        return self.rated(Pose(yaw, pitch, float(scale), shift, self.distance))
+        return self.rated(Pose(yaw, pitch, float(scale), shift, self.distance, roll=roll))
 
     def rated(self, pose: Pose) -> Pose:
         """The pose with its IoU and colour distance."""
         nearest = _kernels().draw(
-            self.points.positions, self.points.half, view_axes(pose.yaw, pose.pitch), self.distance, pose.scale,
+            self.points.positions, self.points.half, view_axes(pose.yaw, pose.pitch, pose.roll), self.distance, pose.scale,
             *pose.shift, self.shown.size,
         )  # fmt: skip
         colors = np.zeros((0, 3), np.float32) if self.points.colors is None else self.points.colors
         iou, color = _kernels().compare(nearest, colors, self.shown.alpha, self.shown.rgb)
         strain = 0.0
         if self.told is not None:
-            strain = PULL * self.told.iou * (_angle(pose, self.told) / WIDE) ** 2
+            strain = PULL * self.told.iou * (angle(pose, self.told) / WIDE) ** 2
         return replace(pose, iou=iou, color=color, strain=strain)
 
     @property
@@ -221,7 +244,7 @@ class _Search:
 
     def middle_at(self, pose: Pose) -> NDArray[np.float64]:
         """Where the thing's middle falls, [2] right and down from the picture's."""
-        x, y, z = view_axes(pose.yaw, pose.pitch) @ self.middle
+        x, y, z = view_axes(pose.yaw, pose.pitch, pose.roll) @ self.middle
         near = self.distance / (self.distance + z) if self.distance else 1.0
         return np.array([x, y]) * (near * pose.scale) + pose.shift
 
@@ -230,33 +253,34 @@ class _Search:
         x, y = at - self.middle_at(replace(pose, shift=(0.0, 0.0)))
         return replace(pose, shift=(float(x), float(y)))
 
-    def refined(self, pose: Pose, step: float, last: float, limits: tuple[float, float, float, float]) -> Pose:
+    def refined(self, pose: Pose, step: float, last: float, limits: Sequence[tuple[float, float]]) -> Pose:
         """Pattern search from `step` down to `last` degrees; scale and shift move by as much of the outline."""
         best = self.rated(pose)
-        low_yaw, high_yaw, low_pitch, high_pitch = limits
+        free = [high > low for low, high in limits]
+        moves = [move for move in _MOVES if all(open or not by for open, by in zip(free, move))]
         while step >= last:
             part = math.radians(step) / 4
-            moved = False
-            skipped = None
-            for move in _MOVES:
+            moved, skipped = False, None
+            for move in moves:
                 if move == skipped:  # the way back
                     continue
-                yaw, pitch, zoom, x, y = move
-                yaw, pitch = best.yaw + yaw * step, best.pitch + pitch * step
-                if not (low_pitch <= pitch <= high_pitch and (low_yaw <= yaw <= high_yaw or high_yaw - low_yaw >= 360)):
+                yaw, pitch, roll = (at + by * step for at, by in zip((best.yaw, best.pitch, best.roll), move))
+                if not all(
+                    low <= at <= high or high - low >= 360 for at, (low, high) in zip((yaw, pitch, roll), limits)
+                ):
                     continue
-                scale = best.scale * (1 + zoom * part)
-                at = self.middle_at(best)  # what turns, turns about the thing's middle
-                tried = self.rated(
-                    self.placed(replace(best, yaw=yaw, pitch=pitch, scale=scale), at + (x * part, y * part))
-                )
+                scale = best.scale * (1 + move[3] * part)
+                at = self.middle_at(best) + part * np.array(move[4:])  # what turns, turns about the thing's middle
+                tried = replace(best, yaw=yaw, pitch=pitch, roll=roll, scale=scale)
+                tried = self.rated(self.placed(tried, at))
                 if tried.score > best.score + 1e-6:
                     best, moved, skipped = tried, True, tuple(-value for value in move)
             step = step if moved else step / 2
         return best
 
 
-_MOVES = [tuple(sign if i == axis else 0 for i in range(5)) for axis in range(5) for sign in (1, -1)]
+# Along each axis both ways: yaw, pitch, roll, zoom, right, down.
+_MOVES = [tuple(sign if i == axis else 0 for i in range(6)) for axis in range(6) for sign in (1, -1)]
 
 
 def _box(alpha: NDArray[np.float32]) -> tuple[float, float, float]:

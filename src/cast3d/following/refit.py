@@ -56,7 +56,7 @@ class View:
     trust: Array  # [P]
 
 
-def refit(
+def refitted(
     gaussians: Gaussians,  # of one thing, alone
     pictures: Sequence[Image.Image],
     cameras: Sequence[Camera],  # of their square crops
@@ -240,7 +240,8 @@ def leveled(flat: Array, color: Array, pixels: Array) -> Array:
     outside = np.maximum(np.maximum(SHADES[0] / np.maximum(ratio, 1e-3), ratio / SHADES[1]), 1) - 1
     cost = (off / TINT) ** 2 + (outside / 0.25) ** 2
     nearest = cost.argmin(-1)
-    like = np.exp(-np.take_along_axis(cost, nearest[..., None], -1)).astype(np.float32)
+    like = np.take_along_axis(cost, nearest[..., None], -1)
+    like = np.exp(-2 * np.maximum(like - 0.5, 0)).astype(np.float32)
     own, theirs = palette.render[nearest], palette.picture[nearest]
     shade = np.log(np.clip(np.take_along_axis(ratio, nearest[..., None], -1), *SHADES))
     sigma = GRAIN * len(flat)
