@@ -33,8 +33,8 @@ from cast3d.evaluation.components import Placed, points
 from cast3d.evaluation.components import agreement as true_agreement
 from cast3d.evaluation.suite import Case, load_suite
 from cast3d.following import (
+    ANYHOW,
     Agreement,
-    Bounds,
     Outline,
     Points,
     Pose,
@@ -45,7 +45,10 @@ from cast3d.following import (
     guided_by_outlines,
     logits_of,
     pose_of_places,
+    ranked,
+    restart,
 )  # fmt: skip
+from cast3d.following.guidance import HIGH
 from cast3d.following.pose import angle
 from cast3d.stages.guide import structure_guide
 from cast3d.stages.layout import generate_structure
@@ -69,7 +72,7 @@ class Item:
     truth: Tensor  # [64, 64, 64] bool
     picture: Image.Image
     condition: Condition
-    noise: Tensor
+    states: Tensor  # [steps + 1, 1, C, r, r, r]
     camera: Pose  # the true direction
     told: Pose | None
     plain: Tensor  # [64, 64, 64] bool
@@ -85,13 +88,13 @@ def items(bench: Bench) -> Iterator[Item]:
         condition = backbone.of_pictures([picture], "filled")
         noise = bench.structure_noise("structure", truth.index)
         begin = time.perf_counter()
-        plain = generate_structure(backbone, condition, settings.image_guidance, settings, noise).grid
+        main = generate_structure(backbone, condition, settings.image_guidance, settings, noise)
         seconds = time.perf_counter() - begin
         yaw, pitch = (math.degrees(float(angle)) for angle in view[0, 0])
         # The splat cameras count yaw the other way round.
         camera = Pose(-yaw, pitch, 1.0)
         told = told_by(backbone, picture)
-        yield Item(truth.grid, picture, condition, noise(settings.structure_steps), camera, told, plain, seconds)
+        yield Item(truth.grid, picture, condition, main.states, camera, told, main.grid, seconds)
 
 
 def of_pixels(pixels: Tensor) -> Image.Image:
@@ -148,10 +151,11 @@ def poses(bench: Bench) -> None:
         print(f"| {name} | {' | '.join(shown)} | {f'{mean(fits[name]):.2f}' if name in fits else '-'} |")
 
 
-def guidance(bench: Bench, **how) -> None:
+def guidance(bench: Bench, kinds: Sequence[str], **how) -> None:
     """Paired differences of F1@1 and of the outline from the best pose, with the same noise."""
     settings, backbone = bench.settings, bench.backbone
     t = flow.times(settings.structure_steps, settings.rescale)
+    level = restart(t, how.get("high", HIGH))
     decode = logits_of(backbone.structure_decoder, fast_bfloat16())
     rows: dict[str, list[tuple[float, ...]]] = {}
     for item in items(bench):
@@ -160,11 +164,15 @@ def guidance(bench: Bench, **how) -> None:
         side = 1 if found.yaw < 0 else -1
         wrong = Pose(found.yaw + side * WRONG, found.pitch, found.scale, found.shift)
         velocity = backbone.structure_velocities([structure_guide(item.condition, settings.image_guidance, settings)])
-        for name, pose, weight in (("found", found, found.confidence), ("true", true, 1.0), ("wrong", wrong, 1.0)):
+        tried = {"found": (found, found.confidence), "true": (true, 1.0), "wrong": (wrong, 1.0)}
+        for name in kinds:
+            pose, weight = tried[name]
             outline = Outline.of(item.picture, pose.camera, weight)
             begin = time.perf_counter()
-            x = flow.sample(guided_by_outlines(velocity, decode, [[outline]], **how), item.noise, t)[0]
-            seconds = time.perf_counter() - begin - item.seconds
+            x = flow.sample(
+                guided_by_outlines(velocity, decode, [[outline]], **how), item.states[level], t[: level + 1]
+            )[0]
+            seconds = time.perf_counter() - begin
             guided = backbone.decode_structure(x)
             kept = better(guided, item.plain, [item.picture], told=[item.told])
             chosen = guided if kept else item.plain
@@ -174,7 +182,8 @@ def guidance(bench: Bench, **how) -> None:
                 (plain, *(score - plain for score in scores), likeness[0], *(one - likeness[0] for one in likeness[1:]),
                  float(kept), seconds)
             )  # fmt: skip
-        print(".", end="", flush=True)
+        told = "; ".join(f"{name} {row[-1][1]:+.3f}" for name, row in rows.items())
+        print(f"{len(rows[kinds[0]])}: {told}", flush=True)
     print(
         "\n\n| pose | objects | F1@1 plain | guided - plain | better | kept - plain | outline plain | guided - plain "
         "| kept - plain | kept | seconds more |\n|---|---|---|---|---|---|---|---|---|---|---|"
@@ -227,8 +236,7 @@ def candidates(bench: SuiteBench) -> Iterator[Candidates]:
             backbone, composition.picture(term, "filled"), settings.image_guidance, settings, noise
         ).grid
         made["lifted"] = fitted(lifted, hint) if lifted.any() else hint
-        told, bounds = told_by(backbone, picture), Bounds.of(hint)
-        scores = tuple(agree(grid, [picture], bounds, told=[told]) for grid in made.values())
+        scores = tuple(agree(grid, [picture], hint, **ANYHOW) for grid in made.values())
         true = tuple(f1_2(grid, case, term, to_truth) for grid in made.values())
         yield Candidates(f"{case.id}, {term}", term in case.unseen, tuple(made), true, scores)
 
@@ -258,19 +266,13 @@ def table(found: Sequence[Candidates]) -> str:
             mean(float(spearmanr([read(score) for score in one.scores], one.truth)[0]) for one in told) if told else 0
             for read in (lambda score: score.value, lambda score: score.likeness)
         ]
-        chosen = [one.truth[choice(one.scores)] for one in parts]
+        chosen = [one.truth[ranked(one.scores)[0]] for one in parts]
         lines.append(
             f"| {name} | {len(parts)} | {len(told)} | {both[0]:.2f} | {both[1]:.2f} | "
             f"{mean(one.truth[0] for one in parts):.3f} | {mean(chosen):.3f} | "
             f"{mean(max(one.truth) for one in parts):.3f} |"
         )
     return "\n".join(lines)
-
-
-def choice(scores: Sequence[Agreement], margin: float = 0.03) -> int:
-    """The best one, but the first unless it is beaten by more than `margin`."""
-    best = max(range(len(scores)), key=lambda i: scores[i].value)
-    return best if scores[best].value > scores[0].value + margin else 0
 
 
 def main() -> None:
@@ -283,6 +285,7 @@ def main() -> None:
     parser.add_argument("--backbone", default="bricks")
     parser.add_argument("--count", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--poses", nargs="+", choices=("found", "true", "wrong"), default=["found", "true", "wrong"])
     for name, kind in (("steps", int), ("rate", float), ("turn", float), ("low", float), ("high", float)):
         parser.add_argument(f"--{name}", type=kind, help="of the guidance; default: the library's")
     args = parser.parse_args()
@@ -296,7 +299,7 @@ def main() -> None:
         if args.what == "poses":
             return poses(bench)
         names = ("steps", "rate", "turn", "low", "high")
-        guidance(bench, **{name: getattr(args, name) for name in names if getattr(args, name) is not None})
+        guidance(bench, args.poses, **{name: getattr(args, name) for name in names if getattr(args, name) is not None})
 
 
 if __name__ == "__main__":

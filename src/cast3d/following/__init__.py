@@ -5,14 +5,15 @@ A picture is read through the square of `pictures.crops.crop_square`; cameras se
 sampled, kept and shown is for the stages to say.
 """
 
-from .agreement import Agreement, Bounds, agree, better, fitted, ranked
-from .guidance import Outline, guided_by_outlines, logits_of, soft_silhouette
+from .agreement import ANYHOW, Agreement, Bounds, agree, better, fitted, ranked
+from .guidance import Outline, guided_by_outlines, logits_of, restart, soft_silhouette
 from .pose import Pose, carried, find_pose, find_poses
 from .refit import refitted
 from .seen import Points, Shown
 from .told import pose_of_places
 
 __all__ = [
+    "ANYHOW",
     "Agreement",
     "Bounds",
     "Outline",
@@ -30,5 +31,6 @@ __all__ = [
     "pose_of_places",
     "ranked",
     "refitted",
+    "restart",
     "soft_silhouette",
 ]

@@ -15,9 +15,9 @@ from ..voxels import Similarity, components, f1, resample, to_coords, to_world
 from .pose import COLOR, Pose, find_poses
 from .seen import Points
 
-PLACE, SIZE = 0.25, 0.25  # score lost for a centre one hint's length away, and for e times the size
-FREE_PLACE, FREE_SIZE = 0.15, 0.25  # of the hint's length, and of the logarithm of the size: nothing is lost
-
+LEAVING = 1.0  # score lost by what is nowhere near the hint
+TIE = 0.06  # of score, by which a later candidate must be better than an earlier one
+ANYHOW = {"yaws": (-75.0, 75.0), "pitches": (-60.0, 60.0), "rolls": (-180.0, 180.0)}  # for what is held at any angle
 LEAST_GROWTH, LEAST_F1, CRUMBS = 0.6, 0.5, 0.02  # of a guided result against the plain one
 
 
@@ -41,9 +41,10 @@ class Agreement:
     """How well a candidate follows its pictures, and stays with its hint."""
 
     outline: float  # mean IoU over the pictures, each from its best pose
-    color: float  # mean colour distance, light aside; 0 without colours
-    away: float  # distance of the centres over the hint's length
-    growth: float  # logarithm of the ratio of sizes
+    color: float = 0.0  # mean colour distance, light aside; 0 without colours
+    kept: float = 1.0  # F1 with the hint at two voxels; 1 without a hint
+    away: float = 0.0  # distance of the centres over the hint's length
+    growth: float = 0.0  # logarithm of the ratio of sizes
     poses: tuple[Pose, ...] = ()
 
     @property
@@ -53,36 +54,38 @@ class Agreement:
 
     @property
     def value(self) -> float:
-        """Likeness less the penalty for leaving the hint's place and size beyond what is free."""
-        place = max(0.0, self.away - FREE_PLACE)
-        size = max(0.0, abs(self.growth) - FREE_SIZE)
-        return self.likeness - PLACE * place - SIZE * size
+        """Likeness less what is lost by leaving the hint.
+
+        By likeness alone candidates that forget the hint win, and they are worse: a part that is held at an angle or
+        half covered does not look like its picture where it is right.
+        """
+        return self.likeness - LEAVING * (1 - self.kept)
 
 
-NONE = Agreement(0.0, 1.0, 1.0, 1.0)
+NONE = Agreement(0.0, kept=0.0)
 
 
 def agree(
     candidate: Tensor,  # [R, R, R] bool
     pictures: Sequence[Image.Image],
-    hint: Bounds | None = None,
+    hint: Tensor | None = None,  # [R, R, R] bool
     *,
     colors: Tensor | None = None,  # [R, R, R, 3]
     **search,
 ) -> Agreement:
-    """Of one candidate; `search` goes to `find_pose`. An empty candidate agrees with nothing."""
+    """Of one candidate; `search` goes to `find_poses` (`**ANYHOW` for parts). An empty one agrees with nothing."""
     if not candidate.any():
         return NONE
     poses = find_poses(Points.of_grid(candidate, colors), pictures, **search)
-    away = growth = 0.0
-    if hint is not None:
-        own = Bounds.of(candidate)
-        away = math.dist(own.center, hint.center) / hint.length
-        growth = math.log(own.length / hint.length)
-    return Agreement(mean(pose.iou for pose in poses), mean(pose.color for pose in poses), away, growth, tuple(poses))
+    outline, color = mean(pose.iou for pose in poses), mean(pose.color for pose in poses)
+    if hint is None or not hint.any():
+        return Agreement(outline, color, poses=tuple(poses))
+    own, wanted = Bounds.of(candidate), Bounds.of(hint)
+    away = math.dist(own.center, wanted.center) / wanted.length
+    return Agreement(outline, color, f1(candidate, hint, 2), away, math.log(own.length / wanted.length), tuple(poses))
 
 
-def ranked(candidates: Sequence[Agreement], tie: float = 0.01) -> list[int]:
+def ranked(candidates: Sequence[Agreement], tie: float = TIE) -> list[int]:
     """Indices, the best first. One that is better than an earlier one by less than `tie` stays behind it."""
     order: list[int] = []
     left = list(range(len(candidates)))

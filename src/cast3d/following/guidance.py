@@ -22,8 +22,8 @@ from .seen import Shown
 RAYS = 40  # per side of the picture
 SAMPLES = 56  # along each ray
 AROUND = 1.15  # width seen over the picture's: what lies beyond its edge is wrong, too
-LOW, HIGH = 0.05, 0.95  # times between which predictions are changed
-STEPS, RATE = 2, 0.15  # of Adam at a level; in units of the latent's standard deviation
+LOW, HIGH = 0.05, 0.76  # times between which predictions are changed; earlier changes do not last
+STEPS, RATE = 4, 0.15  # of Adam at a level; in units of the latent's standard deviation
 TURN = 1.5  # degrees a step
 _BETA, _GAMMA = 0.9, 0.99
 Decode = Callable[[Tensor], Tensor]  # structure latents [1, C, r, r, r] -> occupancy logits [1, 1, R, R, R]
@@ -105,6 +105,11 @@ def guided_by_outlines(
         return torch.cat(rows)
 
     return guided
+
+
+def restart(t: Sequence[float] | Tensor, high: float = HIGH) -> int:
+    """The level of the grid `t` from which a plain sampling's states are gone through again under guidance."""
+    return max(level for level, time in enumerate(t) if float(time) < high)
 
 
 def descended(

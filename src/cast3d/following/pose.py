@@ -10,6 +10,7 @@ import importlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from types import ModuleType
 
@@ -25,7 +26,7 @@ from .seen import Points, Shown
 YAWS, PITCHES = (-75.0, 75.0), (-10.0, 50.0)  # degrees searched; pictures of bricks are within 60 and 0 to 35
 STEP = 15.0  # degrees of the coarse grid
 COARSE, FINE = 40, 80  # pixels
-SMALL, MANY = 28, 300  # pixels where there are so many directions
+SMALL, WIDE_STEP, MANY = 28, 22.5, 300  # pixels and degrees where there are so many directions
 FOLLOWED = 4  # directions of the coarse grid that are refined
 APART = 20.0  # degrees between poses that count as two
 ALIKE = 0.02  # of score, within which another pose fits about as well
@@ -79,7 +80,9 @@ class Pose:
             focal = self.scale
         x, y = self.shift
         extrinsics = looking.extrinsics.clone()
-        extrinsics[:2] = torch.from_numpy(_turn(self.roll)).float() @ extrinsics[:2]
+        if self.roll:
+            c, s = math.cos(math.radians(self.roll)), math.sin(math.radians(self.roll))
+            extrinsics[:2] = torch.tensor([[c, -s], [s, c]]) @ extrinsics[:2]
         return replace(
             looking,
             extrinsics=extrinsics,
@@ -142,13 +145,17 @@ def find_pose(
     """
     points = thing if isinstance(thing, Points) else Points.of_gaussians(thing)
     distance = lens(fov) if fov else 0.0
-    directions = list(product(_steps(*yaws), _steps(*pitches), _steps(*rolls)))
-    coarse = _Search.of(points, picture, COARSE if len(directions) < MANY else SMALL, distance, told)
+    every = [yaws, pitches, rolls]
+    directions = list(product(*(_steps(*ends) for ends in every)))
+    many = len(directions) >= MANY
+    if many:
+        directions = list(product(*(_steps(*ends, WIDE_STEP) for ends in every)))
+    coarse = _Search.of(points, picture, SMALL if many else COARSE, distance, told)
     grid = [coarse.boxed(*direction) for direction in directions]
     if told is not None:
         grid.append(coarse.boxed(min(max(told.yaw, yaws[0]), yaws[1]), min(max(told.pitch, pitches[0]), pitches[1])))
     limits = (yaws, pitches, rolls)
-    followed = [coarse.refined(pose, 8.0, 2.0, limits) for pose in _distinct(grid)[:FOLLOWED]]
+    followed = [coarse.refined(pose, 8.0, 2.0, limits) for pose in _distinct(grid)]
     fine = _Search.of(points, picture, FINE, distance, told)
     rated = sorted((fine.rated(pose) for pose in followed), key=lambda pose: -pose.score)
     near = [pose for pose in rated if pose.score >= rated[0].score - 2 * ALIKE]
@@ -156,18 +163,18 @@ def find_pose(
     return replace(found[0], others=tuple(pose for pose in found[1:] if pose.score >= found[0].score - ALIKE))
 
 
-def _steps(low: float, high: float) -> list[float]:
-    """Evenly from `low` to `high`, about `STEP` apart; a full turn once."""
-    count = max(1, math.ceil((high - low) / STEP - 1e-9))
+def _steps(low: float, high: float, step: float = STEP) -> list[float]:
+    """Evenly from `low` to `high`, about `step` apart; a full turn once."""
+    count = max(1, math.ceil((high - low) / step - 1e-9))
     full = high - low >= 360
     return [low + (high - low) * i / count for i in range(count if full or high == low else count + 1)]
 
 
-def _distinct(poses: Sequence[Pose]) -> list[Pose]:
-    """The best first, without those that are near a better one."""
+def _distinct(poses: Sequence[Pose], most: int = FOLLOWED) -> list[Pose]:
+    """The `most` best, the best first, without those that are near a better one."""
     kept: list[Pose] = []
     for pose in sorted(poses, key=lambda pose: -pose.score):
-        if all(angle(pose, other) >= APART for other in kept):
+        if len(kept) < most and all(angle(pose, other) >= APART for other in kept):
             kept.append(pose)
     return kept
 
@@ -182,16 +189,14 @@ def angle(a: Pose, b: Pose) -> float:
 def view_axes(yaw: float, pitch: float, roll: float = 0.0) -> NDArray[np.float64]:
     """Rows right, down and forward of the camera at `yaw` and `pitch` in degrees: the rotation of `orbit`, rolled."""
     y, p = math.radians(yaw), math.radians(pitch)
-    forward = np.array([math.sin(y) * math.cos(p), math.cos(y) * math.cos(p), -math.sin(p)])
-    right = np.array([math.cos(y), -math.sin(y), 0.0])
-    across = np.stack([right, np.cross(forward, right)])
-    return np.concatenate([_turn(roll) @ across, forward[None]])
-
-
-def _turn(roll: float) -> NDArray[np.float64]:
-    """[2, 2] of (right, down): clockwise by degrees."""
-    r = math.radians(roll)
-    return np.array([[math.cos(r), -math.sin(r)], [math.sin(r), math.cos(r)]])
+    # Written out, and without numpy's products of small arrays: a search asks for it a thousand times.
+    right = math.cos(y), -math.sin(y), 0.0
+    down = -math.sin(p) * math.sin(y), -math.sin(p) * math.cos(y), -math.cos(p)
+    forward = math.sin(y) * math.cos(p), math.cos(y) * math.cos(p), -math.sin(p)
+    if roll:
+        c, s = math.cos(math.radians(roll)), math.sin(math.radians(roll))
+        right, down = [c * r - s * d for r, d in zip(right, down)], [s * r + c * d for r, d in zip(right, down)]
+    return np.array([right, down, forward])
 
 
 @dataclass(frozen=True)
@@ -226,10 +231,9 @@ class _Search:
 
     def rated(self, pose: Pose) -> Pose:
         """The pose with its IoU and colour distance."""
-        nearest = _kernels().draw(
-            self.points.positions, self.points.half, view_axes(pose.yaw, pose.pitch, pose.roll), self.distance, pose.scale,
-            *pose.shift, self.shown.size,
-        )  # fmt: skip
+        axes = view_axes(pose.yaw, pose.pitch, pose.roll)
+        at = (self.distance, pose.scale, *pose.shift, self.shown.size)
+        nearest = _kernels().draw(self.points.positions, self.points.half, axes, *at)
         colors = np.zeros((0, 3), np.float32) if self.points.colors is None else self.points.colors
         iou, color = _kernels().compare(nearest, colors, self.shown.alpha, self.shown.rgb)
         strain = 0.0
@@ -237,7 +241,7 @@ class _Search:
             strain = PULL * self.told.iou * (angle(pose, self.told) / WIDE) ** 2
         return replace(pose, iou=iou, color=color, strain=strain)
 
-    @property
+    @cached_property
     def middle(self) -> NDArray[np.float64]:
         """Of the thing's box, in the world."""
         return (self.points.positions.max(0) + self.points.positions.min(0)) / 2.0
