@@ -23,8 +23,9 @@ RAYS = 40  # per side of the picture
 SAMPLES = 56  # along each ray
 AROUND = 1.15  # width seen over the picture's: what lies beyond its edge is wrong, too
 LOW, HIGH = 0.05, 0.76  # times between which predictions are changed; earlier changes do not last
-STEPS, RATE = 4, 0.15  # of Adam at a level; in units of the latent's standard deviation
+STEPS, RATE = 4, 0.2  # of Adam at a level; in units of the latent's standard deviation
 TURN = 1.5  # degrees a step
+FLOOR = 0.03  # of the largest slope, below which a cell moves less than the others
 _BETA, _GAMMA = 0.9, 0.99
 Decode = Callable[[Tensor], Tensor]  # structure latents [1, C, r, r, r] -> occupancy logits [1, 1, R, R, R]
 
@@ -132,7 +133,9 @@ def descended(
         for i, gradient in enumerate(gradients):
             mean[i] = _BETA * mean[i] + (1 - _BETA) * gradient
             square[i] = _GAMMA * square[i] + (1 - _GAMMA) * gradient**2
-            size = (square[i] / (1 - _GAMMA**step)).sqrt() + 1e-12
+            size = (square[i] / (1 - _GAMMA**step)).sqrt()
+            # Plain Adam would move cells that have nothing to do with the outline as far as any other.
+            size = size.clamp_min(FLOOR * float(size.max()) if i == 0 else 0.0) + 1e-12
             values[i] = values[i] - rates[i] * (mean[i] / (1 - _BETA**step)) / size
     return values[0], values[1:]
 
