@@ -57,6 +57,9 @@ class Outline:
         mask = F.pad(torch.from_numpy(Shown.of(picture, inner).alpha), [border] * 4)
         return Outline(_places(camera, len(mask), len(mask) / inner), mask, weight)
 
+    def to(self, device: torch.device | str) -> Outline:
+        return Outline(self.places.to(device), self.mask.to(device), self.weight)
+
 
 def soft_silhouette(
     logits: Tensor,  # [R, R, R] of occupancy, [x, y, z]
