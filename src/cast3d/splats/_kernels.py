@@ -197,3 +197,54 @@ def _composite_tile(row, column, starts, ids, means, conics, opacities, extents,
                 shares[pair, count] += weight
         if open_pixels == 0:
             return
+
+
+@njit(cache=True, nogil=True)
+def weights_of(starts, ids, means, conics, opacities, extents, height, width):
+    """Every alpha T of a picture: (pixel, footprint, weight), pixels row-major; the same rules as `composite_row`."""
+    columns = (width + TILE - 1) // TILE
+    capacity, filled = 8 * height * width, 0
+    pixels, owners, weights = np.empty(capacity, np.int32), np.empty(capacity, np.int32), np.empty(capacity, np.float32)
+    transmittance = np.ones((height, width), np.float32)  # 0 = finished
+    for tile in range(len(starts) - 1):
+        left, top = tile % columns * TILE, tile // columns * TILE
+        right, bottom = min(left + TILE, width) - 1, min(top + TILE, height) - 1
+        open_pixels = (right - left + 1) * (bottom - top + 1)
+        for pair in range(starts[tile], starts[tile + 1]):
+            if open_pixels == 0:
+                break
+            k = ids[pair]
+            conic, opacity, x_mean, y_mean = conics[k], opacities[k], means[k, 0], means[k, 1]
+            reach = _TWO * math.log(opacity / _ALPHA_MIN)
+            first_row = max(top, math.ceil(y_mean - extents[k, 1] - _SLACK))
+            last_row = min(bottom, math.floor(y_mean + extents[k, 1] + _SLACK))
+            if filled + TILE * TILE > capacity:
+                capacity *= 2
+                pixels, owners = _grown(pixels, capacity), _grown(owners, capacity)
+                weights = _grown(weights, capacity)
+            for y in range(first_row, last_row + 1):
+                dy = np.float32(y) - y_mean
+                first, last = _row_range(conic, x_mean, dy, reach, left, right)
+                for x in range(first, last + 1):
+                    before = transmittance[y, x]
+                    if before == _ZERO:
+                        continue
+                    alpha = _alpha(conic, opacity, np.float32(x) - x_mean, dy)
+                    if alpha < _ALPHA_MIN:
+                        continue
+                    after = before * (_ONE - alpha)
+                    if after < _T_MIN:
+                        transmittance[y, x] = _ZERO
+                        open_pixels -= 1
+                        continue
+                    transmittance[y, x] = after
+                    pixels[filled], owners[filled], weights[filled] = y * width + x, k, alpha * before
+                    filled += 1
+    return pixels[:filled], owners[:filled], weights[:filled]
+
+
+@njit(cache=True, nogil=True)
+def _grown(values, capacity):
+    larger = np.empty(capacity, values.dtype)
+    larger[: len(values)] = values
+    return larger

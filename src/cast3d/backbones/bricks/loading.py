@@ -64,6 +64,21 @@ class BricksDescriber:
         images = (torch.as_tensor(preprocess_small(image, size))[None].to(device) for image in rgba)
         return tuple(self.picture_encoder(image, index) for image in images)
 
+    def places(self, rgba: Sequence[Image.Image], frame: str) -> list[tuple[Tensor, Tensor]]:
+        """Where the encoder sees the surfaces of each picture: `look`'s places [6, Q, Q], and alpha at the same cells.
+
+        The cells cover the picture's square crop; what `following.pose_of_places` takes.
+        """
+        device = self.picture_encoder.position.device
+        size = self.picture_encoder.config["image_size"]
+        index = torch.tensor([FRAMES.index(frame)], device=device)
+        found = []
+        for one in rgba:
+            image = torch.as_tensor(preprocess_small(one, size))[None].to(device)
+            told = self.picture_encoder.look(image, index)[1]
+            found.append((told[0], F.adaptive_avg_pool2d(image[:, 3:], told.shape[-2:])[0, 0]))
+        return found
+
     def _text(self, text: str) -> Tensor:
         length = self.word_encoder.config["max_words"]
         indices = self.vocabulary.encode(text, length).indices
