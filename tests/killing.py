@@ -22,7 +22,7 @@ from tests.tiny_backbone import PROMPT, pictures, tiny_backbone
 
 STAGES = (
     "01-main", "02-layout", "03-layout_appearance", "04-hints", "05-part-cap", "05-part-backpack", "06-geometry",
-    "07-slat-figure", "07-slat-cap", "07-slat-backpack", "08-appearance",
+    "07-slat-figure", "07-slat-cap", "07-slat-backpack", "08-appearance", "09-refit",
 )  # fmt: skip
 RESULTS = ("scene.glb", "cap.glb", "scene.ply", "turntable.webp", "report.html")
 MOMENTS = [

@@ -22,6 +22,7 @@ FLOORS = (
     ("meshes",),
     ("models",),
     ("scene", "pictures"),
+    ("following",),
     ("run",),
     ("segmentation",),
     ("backbones",),

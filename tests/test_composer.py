@@ -30,7 +30,7 @@ def stages(folder: Path) -> dict[str, dict[str, bytes]]:
 
 STAGES = (
     "main", "layout", "layout_appearance", "hints", "part-cap", "part-backpack",
-    "geometry", "slat-figure", "slat-cap", "slat-backpack", "appearance",
+    "geometry", "slat-figure", "slat-cap", "slat-backpack", "appearance", "refit",
 )  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def test_a_run_leaves_every_stage_and_file(finished):
     out, _, watch = finished
     assert watch.computed == list(STAGES)
     assert sorted(name[3:] for name in stages(out)) == sorted((*STAGES, "reading"))
-    assert "".join(name[1] for name in stages(out)) == "112345567778"  # indices: some stages are made per term
+    assert "".join(name[1] for name in stages(out)) == "1123455677789"  # indices: some stages are made per term
     files = {
         "scene.glb",
         "scene.ply",
@@ -168,10 +168,10 @@ def test_a_run_goes_on_where_stages_are_missing(finished, copy):
 
 def test_another_seed_for_one_part_leaves_the_others(finished, copy):
     _, watch = compose(copy, reseed={"cap": 7})
-    assert watch.computed == ["part-cap", "geometry", "slat-cap", "appearance"]
+    assert watch.computed == ["part-cap", "geometry", "slat-cap", "appearance", "refit"]
     before, after = stages(finished[0]), stages(copy)
     changed = {name for name in before if before[name] != after[name]}
-    assert changed == {"05-part-cap", "06-geometry", "07-slat-cap", "08-appearance"}
+    assert changed == {"05-part-cap", "06-geometry", "07-slat-cap", "08-appearance", "09-refit"}
 
 
 def test_a_further_part_keeps_the_main_geometry(finished, tmp_path):

@@ -8,7 +8,7 @@ The method itself is in `composition`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from .stages.appearance import Appearance
 from .stages.kit import Kit, Seeds
 from .stages.layout import Slat
 from .stages.reading import notes
+from .stages.refit import Refit
 from .stages.search import LayoutShowsNot
 
 
@@ -176,12 +177,28 @@ def composed(run: Staging, scene: Scene, made: composition.Composition) -> Resul
     """Meshes, splats and voxels of a composition, and what is to be said about it."""
     backbone, reading = run.kit.backbone, made.hinted.reading
     whole = torch.stack([made.parts.get(term, made.hinted.main).grid for term in scene.terms])
-    result = _decoded(run, list(scene.terms), scene.sentence.base, made.appearance, whole)
+    result = _decoded(run, list(scene.terms), scene.sentence.base, made.appearance, whole, made.detail.colors)
     result.prompt, result.seed = scene.prompt, scene.seed
     result.facts = {"free_steps": made.appearance.free_steps, "soft_share": round(made.appearance.soft, 4)}
     result.warnings = notes(reading, backbone.describer.reads)
     result.warnings += [*unread(backbone, reading.prompt), *made.geometry.warnings]
+    if made.detail.confidence:
+        result.facts["pictures"] = _seen_from(made.detail, scene.terms)
+        if made.detail.unlike(scene.sentence.base):
+            result.warnings.append(
+                f"{scene.main}: what came out looks like its picture from no side; {backbone.name} may not know such a "
+                "thing: try a picture of something that it knows, or another backbone"
+            )
     return result
+
+
+def _seen_from(detail: Refit, terms: Sequence[str]) -> dict[str, Any]:
+    """Where each picture's camera stood, and how surely that is known."""
+    rows = zip(terms, detail.yaw, detail.pitch, detail.confidence)
+    return {
+        term: [{"yaw": y, "pitch": p, "confidence": c} for y, p, c in zip(yaws, pitches, sure)]
+        for term, yaws, pitches, sure in rows
+    }
 
 
 def alone(run: Staging, term: str, slat: Slat) -> Result:
@@ -192,9 +209,16 @@ def alone(run: Staging, term: str, slat: Slat) -> Result:
     return result
 
 
-def _decoded(run: Staging, terms: list[str], base: int, appearance: Appearance, whole: Tensor | None = None) -> Result:
+def _decoded(
+    run: Staging,
+    terms: list[str],
+    base: int,
+    appearance: Appearance,
+    whole: Tensor | None = None,
+    colors: Tensor | None = None,
+) -> Result:
     run.tell("meshes", 0, 1)
-    result = Result.decode(run.kit.backbone, terms, base, appearance, whole)
+    result = Result.decode(run.kit.backbone, terms, base, appearance, whole, colors)
     run.tell("meshes", 1, 1)
     return result
 

@@ -17,6 +17,7 @@ from .stages.hints import Hints
 from .stages.layout import MainGeometry, Slat
 from .stages.parts import PartGeometry
 from .stages.reading import Reading
+from .stages.refit import Refit
 from .stages.search import READING
 from .stages.table import (
     APPEARANCE,
@@ -30,6 +31,7 @@ from .stages.table import (
     LIFTED_APPEARANCE,
     MAIN,
     PART,
+    REFIT,
     SLAT,
 )
 
@@ -52,6 +54,7 @@ class Composition:
     geometry: Geometry  # p̂_B, p̂_GC, p_GC
     slats: Mapping[str, Slat]  # z_i
     appearance: Appearance  # z_o
+    detail: Refit  # ours: its colours with the pictures' detail
 
 
 def compose(run: Staging, sentence: Sentence) -> Composition:
@@ -76,7 +79,8 @@ def generate(run: Staging, sentence: Sentence, hinted: Hinted) -> Composition:
     geometry = run(GEOMETRY, main, hints, parts, reading)  # p̂_B, p̂_GC, p_GC, Eq. 14
     slats = run.each(SLAT, {term: (parts.get(term, main),) for term in sentence.terms})  # z_i
     appearance = run(APPEARANCE, geometry, slats, reading)  # z_o, Eq. 15
-    return Composition(hinted, parts, geometry, slats, appearance)
+    detail = run(REFIT, appearance, slats, reading)  # ours, after Eq. 15
+    return Composition(hinted, parts, geometry, slats, appearance, detail)
 
 
 def lift(run: Staging, term: str, frame: str) -> Slat:

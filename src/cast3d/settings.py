@@ -118,6 +118,13 @@ class Settings:
         0.15, "last share of the steps without override, rounded up to whole steps", "tau_fine", within=(0, 1)
     )
 
+    refit: float = _of(
+        0.0,
+        "how far colours follow the detail of the pictures (faces, prints) after Eq. 15; 0: not at all",
+        within=(0, 1),
+        off=0.0,
+    )
+
     mesh_faces: int = _of(
         1_000_000, "most triangles of a part in the GLB; a mesh with more is simplified", within=(4, 100_000_000)
     )

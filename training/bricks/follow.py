@@ -26,6 +26,7 @@ from torch import Tensor
 from cast3d import flow, voxels
 from cast3d.backbones import Backbone, Condition, load_backbone
 from cast3d.backbones.bricks.loading import fast_bfloat16
+from cast3d.composition import hint as hint_of
 from cast3d.evaluation.alignment import align
 from cast3d.evaluation.bench import Bench as SuiteBench
 from cast3d.evaluation.cache import StageCache
@@ -50,9 +51,10 @@ from cast3d.following import (
 )  # fmt: skip
 from cast3d.following.guidance import HIGH
 from cast3d.following.pose import angle
-from cast3d.stages.guide import structure_guide
-from cast3d.stages.layout import generate_structure
-from cast3d.stages.parts import PartPlan, chosen_frame, generate_part
+from cast3d.stages.kit import Kit
+from cast3d.stages.layout import sampled
+from cast3d.stages.operators import structure_guide, times
+from cast3d.stages.parts import PartPlan, chosen_frame, remade
 
 from . import splits
 from .bank import Bank
@@ -88,7 +90,7 @@ def items(bench: Bench) -> Iterator[Item]:
         condition = backbone.of_pictures([picture], "filled")
         noise = bench.structure_noise("structure", truth.index)
         begin = time.perf_counter()
-        main = generate_structure(backbone, condition, settings.image_guidance, settings, noise)
+        main = sampled(Kit(backbone, settings), condition, settings.image_guidance, noise)
         seconds = time.perf_counter() - begin
         yaw, pitch = (math.degrees(float(angle)) for angle in view[0, 0])
         # The splat cameras count yaw the other way round.
@@ -154,7 +156,7 @@ def poses(bench: Bench) -> None:
 def guidance(bench: Bench, kinds: Sequence[str], **how) -> None:
     """Paired differences of F1@1 and of the outline from the best pose, with the same noise."""
     settings, backbone = bench.settings, bench.backbone
-    t = flow.times(settings.structure_steps, settings.rescale)
+    t = times(settings.structure_steps)
     level = restart(t, how.get("high", HIGH))
     decode = logits_of(backbone.structure_decoder, fast_bfloat16())
     rows: dict[str, list[tuple[float, ...]]] = {}
@@ -163,7 +165,8 @@ def guidance(bench: Bench, kinds: Sequence[str], **how) -> None:
         true = find_pose(Points.of_grid(item.truth), item.picture)
         side = 1 if found.yaw < 0 else -1
         wrong = Pose(found.yaw + side * WRONG, found.pitch, found.scale, found.shift)
-        velocity = backbone.structure_velocities([structure_guide(item.condition, settings.image_guidance, settings)])
+        guide = structure_guide(Kit(backbone, settings), item.condition, settings.image_guidance)
+        velocity = backbone.structure_velocities([guide])
         tried = {"found": (found, found.confidence), "true": (true, 1.0), "wrong": (wrong, 1.0)}
         for name in kinds:
             pose, weight = tried[name]
@@ -216,25 +219,22 @@ class Candidates:
 
 def candidates(bench: SuiteBench) -> Iterator[Candidates]:
     """Of every accessory of a case: a part from each start, and the part lifted alone and put into the hint."""
-    case, backbone = bench.case, bench.backbone
-    composition = bench.composition()
-    main = composition.main_geometry()
-    hints, settings = composition.layout_hints(main), composition.settings
+    case, run, kit = bench.case, bench.staging(), bench.kit()
+    found = hint_of(run, bench.sentence)
+    main, settings = found.main, kit.settings
     to_truth = align(points(main.grid), points(case.truth[case.main].voxels), points(case.truth[case.main].visible))
-    for i, term in enumerate(case.terms):
+    for term in case.terms:
         if term == case.main:
             continue
-        hint, picture = hints.grids[i], bench.picture(term)
+        hint, picture = found.hints.of(term), bench.picture(term)
         frame = chosen_frame(hint, settings)
-        condition = composition.picture(term, "filled" if frame == "canonical" else "in_place")
+        condition = kit.picture(term, "filled" if frame == "canonical" else "in_place")
         made = {}
         for start in STARTS:
-            plan = PartPlan(hint, condition, frame, composition.structure_noise("parts", term))
-            made[f"start {start}"] = generate_part(backbone, plan, settings.changed({"part_start": start})).grid
-        noise = composition.structure_noise("lift", term)
-        lifted = generate_structure(
-            backbone, composition.picture(term, "filled"), settings.image_guidance, settings, noise
-        ).grid
+            plan = PartPlan(hint, condition, frame, kit.structure_noise("parts", term))
+            (made[f"start {start}"],) = remade(bench.kit({"part_start": start}), [plan])
+        noise = kit.structure_noise("lift", term)
+        lifted = sampled(kit, kit.picture(term, "filled"), settings.image_guidance, noise, term).grid
         made["lifted"] = fitted(lifted, hint) if lifted.any() else hint
         scores = tuple(agree(grid, [picture], hint, **ANYHOW) for grid in made.values())
         true = tuple(f1_2(grid, case, term, to_truth) for grid in made.values())

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from ..splats.compiling import compiled
 
 GAIN_LOW, GAIN_HIGH = np.float32(0.4), np.float32(1.3)  # how much light may change a colour
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def extent(positions, half, view, distance):
     """Left, top, right, bottom of the drawn points, in world units at the origin's depth.
 
@@ -31,7 +32,7 @@ def extent(positions, half, view, distance):
     return left, top, right, bottom
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def draw(positions, half, view, distance, scale, shift_x, shift_y, size):
     """The nearest point [S, S] int32 at every pixel, -1 where there is none; a pixel's place is its middle.
 
@@ -57,7 +58,7 @@ def draw(positions, half, view, distance, scale, shift_x, shift_y, size):
     return nearest
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def compare(nearest, colors, alpha, rgb):
     """IoU of the drawn outline and the picture's, and the mean colour distance where both are, free of light.
 

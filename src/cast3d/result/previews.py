@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,9 @@ def of_stage(backbone: Backbone, name: str, given: tuple[Any, ...], made: Any) -
             return {"part": of_splat(backbone, made)}
         case "appearance":
             return {"object": of_splat(backbone, made)}
+        case "refit":
+            whole = backbone.gaussians(given[0].coords, given[0].feats)
+            return {"object": of_gaussians(replace(whole, features_dc=made.colors))}
     return {}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +42,19 @@ class Result:
         base: int,
         appearance: Appearance,
         shapes: Tensor | None = None,  # [N, 64, 64, 64] bool
+        colors: Tensor | None = None,  # [J, 3] features_dc
     ) -> Result:
         """Gaussians, meshes and voxels of every part from the composed latents.
 
         `shapes` are the parts' own geometries, p_B and p_i: they tell whose the inside is (see `Backbone.meshes`).
+        `colors` take the place of the decoded ones.
         """
         from ..meshes.surface import color_from_points
 
         with torch.no_grad():
             splat = backbone.gaussians(appearance.coords, appearance.feats)
+            if colors is not None:
+                splat = replace(splat, features_dc=colors)
             meshes = backbone.meshes(appearance.coords, appearance.feats, appearance.owner, len(terms), base, shapes)
         part = appearance.owner[splat.voxel]
         splat = Gaussians(*(getattr(splat, name) for name in _TENSORS), part=part)

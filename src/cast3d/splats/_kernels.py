@@ -199,7 +199,7 @@ def _composite_tile(row, column, starts, ids, means, conics, opacities, extents,
             return
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def weights_of(starts, ids, means, conics, opacities, extents, height, width):
     """Every alpha T of a picture: (pixel, footprint, weight), pixels row-major; the same rules as `composite_row`."""
     columns = (width + TILE - 1) // TILE
@@ -243,7 +243,7 @@ def weights_of(starts, ids, means, conics, opacities, extents, height, width):
     return pixels[:filled], owners[:filled], weights[:filled]
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _grown(values, capacity):
     larger = np.empty(capacity, values.dtype)
     larger[: len(values)] = values

@@ -19,6 +19,7 @@ from .layout import (
     propose_layout,
 )
 from .parts import PartGeometry, imagined_appearance, lifted_appearance, part_appearances, part_geometries
+from .refit import Refit, refit_colors
 
 HINTING, GENERATION, ALONE = "3D layout hinting", "Compositional generation", "Stages"
 
@@ -57,7 +58,12 @@ APPEARANCE = Stage(
     "Appearance", "The whole, held to the painted parts, the seams between them soft (Eq. 15).", GENERATION,
 )  # fmt: skip
 
-COMPOSITION = (MAIN, LAYOUT, LAYOUT_APPEARANCE, HINTS, PART, GEOMETRY, SLAT, APPEARANCE)
+REFIT = Stage(
+    "refit", 9, Refit, refit_colors,
+    "Detail", "The pictures' own detail on the surface, from where each picture was taken (ours).", GENERATION,
+)  # fmt: skip
+
+COMPOSITION = (MAIN, LAYOUT, LAYOUT_APPEARANCE, HINTS, PART, GEOMETRY, SLAT, APPEARANCE, REFIT)
 
 # One object without parts.
 LIFTED = Stage("main", 1, MainGeometry, main_geometry, "Geometry", "Its structure, from noise.", ALONE)
