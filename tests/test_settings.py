@@ -27,7 +27,7 @@ def test_numbers_with_commas_are_told_how_to_be_written(name, value, write):
 
 
 def test_lists_keep_their_commas():
-    assert Settings(guidance_interval="0,0.5").guidance_interval == (0.0, 0.5)
+    assert Settings(view_pitches="0,0.5").view_pitches == (0.0, 0.5)
 
 
 def test_defaults_are_the_papers():

@@ -211,17 +211,18 @@ def test_paper_restores_every_setting_that_the_paper_has():
     from cast3d.backbones.folder import backbone_defaults
 
     brought = backbone_defaults("bricks")
-    assert brought != Settings() == brought.changed(read_settings((), paper=True))
-    assert brought.changed(read_settings(["slat_steps=7"], paper=True)) == Settings(slat_steps=7)
+    paper = Settings.paper()
+    assert brought != paper == brought.changed(read_settings((), paper=True))
+    assert brought.changed(read_settings(["slat_steps=7"], paper=True)) == paper.changed({"slat_steps": 7})
     own = {"background": "plain", "multi_image": "stochastic", "spz": True, "texture_size": 64, "mesh_faces": 99}
-    assert Settings(**own, refine=False).changed(read_settings((), paper=True)) == Settings(**own)
+    assert Settings(**own, refine=False).changed(read_settings((), paper=True)) == paper.changed(own)
 
 
 def test_the_scene_files_settings_go_before_the_papers(tmp_path):
     file = tmp_path / "scene.yaml"
     file.write_text("prompt: a cap\nassets: {cap: cap.png}\nsettings: {diffusion: 0.2, refine_start: 3}\n")
     scene = read_scene(str(file), None, (), None, None, {"refine_start": "5"}, paper=True)
-    expected = Settings(diffusion=0.2, refine_start=5)
+    expected = Settings.paper().changed({"diffusion": 0.2, "refine_start": 5})
     assert Settings(slat_steps=4).changed(scene.settings) == expected
 
 

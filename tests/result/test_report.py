@@ -1,6 +1,7 @@
 import base64
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -232,6 +233,13 @@ def test_only_pictures_in_inputs_are_read(tmp_path):
 # --- in a browser, where one is installed ---------------------------------------------------------------------------
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+
+
+def test_a_browser_is_there_where_it_is_asked_for():
+    """CI sets CAST3D_BROWSER where it found or installed one: there, browser tests must not be skipped in silence."""
+    assert BROWSER or not os.environ.get("CAST3D_BROWSER")
+
+
 ACT = """
 setTimeout(() => {
   const find = (selector) => document.querySelector(selector), canvas = find("canvas"), log = {};

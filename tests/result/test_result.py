@@ -65,7 +65,7 @@ def test_files_of_parts_that_are_gone_are_removed(tmp_path):
 def test_no_file_outside_parts_is_removed(tmp_path):
     (tmp_path / "else.glb").touch()
     with RunFolder(tmp_path / "run") as run:
-        run.record(part_files=["../../else.glb", "else.glb", ""])
+        run.record(part_files={"a": "../../else.glb", "b": "else.glb", "c": ""})
     made("cap").save(tmp_path / "run")
     assert (tmp_path / "else.glb").is_file() and part_files(tmp_path / "run") == ["cap.glb"]
 

@@ -58,6 +58,7 @@ DEFAULTS = {
     "base_in_hint": 0.5,
     "keep_hidden": True,
     "prune_connectivity": 26,
+    "free_fraction": 0.0,
     "refit": 1.0,
     "crumbs": 0.01,
 }

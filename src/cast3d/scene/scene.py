@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,12 @@ class Scene:
         if not isinstance(assets, Mapping):
             raise InputError(f"assets are a mapping from terms to pictures, not {type(assets).__name__}")
         return cls(prompt, tuple(Asset(term, images) for term, images in assets.items()), main=main or "", **rest)
+
+    def with_seed(self, seed: int) -> Scene:
+        """The same with another seed; a main thing that was chosen stays a chosen one, for the notes."""
+        changed = replace(self, seed=seed)
+        object.__setattr__(changed, "_chosen", self._chosen)
+        return changed
 
     @property
     def terms(self) -> tuple[str, ...]:
