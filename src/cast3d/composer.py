@@ -31,6 +31,7 @@ from .run.staging import Progress, Staging
 from .scene import Asset, Pictures, Scene, imagined
 from .settings import Settings
 from .stages.appearance import Appearance
+from .stages.checks import what_may_be_wrong
 from .stages.kit import Kit, Seeds
 from .stages.layout import Slat
 from .stages.reading import notes
@@ -181,7 +182,10 @@ def composed(run: Staging, scene: Scene, made: composition.Composition) -> Resul
     result.prompt, result.seed = scene.prompt, scene.seed
     result.facts = {"free_steps": made.appearance.free_steps, "soft_share": round(made.appearance.soft, 4)}
     result.warnings = notes(reading, backbone.describer.reads)
-    result.warnings += [*unread(backbone, reading.prompt), *made.geometry.warnings]
+    result.warnings += unread(backbone, reading.prompt)
+    result.warnings += what_may_be_wrong(
+        made.hinted.main, made.hinted.hints, made.parts, made.geometry, made.appearance, reading
+    )
     if made.detail.confidence:
         result.facts["pictures"] = _seen_from(made.detail, scene.terms)
         if made.detail.unlike(scene.sentence.base):
