@@ -6,9 +6,9 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from PIL import Image
 
@@ -64,6 +64,8 @@ class Scene:
     seed: int = 0
     backbone: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    # How the main thing was chosen, None where it was given. Every scene has its own; a ClassVar only to be no field.
+    _chosen: ClassVar[str | None] = None
 
     def __post_init__(self) -> None:
         def put(name: str, value: Any) -> None:
@@ -90,6 +92,12 @@ class Scene:
         if not isinstance(assets, Mapping):
             raise InputError(f"assets are a mapping from terms to pictures, not {type(assets).__name__}")
         return cls(prompt, tuple(Asset(term, images) for term, images in assets.items()), main=main or "", **rest)
+
+    def with_seed(self, seed: int) -> Scene:
+        """The same with another seed; a main thing that was chosen stays a chosen one, for the notes."""
+        changed = replace(self, seed=seed)
+        object.__setattr__(changed, "_chosen", self._chosen)
+        return changed
 
     @property
     def terms(self) -> tuple[str, ...]:
