@@ -85,7 +85,7 @@ class Composer:
             COMPOSE, scene.prompt, chosen, {"scene": seeds.scene, "terms": seeds.terms}, scene=scene, pictures=pictures
         )
 
-        def make(run: Staging) -> Result:
+        def make(run: Staging[Kit]) -> Result:
             return composed(run, scene, composition.compose(run, scene.sentence))
 
         return self._made(make, recipe, Kit(self.backbone, chosen, pictures, seeds), out, progress, scene.slugs)
@@ -115,7 +115,7 @@ class Composer:
         )
         kit = Kit(self.backbone, chosen, {term: views}, seeds)
 
-        def make(run: Staging) -> Result:
+        def make(run: Staging[Kit]) -> Result:
             return alone(run, term, composition.lift(run, term, frame))
 
         return self._made(make, recipe, kit, out, progress)
@@ -136,7 +136,7 @@ class Composer:
         recipe = self._recipe(IMAGINE, text, chosen, {"scene": seed}, more={"terms": [text]})
         kit = Kit(self.backbone, chosen, {}, Seeds(seed))
 
-        def make(run: Staging) -> Result:
+        def make(run: Staging[Kit]) -> Result:
             return alone(run, text, composition.imagine(run, text))
 
         return self._made(make, recipe, kit, out, progress)
@@ -146,7 +146,7 @@ class Composer:
 
     def _made(
         self,
-        make: Callable[[Staging], Result],
+        make: Callable[[Staging[Kit]], Result],
         recipe: Recipe,
         kit: Kit,
         out: RunFolder | str | Path | None,
@@ -174,7 +174,7 @@ class Composer:
         return result
 
 
-def composed(run: Staging, scene: Scene, made: composition.Composition) -> Result:
+def composed(run: Staging[Kit], scene: Scene, made: composition.Composition) -> Result:
     """Meshes, splats and voxels of a composition, and what is to be said about it."""
     backbone, reading = run.kit.backbone, made.hinted.reading
     whole = torch.stack([made.parts.get(term, made.hinted.main).grid for term in scene.terms])
@@ -205,7 +205,7 @@ def _seen_from(detail: Refit, terms: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def alone(run: Staging, term: str, slat: Slat) -> Result:
+def alone(run: Staging[Kit], term: str, slat: Slat) -> Result:
     """One object without parts."""
     owner = torch.zeros(len(slat.coords), dtype=torch.long, device=slat.coords.device)
     result = _decoded(run, [term], 0, Appearance(slat.coords, slat.feats, owner))
@@ -214,7 +214,7 @@ def alone(run: Staging, term: str, slat: Slat) -> Result:
 
 
 def _decoded(
-    run: Staging,
+    run: Staging[Kit],
     terms: list[str],
     base: int,
     appearance: Appearance,

@@ -14,6 +14,7 @@ from .scene.sentence import Sentence
 from .stages.appearance import Appearance
 from .stages.geometry import Geometry
 from .stages.hints import Hints
+from .stages.kit import Kit
 from .stages.layout import MainGeometry, Slat
 from .stages.parts import PartGeometry
 from .stages.reading import Reading
@@ -57,12 +58,12 @@ class Composition:
     detail: Refit  # ours: its colours with the pictures' detail
 
 
-def compose(run: Staging, sentence: Sentence) -> Composition:
+def compose(run: Staging[Kit], sentence: Sentence) -> Composition:
     """Fig. 3. Raises TermNotFound where the layout shows no part for a term."""
     return generate(run, sentence, hint(run, sentence))
 
 
-def hint(run: Staging, sentence: Sentence) -> Hinted:
+def hint(run: Staging[Kit], sentence: Sentence) -> Hinted:
     """3D layout hinting."""
     main = run(MAIN, sentence.main)  # p_B, Eq. 10
     reading = run(READING, sentence, main)  # n_max, and names that the layout shows
@@ -72,7 +73,7 @@ def hint(run: Staging, sentence: Sentence) -> Hinted:
     return Hinted(main, reading, hints)
 
 
-def generate(run: Staging, sentence: Sentence, hinted: Hinted) -> Composition:
+def generate(run: Staging[Kit], sentence: Sentence, hinted: Hinted) -> Composition:
     """Compositional generation."""
     main, reading, hints = hinted.main, hinted.reading, hinted.hints
     parts = run.each(PART, {term: (hints,) for term in sentence.accessories})  # p_i, Eq. 13
@@ -83,13 +84,13 @@ def generate(run: Staging, sentence: Sentence, hinted: Hinted) -> Composition:
     return Composition(hinted, parts, geometry, slats, appearance, detail)
 
 
-def lift(run: Staging, term: str, frame: str) -> Slat:
+def lift(run: Staging[Kit], term: str, frame: str) -> Slat:
     """One thing alone from its pictures: structure, then appearance, both from noise."""
     main = run(LIFTED, term, frame)
     return run(LIFTED_APPEARANCE, main, term, frame)
 
 
-def imagine(run: Staging, text: str) -> Slat:
+def imagine(run: Staging[Kit], text: str) -> Slat:
     """One thing alone from words."""
     main = run(IMAGINED, text)
     return run(IMAGINED_APPEARANCE, main, text)

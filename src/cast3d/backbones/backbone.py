@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from PIL import Image
@@ -61,6 +61,22 @@ class Describer(Protocol):
         ...
 
 
+class MeshDecoder(Protocol):
+    """What the network that makes meshes does besides, in two steps: the second needs no weights."""
+
+    def features(self, x: SparseTensor) -> SparseTensor: ...
+
+    def solids(
+        self,
+        coords: Tensor,
+        features: SparseTensor,
+        owner: Tensor,
+        count: int,
+        base: int | None = None,
+        shapes: Tensor | None = None,
+    ) -> list[Mesh | None]: ...
+
+
 @dataclass
 class Backbone:
     """Networks behind the call contracts of `cast3d.models`, and how to speak to them.
@@ -76,7 +92,7 @@ class Backbone:
     structure_flows: dict[str, nn.Module]  # by kind of condition
     slat_flows: dict[str, nn.Module]
     gaussian_decoder: nn.Module
-    mesh_decoder: nn.Module
+    mesh_decoder: nn.Module  # and a `MeshDecoder`
     slat_mean: Tensor  # [C]
     slat_std: Tensor  # [C]
     describer: Describer
@@ -206,6 +222,7 @@ class Backbone:
         geometries before they hid each other; where they are known, they decide that.
         """
         self.used("networks")
+        decoder = cast(MeshDecoder, self.mesh_decoder)
         with self.residency(self.mesh_decoder):
-            features = self.mesh_decoder.features(self.denormalised(coords, feats))
-        return self.mesh_decoder.solids(coords, features, owner, count, base, shapes)
+            features = decoder.features(self.denormalised(coords, feats))
+        return decoder.solids(coords, features, owner, count, base, shapes)

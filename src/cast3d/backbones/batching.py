@@ -7,6 +7,7 @@ items there are. On a GPU guidance branches, source and target, and all parts sh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ def guided_velocity(predict: Predict, guided: Sequence[Guided], lengths: Sequenc
             together = predict(items, torch.cat([states[k] for k in items]), torch.cat(tokens), t)
             for k, weight, v in zip(items, weights, together.split([lengths[k] for k in items])):
                 sums[k] = weight * v if sums[k] is None else sums[k] + weight * v
-        return torch.cat(sums)
+        return torch.cat(cast(list[Tensor], sums))  # every item has a term
 
     return velocity
 

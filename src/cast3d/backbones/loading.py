@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -35,8 +36,8 @@ class Loading:
     @classmethod
     def read(cls, texts: Mapping[str, str]) -> Loading:
         """From names and values as typed."""
-        known = {f.name: type(f.default) for f in fields(cls)}
-        values = {}
+        known: dict[str, type] = {f.name: type(f.default) for f in fields(cls)}
+        values: dict[str, Any] = {}
         for name, text in texts.items():
             if name not in known:
                 raise InputError(f"cannot load with {name!r}{nearest(name, known)}; known: {', '.join(known)}")
@@ -67,5 +68,5 @@ class Loading:
 def compile_blocks(nets: Iterable[nn.Module]) -> None:
     """Compiles the repeated blocks of networks, in place; whole networks would take minutes."""
     for net in nets:
-        for block in net.blocks:
+        for block in cast(nn.ModuleList, net.blocks):
             block.compile()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -70,6 +70,7 @@ def _json_errors() -> None:
     except Exception as error:
         if not hasattr(error, "format_message"):  # click's errors, which typer has from one of two packages
             raise
-        error.show()
-        print_json(error_facts("UsageError", error.format_message()))
-        sys.exit(error.exit_code)
+        told: Any = error
+        told.show()
+        print_json(error_facts("UsageError", told.format_message()))
+        sys.exit(told.exit_code)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Origin(StrEnum):
     """Where the files' origin lies, see `result.formats.placement`."""
 
-    center = "center"
+    center = "center"  # type: ignore[assignment]  # hides str.center, which nobody asks an Origin for
     corner = "corner"
     scene = "scene"
 

@@ -138,6 +138,7 @@ def _weights(backbone: str) -> Iterator[Finding]:
         yield Finding("backbone", str(error), False, "leave --backbone out for the shipped one, or name its folder")
         return
     folder = sources[0].folder
+    assert folder is not None  # the small backbone lies in one
     files = sorted(folder.glob("ckpts/*.safetensors"))
     size = sum(file.stat().st_size for file in files)
     yield Finding("backbone", f"{folder}, {len(files)} weight files, {size / 1e6:.1f} MB", bool(files))

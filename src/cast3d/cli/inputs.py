@@ -57,7 +57,8 @@ def read_scene(
         pictures,
         main=term.strip() or (base.main if base else None),
         seed=seed if seed is not None else base.seed if base else 0,
-        backbone=backbone_path(backbone, Path()) or backbone_path(base and base.backbone, file and file.parent),
+        backbone=backbone_path(backbone, Path())
+        or backbone_path(base.backbone if base else None, file and file.parent),
         settings={**(paper_settings() if paper else {}), **(base.settings if base else {}), **settings},
     )
 

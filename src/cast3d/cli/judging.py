@@ -122,6 +122,7 @@ def _judge(wish: Wish, out: Path, content: Mapping[str, Any], cases: Sequence[An
     from ..evaluation.judges import estimate, questions
     from ..evaluation.questions import SYSTEM
 
+    assert wish.judge is not None  # asked only where there is one
     prices, at = _prices(wish.price), address(wish.judge, wish.url, wish.extra)
     asked = questions(out, content, cases, wish.samples)
     found = estimate(out, at, asked)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..scene import Scene
 
@@ -34,7 +34,7 @@ class StageBars:
         self.console, self.labels = console, labels
         self.seen: list[str] = []
         self.started: dict[str, float] = {}  # stages under way
-        self.rows: dict[str, int] = {}
+        self.rows: dict[str, TaskID] = {}
         self.bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),

@@ -63,7 +63,7 @@ class Bench:
 
     def staging(
         self, settings: Mapping[str, Any] | None = None, swapped: Mapping[str, Callable[..., Any]] | None = None
-    ) -> Staging:
+    ) -> Staging[Kit]:
         """The method's stages on this case; `swapped` puts other functions in place of some, by name."""
         return Staging(self.kit(settings), self.cache, slugs=self.scene.slugs, swapped=swapped or {})
 
@@ -75,7 +75,7 @@ class Bench:
     def sentence(self) -> Sentence:
         return self.scene.sentence
 
-    def composed(self, run: Staging, made: Composition) -> Outcome:
+    def composed(self, run: Staging[Kit], made: Composition) -> Outcome:
         """The outcome of a composition, with its p_B and its hints."""
         result = on_cpu(composed(run, self.scene, made))
         return of_result(
@@ -117,7 +117,7 @@ class Bench:
 class Base:
     """p_B and its latents, and the run that made them."""
 
-    run: Staging
+    run: Staging[Kit]
     main: MainGeometry
     slat: Slat
 
@@ -128,8 +128,9 @@ def on_cpu(result: Result) -> Result:
     def moved(mesh: Mesh | None) -> Mesh | None:
         if mesh is None:
             return None
-        tensors = {f.name: getattr(mesh, f.name) for f in fields(mesh)}
-        return Mesh(**{name: None if tensor is None else tensor.cpu() for name, tensor in tensors.items()})
+        tensors: dict[str, Any] = {f.name: getattr(mesh, f.name) for f in fields(mesh)}
+        tensors = {name: None if tensor is None else tensor.cpu() for name, tensor in tensors.items()}
+        return Mesh(**tensors)
 
     parts = {
         term: Part(part.term, moved(part.mesh), part.gaussians.to("cpu"), part.voxels.cpu())

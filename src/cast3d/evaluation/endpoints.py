@@ -114,7 +114,7 @@ class Gemini:
         return Reply(text, usage.get("promptTokenCount", 0), spoken)
 
 
-PROVIDERS = {"openai": OpenAi, "gemini": Gemini}
+PROVIDERS: dict[str, type[OpenAi] | type[Gemini]] = {"openai": OpenAi, "gemini": Gemini}
 
 
 def address(name: str, url: str | None = None, extra: str = "") -> Endpoint:

@@ -91,7 +91,8 @@ def score(row: Row, metric: str) -> float | None:
 def _draws(raters: int, cases: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """How often each draw has each rater [draws, R] and each case [draws, C]; the same for every method."""
     rng = np.random.default_rng(0)
-    return tuple(rng.multinomial(count, np.full(count, 1 / count), DRAWS) for count in (raters, cases))
+    of_raters, of_cases = (rng.multinomial(count, np.full(count, 1 / count), DRAWS) for count in (raters, cases))
+    return of_raters, of_cases
 
 
 def _estimate(

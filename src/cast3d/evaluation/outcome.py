@@ -84,7 +84,7 @@ def voxelise(mesh: Mesh, resolution: int = 64, spacing: float = 0.3) -> Tensor:
 
 def save(outcome: Outcome, folder: Path) -> None:
     """Writes voxels.npz and, if there is a mesh at all, model.glb."""
-    packed = {f"part {term}": np.packbits(grid.numpy()) for term, grid in outcome.grids.items()}
+    packed: dict[str, Any] = {f"part {term}": np.packbits(grid.numpy()) for term, grid in outcome.grids.items()}
     packed |= {f"hint {term}": np.packbits(grid.numpy()) for term, grid in outcome.hints.items()}
     np.savez_compressed(folder / "voxels.npz", **packed)
     if outcome.meshes:

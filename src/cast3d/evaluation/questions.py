@@ -20,6 +20,7 @@ from PIL import Image
 from ..errors import InputError
 from ..meshes.glb import read_glb
 from ..meshes.raster import framed, shoot
+from ..meshes.texture import Textured
 from ..pictures.opening import open_picture
 from ..run.plain_data import canonical, digest
 from .cells import PITCH, YAWS, shaded
@@ -78,7 +79,7 @@ class Question:
 def views(model: Path) -> Image.Image:
     """Four sides of an object, two by two, as large as the pictures hold it, a little lit, on white."""
     parts, _ = read_glb(model)
-    meshes = [getattr(part, "mesh", part) for part in parts.values()]
+    meshes = [part.mesh if isinstance(part, Textured) else part for part in parts.values()]
     rows = []
     for yaw in YAWS:
         camera = framed(meshes, yaw, PITCH)

@@ -133,7 +133,9 @@ def _begin(plan: Plan, notes: Any) -> None:
 
 def _leave_with_parent() -> None:
     """Ends this process once the first one is gone, however it went: it would wait for work for ever."""
-    multiprocessing.parent_process().join()
+    first = multiprocessing.parent_process()
+    assert first is not None  # only workers come here
+    first.join()
     os._exit(1)
 
 

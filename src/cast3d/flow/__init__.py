@@ -5,7 +5,7 @@ at least float32, and results have the dtype of x. Levels are indices into a gri
 """
 
 from .draws import Draws, drawn, noise, side_by_side
-from .editors import flowalign, flowedit, invert, ode_inversion, rf_inversion, rf_invert, sdedit
+from .editors import Edited, flowalign, flowedit, invert, ode_inversion, rf_inversion, rf_invert, sdedit
 from .guidance import combine, cycled, guided, mean_of, turn
 from .levels import Grid, OnStep
 from .sampling import sample
@@ -16,6 +16,7 @@ from .velocities import Pair, Velocity, pair_of
 
 __all__ = [
     "Draws",
+    "Edited",
     "Grid",
     "Mapper",
     "OnStep",

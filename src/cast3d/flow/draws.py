@@ -51,7 +51,7 @@ def drawn(noise: Draws, levels: int, device: torch.device | str) -> Tensor:
     return torch.stack([noise(i) if callable(noise) else noise[i] for i in range(levels + 1)]).to(device)
 
 
-def side_by_side(noises: Sequence[Draws]) -> Draws:
+def side_by_side(noises: Sequence[Draws]) -> Callable[[int], Tensor]:
     """The noise of several items, each [1, ...] by level, as one batch [items, ...] by level."""
     return lambda level: torch.cat([noise(level) if callable(noise) else noise[level] for noise in noises])
 

@@ -48,7 +48,7 @@ def flowedit(
     clean = z = working(x0)
     states = [z]
     for i, time, dt in descend(grid, start, on_step):
-        change = 0
+        change: Tensor | int = 0
         for eps in draw(noise, i, clean, *lead).reshape(average, *clean.shape):
             q = noised(clean, eps, time)
             v_src, v_tgt = velocities(q, q + (z - clean), time)

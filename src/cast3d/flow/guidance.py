@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 from torch import Tensor
 
@@ -48,7 +49,8 @@ def mean_of(velocities: Sequence[Velocity]) -> Velocity:
     velocities = _some(velocities)
 
     def velocity(x: Tensor, t: float) -> Tensor:
-        return (sum(evaluate(v, x, t) for v in velocities) / len(velocities)).to(x.dtype)
+        total = cast(Tensor, sum(evaluate(v, x, t) for v in velocities))  # of one at least
+        return (total / len(velocities)).to(x.dtype)
 
     return velocity
 

@@ -43,7 +43,12 @@ def paired(source: Velocity | None, target: Velocity | None, pair: Pair | None) 
 
 def pair_of(both: Velocity) -> Pair:
     """A pair from a velocity of both: it sees the source states and, after them along the first axis, the target's."""
-    return lambda x_src, x_tgt, t: both(torch.cat([x_src, x_tgt]), t).chunk(2)
+
+    def pair(x_src: Tensor, x_tgt: Tensor, t: float) -> tuple[Tensor, Tensor]:
+        v_src, v_tgt = both(torch.cat([x_src, x_tgt]), t).chunk(2)
+        return v_src, v_tgt
+
+    return pair
 
 
 def _checked(v: Tensor, x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from PIL import Image
@@ -129,7 +130,8 @@ def descended(
     trust = sum(outline.weight for outline in outlines) / len(outlines)
     # A degree turns the rim of a thing by about 0.009 world units; zoom and shift move it by as much.
     swing = math.radians(turn) * clean.new_tensor([1.0, 1.0, 0.5, 0.5, 0.5])
-    values, rates = [clean, *moves], [rate * trust, *[swing] * len(moves)]
+    values = [clean, *moves]
+    rates: list[Tensor | float] = [rate * trust, *[swing] * len(moves)]
     mean, square = [torch.zeros_like(v) for v in values], [torch.zeros_like(v) for v in values]
     for step in range(1, steps + 1):
         gradients = _gradients(values, decode, outlines)
@@ -151,7 +153,7 @@ def _gradients(values: Sequence[Tensor], decode: Decode, outlines: Sequence[Outl
         outline.weight * disagreement(soft_silhouette(logits, moved(outline, move)), outline.mask)
         for outline, move in zip(outlines, moves)
     )
-    return torch.autograd.grad(loss, [clean, *moves])
+    return torch.autograd.grad(cast(Tensor, loss), [clean, *moves])
 
 
 def moved(outline: Outline, move: Tensor) -> Tensor:

@@ -190,8 +190,8 @@ def view_axes(yaw: float, pitch: float, roll: float = 0.0) -> NDArray[np.float64
     """Rows right, down and forward of the camera at `yaw` and `pitch` in degrees: the rotation of `orbit`, rolled."""
     y, p = math.radians(yaw), math.radians(pitch)
     # Written out, and without numpy's products of small arrays: a search asks for it a thousand times.
-    right = math.cos(y), -math.sin(y), 0.0
-    down = -math.sin(p) * math.sin(y), -math.sin(p) * math.cos(y), -math.cos(p)
+    right: Sequence[float] = (math.cos(y), -math.sin(y), 0.0)
+    down: Sequence[float] = (-math.sin(p) * math.sin(y), -math.sin(p) * math.cos(y), -math.cos(p))
     forward = math.sin(y) * math.cos(p), math.cos(y) * math.cos(p), -math.sin(p)
     if roll:
         c, s = math.cos(math.radians(roll)), math.sin(math.radians(roll))

@@ -30,7 +30,7 @@ class Shown:
         """The square of `crop_square` at `size` pixels a side."""
         square = crop_square(rgba).convert("RGBa")  # premultiplied, so that hidden colours do not bleed in
         # Boxes, not Lanczos: a mask that rings would count as one that is seen through.
-        pixels = np.asarray(square.resize((size, size), Image.Resampling.BOX)).astype(np.float32) / 255
+        pixels = np.asarray(square.resize((size, size), Image.Resampling.BOX)).astype(np.float32) / np.float32(255)
         alpha = pixels[..., 3]
         return Shown(np.clip(pixels[..., :3] / np.maximum(alpha, 1e-3)[..., None], 0, 1), alpha)
 

@@ -37,7 +37,7 @@ def dual_tables() -> DualTables:
     """The tables, computed at the first call."""
     patch_of_edge = np.array([_patches(case) for case in range(256)])
     direction = np.array([_joined_face(case, patch_of_edge[case]) for case in range(256)])
-    return DualTables(patch_of_edge, patch_of_edge.max(axis=1) + 1, direction.any(axis=1), direction)
+    return DualTables(patch_of_edge, patch_of_edge.max(axis=1) + 1, np.asarray(direction.any(axis=1)), direction)
 
 
 def inside(case: int) -> list[bool]:
@@ -51,9 +51,9 @@ def faces() -> list[tuple[tuple[int, int, int], list[int]]]:
     found = []
     for axis in range(3):
         for side in (0, 1):
-            direction = tuple(2 * side - 1 if i == axis else 0 for i in range(3))
+            x, y, z = (2 * side - 1 if i == axis else 0 for i in range(3))
             around = [e for e, (a, b) in enumerate(EDGES) if CORNERS[a][axis] == CORNERS[b][axis] == side]
-            found.append((direction, around))
+            found.append(((x, y, z), around))
     return found
 
 
@@ -66,7 +66,7 @@ def _cuts(case: int, edges: list[int]) -> list[tuple[int, int]]:
     """The pairs of crossed edges that the surface joins across one face."""
     crossed = _crossed(case, edges)
     if len(crossed) < 4:
-        return [tuple(crossed)] if crossed else []
+        return [(crossed[0], crossed[1])] if crossed else []
     return [(a, b) for a, b in combinations(crossed, 2) if _inside_first(case, a)[0] == _inside_first(case, b)[0]]
 
 

@@ -22,7 +22,8 @@ from .mesh import Mesh
 class Cover(NamedTuple):
     """What covers the pixels [H, W] of a picture. Pixel (row, column) is asked at (row + 0.5, column + 0.5)."""
 
-    index: NDArray[np.int64]  # [H, W] the triangle, -1 = none
+    # [H, W] the triangle, -1 = none
+    index: NDArray[np.int64]  # type: ignore[assignment]  # hides tuple.index, which nobody asks a Cover for
     weights: NDArray[np.float32]  # [H, W, 2] of the triangle's second and third corner; the first has the rest
     depth: NDArray[np.float32]  # [H, W] infinite where there is nothing
 

@@ -159,7 +159,7 @@ def _pooled(mask: Bools, pool: int) -> Bools:
         return mask
     padded = np.pad(mask, [(0, -side % pool) for side in mask.shape])
     x, y, z = (side // pool for side in padded.shape)
-    return padded.reshape(x, pool, y, pool, z, pool).any(axis=(1, 3, 5))
+    return np.asarray(padded.reshape(x, pool, y, pool, z, pool).any(axis=(1, 3, 5)))
 
 
 def _repeated(mask: Bools, pool: int, shape: tuple[int, ...]) -> Bools:

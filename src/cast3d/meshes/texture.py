@@ -42,6 +42,7 @@ def bake(
     corners = unwrapped.faces[torch.from_numpy(face).to(unwrapped.faces.device)]  # [K, 3]
     share = torch.from_numpy(weights).to(unwrapped.vertices)[..., None]
     positions = (unwrapped.vertices[corners] * share).sum(dim=1)
+    assert unwrapped.normals is not None  # `unwrap` sets them
     normals = normalize((unwrapped.normals[corners] * share).sum(dim=1), dim=1)
     image = np.zeros((*shape, 3), dtype=np.uint8)
     image[row, column] = (color(positions, normals).clamp(0, 1) * 255).round().byte().cpu().numpy()

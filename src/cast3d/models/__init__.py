@@ -15,9 +15,9 @@ from .structure_vae import SparseStructureDecoder, SparseStructureEncoder
 
 for _cls in (SparseStructureEncoder, SparseStructureDecoder, SparseStructureFlowModel):
     register(_cls.__name__, _cls)
-for _cls in (SLatEncoder, SLatFlowModel, SLatGaussianDecoder, SLatRadianceFieldDecoder, SLatMeshDecoder):
-    register(_cls.__name__, _cls)
-    register(f"Elastic{_cls.__name__}", _cls)  # released name: same weights, same mathematics
+for _elastic in (SLatEncoder, SLatFlowModel, SLatGaussianDecoder, SLatRadianceFieldDecoder, SLatMeshDecoder):
+    register(_elastic.__name__, _elastic)
+    register(f"Elastic{_elastic.__name__}", _elastic)  # released name: same weights, same mathematics
 
 __all__ = [
     "CLASSES",

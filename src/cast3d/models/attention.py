@@ -76,7 +76,9 @@ def attend_within(
     if not sequences.buckets:
         return v
     with without_cudnn():
-        return sequences.gather([attend(*(take(x, b.rows) for x in (q, k, v)), b.mask) for b in sequences.buckets])
+        return sequences.gather(
+            [attend(take(q, b.rows), take(k, b.rows), take(v, b.rows), b.mask) for b in sequences.buckets]
+        )
 
 
 def attend_across(

@@ -27,7 +27,7 @@ def load(stem: str | Path, device: torch.device | str = "cpu", dtype: torch.dtyp
     """
     net = build(Path(f"{stem}.json"), "meta")
     if dtype is not None:
-        net.convert_to(dtype) if hasattr(net, "convert_to") else net.to(dtype)
+        getattr(net, "convert_to", net.to)(dtype)
     fill(net, Path(f"{stem}.safetensors"), torch.device(device))
     return net.eval().requires_grad_(False)
 

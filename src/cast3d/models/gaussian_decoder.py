@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -93,7 +94,9 @@ class SLatGaussianDecoder(SLatTransformer):
         resolution = self.config["resolution"]
         centre = (coords.float()[:, None] + 0.5) / resolution
         xyz = centre + torch.tanh(xyz) / resolution * 0.5 * settings["voxel_size"]
-        return RawGaussians(*(part.flatten(0, 1) for part in (xyz, color, scaling, rotation)), opacity.flatten())
+        return RawGaussians(
+            xyz.flatten(0, 1), color.flatten(0, 1), scaling.flatten(0, 1), rotation.flatten(0, 1), opacity.flatten()
+        )
 
     def activate(self, raw: RawGaussians, voxel: Tensor) -> Gaussians:
         """World positions, standard deviations with the 3D smoothing filter, unit rotations, opacities."""
@@ -111,7 +114,7 @@ class SLatGaussianDecoder(SLatTransformer):
         )
 
 
-INVERSE_ACTIVATIONS = {
+INVERSE_ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[float], float]]] = {
     "softplus": (F.softplus, lambda y: y + math.log(-math.expm1(-y))),
     "exp": (torch.exp, math.log),
 }

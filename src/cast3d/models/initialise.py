@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from .blocks import ModulatedBlock
 from .embeddings import TimestepEmbedder
@@ -10,8 +10,9 @@ from .embeddings import TimestepEmbedder
 
 def zero(module: nn.Module) -> None:
     """Sets the weight and the bias of a layer to zero."""
-    nn.init.zeros_(module.weight)
-    nn.init.zeros_(module.bias)
+    for tensor in (module.weight, module.bias):
+        assert isinstance(tensor, Tensor)  # not a module
+        nn.init.zeros_(tensor)
 
 
 def initialise_transformer(net: nn.Module) -> None:
@@ -22,10 +23,11 @@ def initialise_transformer(net: nn.Module) -> None:
             nn.init.zeros_(module.bias)
     for module in net.modules():
         if isinstance(module, TimestepEmbedder):
-            nn.init.normal_(module.mlp[0].weight, std=0.02)
-            nn.init.normal_(module.mlp[2].weight, std=0.02)
+            for layer in (module.mlp[0], module.mlp[2]):
+                assert isinstance(layer, nn.Linear)
+                nn.init.normal_(layer.weight, std=0.02)
         if isinstance(module, ModulatedBlock) and isinstance(module.adaLN_modulation, nn.Sequential):
             zero(module.adaLN_modulation[1])
     if isinstance(shared := getattr(net, "adaLN_modulation", None), nn.Sequential):
         zero(shared[1])
-    zero(net.out_layer)
+    zero(net.get_submodule("out_layer"))

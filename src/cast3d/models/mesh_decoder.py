@@ -23,7 +23,7 @@ CHANNELS, COLOR_CHANNELS = 8 + 8 * 3 + 21, 8 * 6  # distances, offsets, cell wei
 class SparseGroupNorm(nn.GroupNorm):
     """Group norm over the voxels of each batch item, in float32."""
 
-    def forward(self, x: SparseTensor) -> SparseTensor:
+    def forward(self, x: SparseTensor) -> SparseTensor:  # type: ignore[override]  # sparse tensors in place of dense ones
         if not len(x):
             return x
         items = [x.feats[rows].T[None].float() for rows, length in zip(x.layout, x.lengths) if length]  # [1, C, n]
@@ -31,7 +31,7 @@ class SparseGroupNorm(nn.GroupNorm):
 
 
 class SparseActivation(nn.SiLU):
-    def forward(self, x: SparseTensor) -> SparseTensor:
+    def forward(self, x: SparseTensor) -> SparseTensor:  # type: ignore[override]  # sparse tensors in place of dense ones
         return x.replace(F.silu(x.feats))
 
 
@@ -47,7 +47,7 @@ class SubdivideBlock(nn.Module):
             SparseActivation(),
             SubmanifoldConvolution(out_channels, out_channels),
         )
-        zero(self.out_layers[3].conv)
+        zero(self.out_layers[3].get_submodule("conv"))
         same = channels == out_channels
         self.skip_connection = nn.Identity() if same else PointConvolution(channels, out_channels)
 

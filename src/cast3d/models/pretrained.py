@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from torch import nn
 
 from ..errors import CheckpointError
 
@@ -63,8 +62,8 @@ def load(
 
 def load_network(
     cls: Any, place: str | Path, revision: str | None, what: str, spare: Collection[str] = (), **options: Any
-) -> nn.Module:
-    """A network with all its weights, but for those in `spare`, which nothing reads."""
+) -> Any:
+    """A `cls` with all its weights, but for those in `spare`, which nothing reads."""
     # Shapes that differ are ignored by transformers, so that they are listed here: else they only get into its log.
     options |= dict(use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True)
     net, info = load(cls.from_pretrained, place, revision, what, **options)

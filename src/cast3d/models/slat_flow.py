@@ -16,6 +16,7 @@ from .network import Network
 from .norms import LayerNorm
 from .sparse.convolution import SubmanifoldConvolution
 from .sparse.resampling import SparseDownsample, SparseUpsample
+from .sparse.sequences import Sequences
 from .sparse.tensor import SparseTensor
 from .structure_flow import require_absolute_positions
 
@@ -132,7 +133,8 @@ class SLatFlowModel(Network):
         """The transformer blocks, on batches [B, n, C] if all items have n voxels."""
         channels = x.feats.shape[1]
         position = x.cached(("position", channels), lambda: position_embedding(x.coords[:, 1:], channels))
-        h, sequences = x.feats + position.to(x.dtype), x.items
+        h = x.feats + position.to(x.dtype)
+        sequences: Sequences | None = x.items
         if x.is_uniform:
             h, sequences = h.unflatten(0, (x.batch_size, x.lengths[0])), None
         for block in self.blocks:

@@ -40,6 +40,7 @@ def to_srgb(image: Image.Image) -> tuple[Image.Image, str, bool]:
         converted = ImageCms.applyTransform(plain, transform)
     except (ImageCms.PyCMSError, ValueError, TypeError, OSError) as error:
         return image, f"the colour profile cannot be used ({error}); the colours were taken as sRGB", True
+    assert converted is not None  # None is for changes in place
     if alpha is not None:
         converted.putalpha(alpha)
     return converted, f"colours were converted from {_name(profile)} to sRGB", False
@@ -64,7 +65,7 @@ def _has_alpha(image: Image.Image) -> bool:
 
 
 @cache
-def _srgb() -> ImageCms.ImageCmsProfile:
+def _srgb() -> ImageCms.core.CmsProfile:
     return ImageCms.createProfile("sRGB")
 
 

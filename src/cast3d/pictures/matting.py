@@ -71,7 +71,8 @@ class Matting:
         release = self.release
         small = image.convert("RGB").resize((release.side, release.side), Image.Resampling.LANCZOS)
         pixels = np.asarray(small, np.float32)
-        pixels = (pixels / max(pixels.max(), 1e-6) - np.float32(release.mean)) / np.float32(release.std)
+        mean, std = np.array(release.mean, np.float32), np.array(release.std, np.float32)
+        pixels = (pixels / max(pixels.max(), 1e-6) - mean) / std
         name = self.session.get_inputs()[0].name
         out = self.session.run(None, {name: pixels.transpose(2, 0, 1)[None]})[0][0, 0].astype(np.float64)
         if release.logits:

@@ -10,6 +10,7 @@ import warnings
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image, ImageOps, features
@@ -52,7 +53,8 @@ class Picture:
     @property
     def has_alpha(self) -> bool:
         """Whether any pixel is not fully opaque (TRELLIS takes such pictures as cut out)."""
-        return self.rgba.getextrema()[3][0] < 255
+        extrema = cast(tuple[tuple[int, int], ...], self.rgba.getextrema())  # of each channel
+        return extrema[3][0] < 255
 
     def noted(self, *notes: str, **changes) -> Picture:
         """The same picture with further notes and changed fields."""
@@ -84,6 +86,7 @@ def open_picture(source: str | Path | bytes | Image.Image) -> Picture:
                 f"{path}: not a picture that can be read (PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF); save it as PNG"
             ) from error
         opened = _decode(image, path)
+    assert image.format  # every opened file has one
     return replace(opened, sha256=hashlib.sha256(data).hexdigest(), data=data, suffix=SUFFIXES[image.format])
 
 

@@ -62,6 +62,7 @@ def told(one: Mesh | Textured, file: str) -> dict[str, Any]:
 
 def surface(part: Part, settings: Settings) -> Mesh | Textured:
     """A part's mesh as the settings want it: all its triangles or fewer, colours at vertices or in a picture."""
+    assert part.mesh is not None  # asked of parts with a mesh only
     mesh = simplify(part.mesh, settings.mesh_faces)
     if not settings.texture_size or not len(part.gaussians):
         return mesh

@@ -80,7 +80,7 @@ def length(text: str) -> float:
     """ "80mm", "8 cm", "0.08m", "3in" or a bare number of millimetres -> millimetres."""
     found = re.fullmatch(r"\s*([0-9]*[.,]?[0-9]+)\s*([a-zA-Z]*)\s*", text)
     unit = (found[2] or "mm").lower() if found else ""
-    if unit not in UNITS:
+    if not found or unit not in UNITS:
         known = ", ".join(UNITS)
         raise InputError(f"{text!r} is no length; give a number and one of {known}, such as 80mm{nearest(unit, UNITS)}")
     return float(found[1].replace(",", ".")) * UNITS[unit]
@@ -244,8 +244,8 @@ def _obj(path: Path, asked: Asked, place: Placement) -> Written:
     lines, materials, start = [f"# cast3d {__version__}, millimetres, y up", f"mtllib {path.stem}.mtl"], [], 1
     slugs = unique_slugs(asked.shown)
     for term, part in asked.shown.items():
-        textured = isinstance(part, Textured)
-        mesh = place(part.mesh if textured else part)
+        textured = part if isinstance(part, Textured) else None
+        mesh = place(part.mesh if isinstance(part, Textured) else part)
         tint = torch.full_like(mesh.vertices, 0.6) if mesh.colors is None else mesh.colors
         mean = (1.0, 1.0, 1.0) if textured else tuple(tint.mean(0).tolist())
         material = [f"newmtl {slugs[term]}", "Kd {:.4f} {:.4f} {:.4f}".format(*mean), "illum 1"]
@@ -255,11 +255,11 @@ def _obj(path: Path, asked: Asked, place: Placement) -> Written:
         if textured:
             picture = path.with_name(f"{path.stem}-{slugs[term]}.png")
             png = io.BytesIO()
-            Image.fromarray(part.image.cpu().numpy()).save(png, "PNG")
+            Image.fromarray(textured.image.cpu().numpy()).save(png, "PNG")
             atomic_write(picture, png.getvalue())
             material.append(f"map_Kd {picture.name}")
             lines += ["v {:.5f} {:.5f} {:.5f}".format(*point) for point in points.tolist()]
-            lines += [f"vt {u:.6f} {1 - v:.6f}" for u, v in part.uv.tolist()]  # OBJ counts from below
+            lines += [f"vt {u:.6f} {1 - v:.6f}" for u, v in textured.uv.tolist()]  # OBJ counts from below
         else:
             colored = torch.cat([points, tint.clamp(0, 1)], dim=1).tolist()
             lines += ["v {:.5f} {:.5f} {:.5f} {:.4f} {:.4f} {:.4f}".format(*row) for row in colored]
@@ -277,7 +277,8 @@ def _obj(path: Path, asked: Asked, place: Placement) -> Written:
 
 def _glb(path: Path, asked: Asked, place: Placement) -> Written:
     """A node per part, in metres as glTF demands."""
-    metres = Placement(place.scale / 1000, tuple(value / 1000 for value in place.shift))
+    x, y, z = (value / 1000 for value in place.shift)
+    metres = Placement(place.scale / 1000, (x, y, z))
     moved = {
         term: replace(part, mesh=metres(part.mesh)) if isinstance(part, Textured) else metres(part)
         for term, part in asked.shown.items()

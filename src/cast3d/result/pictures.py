@@ -63,13 +63,13 @@ class Studio:
         A direction counts by its cosine to the normal.
         """
         points = np.concatenate([self.points, self.ground])
-        upright = np.tile(np.float32([0, 0, 1]), (len(self.ground), 1))
+        upright = np.tile(np.array([0, 0, 1], np.float32), (len(self.ground), 1))
         normals = np.concatenate([self.normals, upright])
         seen, total = np.zeros(len(points), np.float32), np.full(len(points), 1e-6, np.float32)
         for k in range(SKY):
             height = 1 - (2 * k + 1) / SKY
             side = np.sqrt(1 - height * height)
-            direction = np.float32([side * np.cos(GOLDEN * k), side * np.sin(GOLDEN * k), height])
+            direction = np.array([side * np.cos(GOLDEN * k), side * np.sin(GOLDEN * k), height], np.float32)
             light, depth = self._shadow_map(direction, SKY_SIZE)
             weight = np.maximum(normals @ direction, 0)
             seen += weight * (1 - blocked(depth, on_screen(points, light, SKY_SIZE), 4 * self.radius / SKY_SIZE, 0, 1))
@@ -103,7 +103,8 @@ class Studio:
         eye = camera.position.numpy()
         drawn = shade(cover.index, cover.weights, self.faces, attributes, eye, key, depth, texel, SAMPLES)
         covered = drawn[..., 3:]
-        color = covered * _encoded(drawn[..., :3] / np.maximum(covered, 1e-6))
+        divisor: Floats = np.maximum(covered, 1e-6)
+        color = covered * _encoded(drawn[..., :3] / divisor)
         paper = background * (1 - self._on_the_ground(camera, size, light, depth))[..., None]
         return ((color + (1 - covered) * paper).clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
@@ -163,7 +164,7 @@ def _around(points: Floats, yaw: float, pitch: float) -> Camera:
 def _span(points: Floats, camera: Camera) -> tuple[Floats, Floats]:  # [2] and [2]
     """Lowest and highest x and y of points one unit before the camera."""
     if not len(points):
-        return np.float32([-0.3, -0.3]), np.float32([0.3, 0.3])
+        return np.full(2, -0.3, np.float32), np.full(2, 0.3, np.float32)
     seen = on_screen(points, replace(camera, intrinsics=torch.eye(3)), 1)
     return seen[:, :2].min(axis=0), seen[:, :2].max(axis=0)
 

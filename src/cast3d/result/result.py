@@ -57,7 +57,7 @@ class Result:
                 splat = replace(splat, features_dc=colors)
             meshes = backbone.meshes(appearance.coords, appearance.feats, appearance.owner, len(terms), base, shapes)
         part = appearance.owner[splat.voxel]
-        splat = Gaussians(*(getattr(splat, name) for name in _TENSORS), part=part)
+        splat = Gaussians(**{name: getattr(splat, name) for name in _TENSORS}, part=part)
         parts = {}
         for i, term in enumerate(terms):
             mine = splat[part == i]

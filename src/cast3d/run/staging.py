@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import partial
-from typing import Any, Protocol, Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
 from PIL import Image
@@ -77,11 +77,14 @@ class Made:
     made_of: Mapping[str, Any]
 
 
+K = TypeVar("K", bound=Kit)
+
+
 @dataclass
-class Staging:
+class Staging(Generic[K]):
     """Runs the stages of one object: `run(STAGE, given, ...)`."""
 
-    kit: Kit
+    kit: K
     keeper: Keeper | None = None  # None: results are only computed
     progress: Progress | None = None
     previews: Previews | None = None  # pictures of the stages, kept beside them
@@ -152,7 +155,11 @@ class Staging:
 
     def _plain(self, given: Any) -> Any:
         """What a stage is given, as plain data: results by the hash of their content."""
-        if is_dataclass(given) and not any(f.type in ("Tensor", Tensor) for f in fields(given)):
+        if (
+            is_dataclass(given)
+            and not isinstance(given, type)
+            and not any(f.type in ("Tensor", Tensor) for f in fields(given))
+        ):
             return asdict(given)
         if (made := self._known.get(id(given))) is not None:
             return {"stage": made.name, "content": made.content}

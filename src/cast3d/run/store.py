@@ -126,7 +126,7 @@ class StageStore:
     @property
     def names(self) -> tuple[str, ...]:
         """The saved stages in order."""
-        return tuple(_FOLDER.fullmatch(folder.name)[2] for folder in self._folders())
+        return tuple(match[2] for folder in self._folders() if (match := _FOLDER.fullmatch(folder.name)))
 
     def previews(self, name: str) -> dict[str, Path]:
         """The preview pictures of a stage by label."""

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from PIL import Image
 
@@ -64,6 +64,8 @@ class Scene:
     seed: int = 0
     backbone: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    # How the main thing was chosen, None where it was given. Every scene has its own; a ClassVar only to be no field.
+    _chosen: ClassVar[str | None] = None
 
     def __post_init__(self) -> None:
         def put(name: str, value: Any) -> None:

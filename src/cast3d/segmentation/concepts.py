@@ -60,7 +60,8 @@ class Sam3:
     def _embeddings(self, image: Tensor) -> Any:
         """The picture's features, which do not depend on the term: computed once per view."""
         if self._seen is None or self._seen[0] is not image:
-            side = self.net.config.vision_config.image_size
+            seeing: Any = self.net.config.vision_config  # transformers types it as a dict or None, too
+            side = seeing.image_size
             pixels = normalised(image, (side, side), self.net.device, HALF, HALF).to(self.net.dtype)
             self._seen = image, self.net.get_vision_features(pixels)
         return self._seen[1]

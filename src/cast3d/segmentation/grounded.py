@@ -99,7 +99,8 @@ class GroundedSam2:
     ) -> tuple[Tensor, Tensor]:
         """One mask [D, H, W] bool per box, and the IoU [D] that SAM 2 expects of it."""
         height, width = image.shape[1:]
-        side = self.masker.config.prompt_encoder_config.image_size
+        prompted: Any = self.masker.config.prompt_encoder_config  # transformers types it as a dict or None, too
+        side = prompted.image_size
         scale = boxes.new_tensor([side / width, side / height]).repeat(2)
         embeddings = self._embeddings(image, side)
         prompts = (boxes * scale)[None].to(embeddings[-1])

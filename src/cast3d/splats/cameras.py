@@ -72,9 +72,14 @@ def orbit(
             f"orbit() was given fov={fov} and width={width}: pass `fov` in degrees for a perspective camera, "
             "or fov=None and `width` in world units for an orthographic one"
         )
+    if width is not None:
+        intrinsics = _intrinsics(1 / width)
+    else:
+        assert fov is not None  # else both were missing
+        intrinsics = intrinsics_from_fov(fov)
     return Camera(
         extrinsics=extrinsics_from_yaw_pitch(math.radians(yaw + 180), math.radians(pitch), radius),
-        intrinsics=intrinsics_from_fov(fov) if width is None else _intrinsics(1 / width),
+        intrinsics=intrinsics,
         near=near,
         far=far,
         orthographic=fov is None,
@@ -87,8 +92,8 @@ def extrinsics_from_yaw_pitch(yaw: float, pitch: float, radius: float) -> Tensor
     float32 throughout, as released: straight up or down, where up and view are parallel, the rounding of cos(pi / 2)
     decides which way the picture turns.
     """
-    yaw, pitch = torch.tensor(yaw, dtype=torch.float32), torch.tensor(pitch, dtype=torch.float32)
-    eye = radius * torch.stack([yaw.sin() * pitch.cos(), yaw.cos() * pitch.cos(), pitch.sin()])
+    turn, tilt = torch.tensor(yaw, dtype=torch.float32), torch.tensor(pitch, dtype=torch.float32)
+    eye = radius * torch.stack([turn.sin() * tilt.cos(), turn.cos() * tilt.cos(), tilt.sin()])
     down = torch.tensor([0.0, 0.0, -1.0])
     forward = F.normalize(-eye, dim=0)
     right = F.normalize(torch.linalg.cross(down, forward), dim=0)

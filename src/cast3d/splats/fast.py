@@ -82,12 +82,12 @@ def _composite(footprints: Footprints, features: Tensor, masks: Tensor) -> tuple
     """Features [K, C] and masks [H, W, N] -> blended [H, W, C + 1] and sums [K, N + 1]."""
     kernels = _kernels()
     values = (footprints.means, footprints.conics, footprints.opacities, footprints.extents, features)
-    means, conics, opacities, extents, features = (value.float().contiguous().numpy() for value in values)
+    means, conics, opacities, extents, rows = (value.float().contiguous().numpy() for value in values)
     height, width, count = masks.shape
     starts, ids = kernels.bin_footprints(means, extents, height, width)
-    blended = np.zeros((height, width, features.shape[1] + 1), np.float32)
+    blended = np.zeros((height, width, rows.shape[1] + 1), np.float32)
     shares = np.zeros((len(ids), count + 1), np.float32)
-    arrays = (starts, ids, means, conics, opacities, extents, features, masks.contiguous().numpy(), blended, shares)
+    arrays = (starts, ids, means, conics, opacities, extents, rows, masks.contiguous().numpy(), blended, shares)
     _each(lambda row: kernels.composite_row(row, *arrays), -(-height // kernels.TILE))
     return torch.from_numpy(blended), torch.from_numpy(kernels.add_shares(ids, shares, len(means)))
 

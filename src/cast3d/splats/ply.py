@@ -73,7 +73,7 @@ def read_ply(path: str | Path) -> Gaussians:
     def columns(names: list[str]) -> Tensor:
         return torch.from_numpy(np.stack([table[name] for name in names], axis=-1).astype(np.float32))
 
-    part = torch.from_numpy(table["part"].astype(np.int64)) if "part" in table.dtype.names else None
+    part = torch.from_numpy(table["part"].astype(np.int64)) if "part" in (table.dtype.names or ()) else None
     turned = Gaussians(
         positions=columns(_POSITION),
         features_dc=columns(_COLOR),

@@ -71,6 +71,7 @@ def extract_hints(kit: Kit, main: MainGeometry, painted: Slat, reading: Reading)
         images.append((picture.color.clamp(0, 1) * 255).round().to(torch.uint8))
         kit.on_step(done, len(views))
     mask = torch.stack(masks)
+    assert gaussians.voxel is not None  # decoded from voxels
     votes = voting.vote(gaussians, views, mask, detected=mask.flatten(2).any(2))
     minimum = settings.minimum_hint
     rows = voting.hints(votes, gaussians.voxel, coords, base, settings.mask_threshold, minimum=minimum)

@@ -7,7 +7,7 @@ run knows what each result depends on (see `run.staging`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast
 
@@ -66,11 +66,11 @@ class Kit:
         """A sentence or a few words as a condition."""
         return self.backbone.of_text(words)
 
-    def structure_noise(self, stage: str, term: str = "", own: bool = False) -> flow.Draws:
+    def structure_noise(self, stage: str, term: str = "", own: bool = False) -> Callable[[int], Tensor]:
         """Noise of one structure latent [1, C, r, r, r] by level; `own` draws it from the term's own seed."""
         return flow.noise((1, *self.backbone.structure_shape), self._seed(term if own else ""), (stage, term))
 
-    def slat_noise(self, coords: Tensor, stage: str, term: str = "", own: bool = False) -> flow.Draws:
+    def slat_noise(self, coords: Tensor, stage: str, term: str = "", own: bool = False) -> Callable[[int], Tensor]:
         """Noise of latents [N, C] on the voxels `coords` [N, 3] by level."""
         shape = (len(coords), self.backbone.slat_channels)
         return flow.noise(shape, self._seed(term if own else ""), (stage, term))

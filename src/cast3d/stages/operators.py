@@ -6,6 +6,7 @@ All take several objects side by side: on a GPU they share forward passes, on a 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -50,7 +51,8 @@ def d_ss_stm(
         pair = _steered(pair, steer)
     grid = times(kit.settings.structure_steps)
     diffusion = kit.settings.diffusion
-    return flow.stm(clean, None, None, grid, start, generator, diffusion, pair=pair, on_step=kit.on_step)
+    edited = flow.stm(clean, None, None, grid, start, generator, diffusion, pair=pair, on_step=kit.on_step)
+    return cast(Tensor, edited)  # two only with `trajectory`
 
 
 def d_slat(

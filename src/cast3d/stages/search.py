@@ -34,7 +34,7 @@ class LayoutShowsNot(TermNotFound):
         )
 
 
-def reading_that_shows_all(kit: Kit, run: Staging, sentence: Sentence, main: MainGeometry) -> Reading:
+def reading_that_shows_all(kit: Kit, run: Staging[Kit], sentence: Sentence, main: MainGeometry) -> Reading:
     """The reading whose layout has a hint for every term. Raises LayoutShowsNot where there is none."""
     starts = kit.settings.layout_starts
     lookalikes, taught = first_names(kit, sentence)
@@ -81,7 +81,7 @@ def other_names(kit: Kit, sentence: Sentence, lookalikes: Lookalikes, terms: Seq
     return renamed(sentence, lookalikes, terms, resembling, kit.settings.lookalikes)
 
 
-def hints_of(run: Staging, main: MainGeometry, reading: Reading) -> Hints | None:
+def hints_of(run: Staging[Kit], main: MainGeometry, reading: Reading) -> Hints | None:
     """The hints of one layout; None where it is empty."""
     layout = run(LAYOUT, main, reading)
     if not len(to_coords(layout.grid)):

@@ -23,8 +23,8 @@ class Similarity:
         return self.scale * points + points.new_tensor(self.translation)
 
     def inverse(self) -> Similarity:
-        back = tuple(-value / self.scale for value in self.translation)
-        return Similarity(1 / self.scale, back)
+        x, y, z = (-value / self.scale for value in self.translation)
+        return Similarity(1 / self.scale, (x, y, z))
 
 
 def canonical(grid: Tensor, extent: float = 0.9) -> Similarity:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import torch
 from PIL import Image
@@ -76,7 +77,7 @@ class BricksDescriber:
         for one in rgba:
             image = torch.as_tensor(preprocess_small(one, size))[None].to(device)
             told = self.picture_encoder.look(image, index)[1]
-            found.append((told[0], F.adaptive_avg_pool2d(image[:, 3:], told.shape[-2:])[0, 0]))
+            found.append((told[0], F.adaptive_avg_pool2d(image[:, 3:], (told.shape[-2], told.shape[-1]))[0, 0]))
         return found
 
     def _text(self, text: str) -> Tensor:
@@ -161,13 +162,13 @@ def load_bricks(source: Source, device: torch.device) -> Backbone:
         slat_mean=torch.tensor(normalization["mean"], device=device),
         slat_std=torch.tensor(normalization["std"], device=device),
         describer=BricksDescriber(
-            load(folder / args["image_cond_model"], device),
-            load(folder / args["text_cond_model"], device),
+            cast(PictureEncoder, load(folder / args["image_cond_model"], device)),
+            cast(WordEncoder, load(folder / args["text_cond_model"], device)),
             vocabulary,
-            load(folder / own["namer"], device) if "namer" in own else None,
+            cast(PictureNamer, load(folder / own["namer"], device)) if "namer" in own else None,
             own.get("animals"),
         ),
-        segmenter=BricksSegmenter(load(folder / own["segmenter"], device), vocabulary),
+        segmenter=BricksSegmenter(cast(PromptedSegmenter, load(folder / own["segmenter"], device)), vocabulary),
         defaults=Settings().changed(own["defaults"]),
         hashes=weight_hashes(folder),
         about=own.get("about", {}),

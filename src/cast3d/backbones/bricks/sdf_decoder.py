@@ -44,8 +44,8 @@ class SLatSdfDecoder(SLatTransformer):
         """Distances [N, 64] of the cells around each voxel, x-major, in voxels."""
         return x.replace(self.head(self.trunk(x)).to(x.dtype))
 
-    def forward(self, x: SparseTensor) -> list[Mesh]:
-        """One closed mesh per batch item, without colours."""
+    def forward(self, x: SparseTensor) -> list[Mesh | None]:
+        """One closed mesh per batch item, without colours; None for one without voxels."""
         features = self.features(x)
         return [self.mesh(x.coords[rows, 1:], features.feats[rows]) for rows in x.layout]
 
@@ -53,8 +53,8 @@ class SLatSdfDecoder(SLatTransformer):
         self,
         coords: Tensor,  # [N, 3]
         distances: Tensor,  # [N, 64]
-    ) -> Mesh:
-        """The closed surface of one object."""
+    ) -> Mesh | None:
+        """The closed surface of one object; None without voxels."""
         (mesh,) = self._meshes(coords, distances, torch.zeros(len(coords), dtype=torch.long), 1)
         return mesh
 

@@ -37,7 +37,7 @@ class Dinov2(nn.Module):
     def __init__(self, vit: Dinov2WithRegistersModel):
         super().__init__()
         # The condition is the last block's output before the network's own final norm.
-        vit.layernorm = nn.Identity()
+        vit.layernorm = nn.Identity()  # type: ignore[assignment]  # declared as a LayerNorm
         self.vit = vit
 
     @property

@@ -46,7 +46,7 @@ def normalization(by_kind: Mapping[str, Source]) -> tuple[list[float], list[floa
         values = source.args.get("slat_normalization")
         if not isinstance(values, dict) or not {"mean", "std"} <= values.keys():
             raise CheckpointError(f"{source.place}/pipeline.json has no slat_normalization with mean and std")
-        found[source.place] = tuple(numbers(source, key, values[key]) for key in ("mean", "std"))
+        found[source.place] = numbers(source, "mean", values["mean"]), numbers(source, "std", values["std"])
     first, *rest = found.values()
     if any(values != first for values in rest):
         raise CheckpointError(f"{' and '.join(found)} have different slat_normalization: their latents do not fit")

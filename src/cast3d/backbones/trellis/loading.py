@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 from warnings import warn
@@ -55,7 +55,7 @@ class TrellisDescriber:
         """Tokens [1, 1374, C] of each picture. TRELLIS always crops to the object: there is no other `frame`."""
         if self.picture_encoder is None:
             raise InputError(f"the backbone has no picture model; {ADVICE}")
-        return tuple(self._once(_digest(image), lambda image=image: self._picture(image)) for image in rgba)
+        return tuple(self._once(_digest(image), partial(self._picture, image)) for image in rgba)
 
     def text(self, text: str) -> Tensor:
         """Tokens [1, 77, C]."""
@@ -82,11 +82,13 @@ class TrellisDescriber:
         return None
 
     def _picture(self, image: Image.Image) -> Tensor:
+        assert self.picture_encoder is not None  # asked by `pictures`
         pixels = np.asarray(preprocess_trellis(image), dtype=np.float32) / 255
         with self.residency(self.picture_encoder):
             return self.picture_encoder.encode(torch.from_numpy(pixels).permute(2, 0, 1)[None].to(self.device))
 
     def _text(self, text: str) -> Tensor:
+        assert self.text_encoder is not None  # asked by `text`
         with self.residency(self.text_encoder):
             return self.text_encoder.encode(text)
 
@@ -136,10 +138,12 @@ def load_trellis(sources: Sequence[Source], device: torch.device, loading: Loadi
     offload = loading.memory == "offload" or (loading.memory == "auto" and not fits(size, device))
     residency = Offloaded(device) if offload else Resident()
     at = torch.device("cpu") if offload else device
-    encoders = {kind: ENCODER_LOADERS[kind](source, at) for kind, source in by_kind.items()}
+    pictures = picture_encoder(by_kind["image"], at) if "image" in by_kind else None
+    text = text_encoder(by_kind["text"], at) if "text" in by_kind else None
+    channels = {kind: one.channels for kind, one in (("image", pictures), ("text", text)) if one is not None}
     for kind, source in by_kind.items():
         for key in FLOWS:
-            check_conditions(source, stems[f"{kind} {key}"], encoders[kind].channels)
+            check_conditions(source, stems[f"{kind} {key}"], channels[kind])
     networks = {name: load(stem, at, torch.float32 if device.type == "cpu" else None) for name, stem in stems.items()}
     hashes = hashes_by_use(files, by_kind)
     tell_doubts(path for name, path in files.items() if doubtful(path, hashes[name]))
@@ -150,12 +154,15 @@ def load_trellis(sources: Sequence[Source], device: torch.device, loading: Loadi
     return Backbone(
         name="trellis",
         device=device,
-        **{name: networks[name] for name in ("structure_encoder", *SHARED)},
+        structure_encoder=networks["structure_encoder"],
+        structure_decoder=networks["structure_decoder"],
+        gaussian_decoder=networks["gaussian_decoder"],
+        mesh_decoder=networks["mesh_decoder"],
         structure_flows=flows(FLOWS[0]),
         slat_flows=flows(FLOWS[1]),
         slat_mean=torch.tensor(mean, device=device),
         slat_std=torch.tensor(std, device=device),
-        describer=TrellisDescriber(device, residency, encoders.get("image"), encoders.get("text")),
+        describer=TrellisDescriber(device, residency, pictures, text),
         segmenter=LateSegmenter(lambda: _segmenter(loading.segmenter, at)),
         hashes=hashes | {SEGMENTER: segmenter_identity(loading.segmenter)},
         about={"licence": "TRELLIS: MIT; DINOv2: Apache-2.0; CLIP: MIT"},
@@ -186,7 +193,11 @@ def hashes_by_use(networks: Mapping[str, Path], by_kind: Mapping[str, Source]) -
 
     A pipeline.json counts as a whole, as it holds the latents' constants.
     """
-    files = {**networks, **{f"{kind} pipeline": source.file("pipeline.json") for kind, source in by_kind.items()}}
+    files = dict(networks)
+    for kind, source in by_kind.items():
+        path = source.file("pipeline.json")
+        assert path is not None  # it has told the kind
+        files[f"{kind} pipeline"] = path
     digests = hashes_of(files.values())
     encoders = {f"{kind} encoder": encoder_hash(source) for kind, source in by_kind.items()}
     return {name: digests[path] for name, path in files.items()} | encoders
@@ -257,9 +268,6 @@ def picture_encoder(source: Source, device: torch.device) -> Dinov2:
 def text_encoder(source: Source, device: torch.device) -> ClipText:
     place, revision = encoder_place(source)
     return load_clip_text(place, device, revision)
-
-
-ENCODER_LOADERS = {"image": picture_encoder, "text": text_encoder}
 
 
 def encoder_place(source: Source) -> tuple[str | Path, str | None]:

@@ -12,10 +12,10 @@ from ...files import atomic_write
 from .dinov2 import require_transformers
 from .tiny import PICTURE_CHANNELS, TEXT_CHANNELS
 
-DINOV2 = dict(image_size=518, patch_size=14, num_register_tokens=4, layer_norm_eps=1e-6)
+DINOV2: dict[str, Any] = dict(image_size=518, patch_size=14, num_register_tokens=4, layer_norm_eps=1e-6)
 DINOV2_LARGE = dict(DINOV2, hidden_size=1024, num_hidden_layers=24, num_attention_heads=16)
 DINOV2_TINY = dict(DINOV2, hidden_size=PICTURE_CHANNELS, num_hidden_layers=1, num_attention_heads=2)
-CLIP = dict(max_position_embeddings=77, hidden_act="quick_gelu", layer_norm_eps=1e-5)
+CLIP: dict[str, Any] = dict(max_position_embeddings=77, hidden_act="quick_gelu", layer_norm_eps=1e-5)
 CLIP_LARGE = dict(
     CLIP, vocab_size=49408, hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12,
     projection_dim=768, bos_token_id=49406, eos_token_id=49407, pad_token_id=49407,

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from ...files import atomic_write
-from ...models import CLASSES, save
+from ...models import CLASSES, SparseStructureDecoder, save
 from ...models.checkpoints import constant_buffers
 from ...models.released import RELEASED
 from .loading import ENCODER
@@ -82,17 +82,19 @@ def draw_weights(net: nn.Module, seed: int) -> None:
         else:
             parameter.normal_(0, SPREAD, generator=generator)
             if key.endswith(("gamma", "weight")):
-                parameter += 1
+                parameter.add_(1)
 
 
 @torch.no_grad()
-def thin_out(decoder: nn.Module, share: float = OCCUPIED) -> None:
+def thin_out(decoder: SparseStructureDecoder, share: float = OCCUPIED) -> None:
     """Lowers a structure decoder's logits until it finds a surface's worth of voxels in noise, not half of them all."""
     device, dtype = decoder.device, decoder.dtype
     generator = torch.Generator(device).manual_seed(0)
     latent = torch.randn(1, decoder.config["latent_channels"], 16, 16, 16, device=device, generator=generator)
     logits = decoder.convert_to(torch.float32)(latent).flatten()
-    decoder.out_layer[-1].bias -= logits.kthvalue(int((1 - share) * len(logits))).values
+    last = decoder.out_layer[-1]
+    assert isinstance(last, nn.Conv3d) and last.bias is not None
+    last.bias -= logits.kthvalue(int((1 - share) * len(logits))).values
     decoder.convert_to(dtype)
 
 
@@ -124,6 +126,7 @@ def write_random_folder(folder: Path, tiny: bool = False, seed: int = 0) -> None
             target = folder / repository / "ckpts" / stem
             net = random_network(*networks[stem], seed=seed + number)
             if stem == DECODERS["sparse_structure_decoder"]:
+                assert isinstance(net, SparseStructureDecoder)  # of its name, large or tiny
                 thin_out(net)
             save(net, target)
             print(f"{target}.safetensors", f"{Path(f'{target}.safetensors').stat().st_size:,} bytes", flush=True)

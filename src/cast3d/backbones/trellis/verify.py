@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ...errors import Cast3dError, Finding
+from ...meshes.mesh import Mesh
 from ...models.checkpoints import build, read_config
 from ...models.file_size import ORDER, file_bytes
 from ...models.released import RELEASED
@@ -140,7 +141,7 @@ def exercise(backbone: Backbone) -> Iterator[Finding]:
         yield _run(f"{kind} latents", lambda c=condition: backbone.slat_velocity(c, coords, 5.0)(feats, 0.7), backbone)
     yield _run("gaussians", lambda: backbone.gaussians(coords, feats).positions, backbone)
     owner = torch.zeros(len(coords), dtype=torch.long, device=backbone.device)
-    yield _run("mesh", lambda: backbone.meshes(coords, feats, owner, 1)[0].vertices, backbone)
+    yield _run("mesh", lambda: cast(Mesh, backbone.meshes(coords, feats, owner, 1)[0]).vertices, backbone)
     kept = backbone.decode_structure(backbone.encode_structure(cube))
     share = float((kept & cube).sum() / (kept | cube).sum())
     text = f"a cube comes back with IoU {share:.2f}; trained weights give more than 0.9"

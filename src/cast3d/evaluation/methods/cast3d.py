@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
@@ -58,11 +58,11 @@ def edited_layout(bench: Bench, editor: str) -> Outcome:
 
 def layout_by(kit: Kit, main: MainGeometry, reading: Reading, editor: str) -> Layout:
     """p_B carried over to the prompt by another editor."""
-    latent = edited(kit, main, reading, editor)
+    latent = cast(Tensor, edited(kit, main, reading, editor))  # two only with `trajectory`
     return Layout(latent, decoded(kit, latent)[0])
 
 
-def edited(kit: Kit, main: MainGeometry, reading: Reading, editor: str) -> Tensor:
+def edited(kit: Kit, main: MainGeometry, reading: Reading, editor: str) -> flow.Edited:
     """The latent; guidance as for STM, unless the editor is known for its own."""
     settings, start, on = kit.settings, reading.start, kit.on_step
     source, target = kit.text(reading.main), kit.text(reading.prompt)

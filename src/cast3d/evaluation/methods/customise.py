@@ -69,7 +69,9 @@ def asset_pictures(bench: Bench) -> dict[str, Image.Image]:
 def pasted_view(bench: Bench, pictures: dict[str, Image.Image]) -> Image.Image:
     """The accessories where `placing` puts them in the picture of the base, some of them behind it."""
     main = crop_square(pictures[bench.case.main], 1.0).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-    left, top, right, bottom = main.getchannel("A").point(lambda a: 255 * (a > 127)).getbbox()
+    box = main.getchannel("A").point(lambda a: 255 * (a > 127)).getbbox()
+    assert box is not None  # a cut-out picture is not empty
+    left, top, right, bottom = box
     layers: dict[bool, list[Image.Image]] = {True: [], False: []}
     for term, place in places(bench.case).items():
         if term in pictures:

@@ -7,6 +7,7 @@ without parts. Axes as in glTF (y up, front +z); place and scale are free, measu
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -88,7 +89,8 @@ def together(meshes: list[Mesh]) -> Mesh:
     """Several meshes as one."""
     offsets = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
     faces = torch.cat([mesh.faces + int(offset) for mesh, offset in zip(meshes, offsets)])
-    return Mesh(torch.cat([m.vertices for m in meshes]), faces, torch.cat([m.colors for m in meshes]))
+    colors = [mesh.colors for mesh in meshes]  # `_mesh` gives all of them some
+    return Mesh(torch.cat([m.vertices for m in meshes]), faces, torch.cat(cast(list[torch.Tensor], colors)))
 
 
 def fitted(meshes: dict[str, Mesh]) -> dict[str, Mesh]:

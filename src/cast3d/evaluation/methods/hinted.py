@@ -59,7 +59,8 @@ def shifted(bench: Bench, parts: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _side(bench: Bench, term: str) -> tuple[int, int, int]:
     bits = int(digest(f"{bench.case.id} {term} {bench.seed}")[:8], 16)
-    return tuple(OFFSET if bits >> axis & 1 else -OFFSET for axis in range(3))
+    x, y, z = (OFFSET if bits >> axis & 1 else -OFFSET for axis in range(3))
+    return x, y, z
 
 
 def blurred(bench: Bench, parts: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -9,6 +9,8 @@ join at corners too, as shells that are one voxel thin do.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from PIL import Image
 from torch import Tensor
@@ -52,13 +54,14 @@ def _structure(bench: Bench, base: Base, view: Image.Image) -> Layout:
     def compute(kit: Kit, main: MainGeometry, term: str, shown: list[str]) -> Layout:
         source, target = kit.picture(term), kit.backbone.of_pictures([view])
         noise = flow.noise((AVERAGE, 1, *bench.backbone.structure_shape), bench.seed, ("nano3d", "structure"))
-        velocities = [
+        v_source, v_target = (
             kit.backbone.structure_velocities([structure_guide(kit, condition, scale)])
             for condition, scale in ((source, SOURCE), (target, TARGET))
-        ]
+        )
         t = times(kit.settings.structure_steps)
         start = kit.settings.layout_starts[0]  # whole parts are added, as in our layout
-        latent = flow.flowedit(main.latent, *velocities, t, start, noise, AVERAGE, on_step=kit.on_step)
+        made = flow.flowedit(main.latent, v_source, v_target, t, start, noise, AVERAGE, on_step=kit.on_step)
+        latent = cast(Tensor, made)  # two only with `trajectory`
         return Layout(latent, kit.backbone.decode_structure(latent))
 
     return base.run(Stage("nano3d_structure", 2, Layout, compute), base.main, bench.case.main, digests([view]))

@@ -40,12 +40,13 @@ def places(case: Case) -> dict[str, Place]:
     spans, found = find_terms(case.prompt, case.terms), {}
     told = outside_terms(case.prompt, spans)
     ridden = re.search(r"\briding\b", told)
-    rider = ridden and spans[case.main].start > ridden.start()
+    # Where a rider mounts: what stands before it is on the rider. -1: there is none.
+    mounts = ridden.start() if ridden and spans[case.main].start > ridden.start() else -1
     used: dict[str, int] = {}
     for term in sorted(case.accessories, key=lambda term: spans[term].start):
         start = spans[term].start
         words = relations(told[:start])
-        if rider and start < ridden.start() and not words:
+        if start < mounts and not words:
             found[term] = RIDING[0]
             continue
         relation = words[-1] if words else "with"
@@ -53,7 +54,7 @@ def places(case: Case) -> dict[str, Place]:
         index = used.get(relation, 0)
         used[relation] = index + 1
         place = choices[min(index, len(choices) - 1)]
-        found[term] = _on_rider(place) if rider and start < ridden.start() else place
+        found[term] = _on_rider(place) if start < mounts else place
     return found
 
 

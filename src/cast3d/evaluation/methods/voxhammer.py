@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import cast
 
 import torch
 from PIL import Image
@@ -81,7 +82,7 @@ def _structure(bench: Bench, base: Base, hints: Hints, view: Image.Image, preser
             def with_memory(x: Tensor, at: Tensor, time: float) -> Tensor:
                 memory.begin(None)
                 source(at, time)
-                memory.begin(whole_tokens(cells, net.patch_size))
+                memory.begin(whole_tokens(cells, cast(int, net.patch_size)))
                 return target(x, time)
 
             latent = redrawn(path.levels[-1], path, with_memory, t, cells, kit.on_step)

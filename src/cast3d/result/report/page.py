@@ -209,18 +209,18 @@ def _img(image: Image.Image, alt: str, side: int) -> str:
 
 
 def _costs(stages: tuple[StageShots, ...]) -> str:
-    timed = [stage for stage in stages if stage.seconds is not None]
+    timed = [(stage, stage.seconds) for stage in stages if stage.seconds is not None]
     if not timed:
         return ""
-    total, longest = sum(stage.seconds for stage in timed), max(stage.seconds for stage in timed) or 1.0
+    total, longest = sum(seconds for _, seconds in timed), max(seconds for _, seconds in timed) or 1.0
     rows = "".join(
         f'<tr><th scope="row">{escape(describe(stage.name, _alone(stages)).title)}</th>'
         f'<td class="bar"><svg viewBox="0 0 100 18" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect y="4" height="10" rx="1" width="{100 * stage.seconds / longest:.2f}"/></svg></td>'
-        f'<td class="number">{stage.seconds:.1f} s</td><td class="number">{_size(stage.peak_bytes)}</td></tr>'
-        for stage in timed
+        f'<rect y="4" height="10" rx="1" width="{100 * seconds / longest:.2f}"/></svg></td>'
+        f'<td class="number">{seconds:.1f} s</td><td class="number">{_size(stage.peak_bytes)}</td></tr>'
+        for stage, seconds in timed
     )
-    peak = max((stage.peak_bytes for stage in timed if stage.peak_bytes is not None), default=None)
+    peak = max((stage.peak_bytes for stage, _ in timed if stage.peak_bytes is not None), default=None)
     return f"""<div><h2>Time and memory</h2><table>
 <thead><tr><th>Stage</th><th></th><th></th><th>peak memory</th></tr></thead>
 <tbody>{rows}</tbody>
