@@ -70,8 +70,9 @@ MUTANTS = [
          "residual = base & ~union"),
         ("remove_halo(base, main_geometry, base_hint, hints)) & ~union",
          "remove_halo(base, main_geometry, base_hint, hints))"),
-        ("connectivity=connectivity)", "connectivity=6)"),
-        ("absolute=100 if pruned else 1", "absolute=100"),
+        ("connectivity=connectivity, **least", "connectivity=6, **least"),
+        ('least = {} if pruned else {"absolute": 1, "relative": 0.0}', "least = {}"),
+        ('{"absolute": 1, "relative": 0.0}', '{"absolute": 1}'),
         ("return Coarse(found.kept | union, base, found)", "return Coarse(found.kept, base, found)"),
     ),
     *_of(

@@ -211,3 +211,8 @@ def test_small_pieces_go_back_to_the_base():
     base, cap = hints(votes, voxel, coords, base=0)
     assert cap.tolist() == [True] * 25 + [False] * 12
     assert torch.equal(base, ~cap)
+
+
+def test_a_tie_is_no_member():
+    votes = Votes(torch.tensor([[0.0, 1e-6, -1e-6]]), torch.ones(1))
+    assert votes.members.tolist() == [[False, True, False]]

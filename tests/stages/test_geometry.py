@@ -108,3 +108,12 @@ def test_crumbs_are_dropped_and_reported():
     geometry = without_crumbs(Geometry(BODY, BODY, grid, ()), NOTHING, SETTINGS.changed({"crumbs": 0.01}))
     assert torch.equal(geometry.grid, BODY) and geometry.report == ("dropped 1 floating pieces, 1 voxels",)
     assert without_crumbs(Geometry(BODY, BODY, grid, ()), NOTHING, SETTINGS).grid[60, 60, 60]
+
+
+def test_scraps_stay_where_nothing_is_pruned():
+    """The hat cuts the top voxel of a thin pole off: a scrap of what was one piece."""
+    body = BODY | box((29, 31), (29, 31), (40, 54))
+    hat = box((25, 35), (25, 35), (46, 50))
+    given = body, torch.stack([body, hat]), hat[None], 0
+    pruned, kept = (compose_geometry(*given, SETTINGS.changed({"prune": prune})).grid for prune in (True, False))
+    assert not pruned[30, 30, 53] and kept[30, 30, 53]

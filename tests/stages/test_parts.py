@@ -69,6 +69,16 @@ def test_crumbs_of_the_hint_play_no_role():
     assert torch.equal(part(hint=crumbs), part())
 
 
+def test_the_hint_is_encoded_without_crumbs(monkeypatch):
+    encoded = []
+    encode = type(BACKBONE).encode_structure
+    monkeypatch.setattr(type(BACKBONE), "encode_structure", lambda b, grid: encoded.append(grid) or encode(b, grid))
+    crumbs = HINT.clone()
+    crumbs[50, 50, 50:53] = True
+    part(hint=crumbs)
+    assert len(encoded) == 1 and torch.equal(encoded[0], HINT)
+
+
 def test_an_empty_result_falls_back_to_the_hint():
     assert torch.equal(part(backbone=with_bias(BACKBONE, -100.0)), HINT)
 
@@ -78,6 +88,7 @@ def test_parts_in_the_canonical_frame_return_to_their_place():
     coords = made.nonzero()
     # The enlarged frame maps back to the hint's surroundings: 10 voxels fill 0.9 of the cube, the cube 11.
     assert coords.min() >= 18 and coords.max() <= 31
+    assert not torch.equal(made, cube(20, 30))  # else it came back empty, and the hint took its place
 
 
 def test_small_hints_choose_the_canonical_frame():

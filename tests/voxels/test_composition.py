@@ -128,3 +128,64 @@ def test_crumbs_go_and_whatever_holds_a_part_stays():
 def test_pieces_that_touch_by_a_corner_are_one():
     grid = box((10, 10, 10), (29, 29, 29)) | box((30, 30, 30), (30, 30, 30))
     assert torch.equal(drop_crumbs(grid, grid[:0], 0.01)[0], grid)
+
+
+# --- bounds, and which neighbours count -------------------------------------------------------------------------------
+
+
+def span(*ranges: tuple[int, int]) -> torch.Tensor:
+    """Occupied from low to high along each axis, high left out."""
+    grid = torch.zeros(64, 64, 64, dtype=torch.bool)
+    grid[tuple(slice(a, b) for a, b in ranges)] = True
+    return grid
+
+
+BODY = span((10, 30), (10, 30), (10, 30))
+TIP = span((30, 34), (30, 34), (30, 33))  # 48 voxels that touch the body by one corner
+
+
+def test_regions_that_touch_by_a_corner_are_one_where_corners_count():
+    """A part takes half of the tip: alone it is a scrap, with the body it is none."""
+    main, half = BODY | TIP, span((32, 34), (30, 34), (30, 33))
+    faces, corners = (prune(main & ~half, main, connectivity=n).regions for n in (6, 26))
+    assert [region.rule for region in faces] == ["largest", None]
+    assert [region.rule for region in corners] == ["largest"]
+
+
+def test_the_choice_of_neighbours_is_passed_on():
+    main = BODY | TIP
+    part = span((33, 34), (33, 34), (32, 33))  # one voxel of the tip; the base follows the layout near it
+    kept = {n: coarse_geometry(main, main, part[None], part[None], connectivity=n).geometry for n in (6, 26)}
+    assert torch.equal(kept[26], main)
+    assert torch.equal(kept[6], main)  # 47 of 48 voxels: unchanged
+    half = span((32, 34), (30, 34), (30, 33))
+    kept = {n: coarse_geometry(main, main, half[None], half[None], connectivity=n).geometry for n in (6, 26)}
+    assert torch.equal(kept[26], main) and torch.equal(kept[6], BODY | half)
+
+
+def test_a_piece_of_the_main_geometry_is_counted_with_the_same_neighbours():
+    """Cut off at its corner, the tip is a small share of the whole piece that it was of."""
+    residual = (BODY | TIP) & ~span((30, 31), (30, 31), (30, 31))
+    assert [region.rule for region in prune(residual, BODY | TIP, connectivity=26).regions] == ["largest", None]
+    assert [region.rule for region in prune(residual, BODY | TIP, connectivity=6).regions] == ["largest", "unchanged"]
+
+
+def test_without_pruning_scraps_stay():
+    main, half = BODY | TIP, span((32, 34), (30, 34), (30, 33))
+    assert torch.equal(coarse_geometry(main, main, half[None], half[None], pruned=False).geometry, main)
+
+
+def test_bounds_belong_to_what_is_kept():
+    main = BODY | span((40, 50), (10, 12), (10, 11))  # a piece of 20 voxels
+    eight = BODY | span((40, 44), (10, 12), (10, 11))
+    assert [region.rule for region in prune(eight, main, absolute=8, relative=0.0).regions] == ["largest", "large"]
+    assert [region.rule for region in prune(eight, main, absolute=9, relative=0.0).regions] == ["largest", None]
+    nineteen = BODY | (main & ~BODY & ~span((40, 41), (10, 11), (10, 11)))
+    assert [region.rule for region in prune(nineteen, main).regions] == ["largest", "unchanged"]
+
+
+def test_a_crumb_of_just_the_share_stays():
+    ninety, ten = span((0, 9), (0, 10), (0, 1)), span((20, 30), (0, 1), (0, 1))
+    nothing = torch.zeros(0, 64, 64, 64, dtype=torch.bool)
+    assert torch.equal(drop_crumbs(ninety | ten, nothing, 0.1)[0], ninety | ten)
+    assert torch.equal(drop_crumbs(ninety | ten, nothing, 0.11)[0], ninety)

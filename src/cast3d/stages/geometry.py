@@ -35,8 +35,8 @@ class Geometry:
         """What people should hear of; pruned crumbs are everyday."""
         dropped = [line for line in self.report if line.startswith(_DROPPED)]
         return [
-            "the joints between parts were not smoothed, because that changed the whole too much: the parts are as they were"
-            " put together, and another seed may do better"
+            "the joints between parts were not smoothed, because that changed the whole too much: the parts are as they"
+            " were put together, and another seed may do better"
             for _ in dropped
         ]
 

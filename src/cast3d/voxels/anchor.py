@@ -65,5 +65,6 @@ def coarse_geometry(
     base = anchor(main_geometry, base_hint | hints.any(0), parts)
     union = parts.any(0)
     residual = (base if halo else remove_halo(base, main_geometry, base_hint, hints)) & ~union
-    found = prune(residual, main_geometry, absolute=100 if pruned else 1, connectivity=connectivity)
+    least = {} if pruned else {"absolute": 1, "relative": 0.0}  # one voxel is enough to stay
+    found = prune(residual, main_geometry, connectivity=connectivity, **least)
     return Coarse(found.kept | union, base, found)
