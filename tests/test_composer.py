@@ -248,7 +248,7 @@ def test_a_term_without_words_is_drawn_as_what_it_looks_like(tmp_path):
     assert list(result.parts) == ["figure", "fez"] and watch.computed.count("layout") == 1
     with RunFolder(tmp_path / "run", must_exist=True) as run:
         assert run.info["terms"] == ["figure", "fez"]
-    told = [warning for warning in result.warnings if "fez" in warning]
+    told = [warning for warning in result.warnings if "fez: the layout" in warning]
     assert len(told) == 1 and "'cap'" in told[0] and "no word" in told[0]
     assert not any("does not know" in warning for warning in result.warnings)
     _, again = with_lookalikes(tmp_path / "run", FEZ, Bands({}), "backpack", "cap")

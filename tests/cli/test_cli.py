@@ -302,7 +302,7 @@ def test_resume_keeps_all_that_has_not_changed(call, tiny, finished):
 def test_resume_takes_settings(call, tiny, finished):
     before = files(finished)
     done = call("resume", finished, "--set=spz=true")
-    assert len([line for line in done.stderr.splitlines() if line.endswith("kept from before")]) == 11  # all
+    assert len([line for line in done.stderr.splitlines() if line.endswith("kept from before")]) == 12  # all
     changed = {name for name, data in files(finished).items() if before.get(name) != data}
     assert changed == {"run.json", "report.html", "scene.spz"}
     run = json.loads((finished / "run.json").read_text())
@@ -316,7 +316,7 @@ def test_reseeding_changes_one_part(call, tiny, finished):
     changed = {name.split("/")[1] for name, data in files(finished).items() if before.get(name) != data and "/" in name}
     assert {"05-part-cap"} <= changed - {"cap.glb", "figure.glb", "backpack.glb"}
     assert changed <= {
-        *("05-part-cap", "06-geometry", "07-slat-cap", "08-appearance"), *("cap.glb", "figure.glb", "backpack.glb"),
+        *("05-part-cap", "06-geometry", "07-slat-cap", "08-appearance", "09-refit"), *("cap.glb", "figure.glb", "backpack.glb"),
     }  # fmt: skip
     run = json.loads((finished / "run.json").read_text())
     assert run["seeds"] == {"scene": 0, "terms": {"figure": 0, "cap": 1, "backpack": 0}}
@@ -479,8 +479,8 @@ def test_progress_lines():
         bars("layout", 1, 1)
         bars("retry", 2, 2)
     kept, first, retry, second = console.export_text().splitlines()
-    assert kept == "[ 1/11] Main geometry (main): kept from before"
-    assert first.startswith("[ 2/11] Layout (layout): ") and second.startswith("[ 2/11] Layout (layout): ")
+    assert kept == "[ 1/12] Main geometry (main): kept from before"
+    assert first.startswith("[ 2/12] Layout (layout): ") and second.startswith("[ 2/12] Layout (layout): ")
     assert retry == "not every term was found; layout 2 of 2 is tried"
 
 
