@@ -70,9 +70,9 @@ MUTANTS = [
          "residual = base & ~union"),
         ("remove_halo(base, main_geometry, base_hint, hints)) & ~union",
          "remove_halo(base, main_geometry, base_hint, hints))"),
-        ("connectivity=connectivity, **least", "connectivity=6, **least"),
-        ('least = {} if pruned else {"absolute": 1, "relative": 0.0}', "least = {}"),
-        ('{"absolute": 1, "relative": 0.0}', '{"absolute": 1}'),
+        ("relative, connectivity=connectivity", "relative, connectivity=6"),
+        ("(100, 0.005) if pruned else (1, 0.0)", "(100, 0.005)"),
+        ("else (1, 0.0)", "else (1, 0.005)"),
         ("return Coarse(found.kept | union, base, found)", "return Coarse(found.kept, base, found)"),
     ),
     *_of(

@@ -65,6 +65,6 @@ def coarse_geometry(
     base = anchor(main_geometry, base_hint | hints.any(0), parts)
     union = parts.any(0)
     residual = (base if halo else remove_halo(base, main_geometry, base_hint, hints)) & ~union
-    least = {} if pruned else {"absolute": 1, "relative": 0.0}  # one voxel is enough to stay
-    found = prune(residual, main_geometry, connectivity=connectivity, **least)
+    absolute, relative = (100, 0.005) if pruned else (1, 0.0)  # one voxel is enough to stay
+    found = prune(residual, main_geometry, absolute, relative, connectivity=connectivity)
     return Coarse(found.kept | union, base, found)
