@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from cast3d.backbones.bricks.sdf_decoder import SLatSdfDecoder
 from cast3d.backbones.bricks.structure_patch import sample_posterior
 from cast3d.models import SLatEncoder, SLatGaussianDecoder, SparseTensor
+from cast3d.splats.gaussians import SH0
 
 from .appearance import (
     FEATURES,
@@ -102,7 +103,7 @@ def voxel_gaussians(decoder: SLatGaussianDecoder, slat: SparseTensor) -> dict[st
     g = decoder.activate(raw, None)
     shape = (len(slat.feats), PER_VOXEL)
     center = (slat.coords[:, 1:].float() + 0.5)[:, None]
-    color = 0.28209479177387814 * g.features_dc + 0.5
+    color = SH0 * g.features_dc + 0.5
     return {
         "position": (g.positions + 0.5).view(*shape, 3) * 64 - center,
         "color": color.view(*shape, 3),

@@ -155,7 +155,8 @@ def _combine(rows, tables, s, bend, twist, taper, wx, wy, wz, step, old):
 def _evaluate(rows, tables, warp, low, step, n):
     """The field over n^3 cells of side `step` from the corner `low`, and the material of what is nearest.
 
-    Looks at the middles of blocks of 4^3 cells, then of 2^3, and only goes on where the surface can be.
+    Looks at the middles of blocks of 4^3 cells, then of 2^3, and only goes on where the surface can be. The loop over
+    the solids stands here three times: a compiled function of it made shapes a sixth slower.
     """
     out = np.full((n, n, n), np.float32(FAR))
     paint = np.zeros((n, n, n), np.uint8)

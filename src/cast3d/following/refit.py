@@ -24,6 +24,7 @@ from scipy.sparse import csr_array, diags_array
 from scipy.spatial import cKDTree
 
 from ..splats import Camera, Gaussians
+from ..splats.gaussians import dc_of
 from ..splats.weights import compositing_matrix
 from ..voxels import blur, solid, to_grid
 from .seen import Shown
@@ -86,7 +87,7 @@ def refitted(
     colors = torch.from_numpy(np.clip(old + strength * change, 0, 1)).to(gaussians.features_dc)
     # What is brighter than 1 was so before: it stays where nothing changed.
     moved = torch.from_numpy(np.abs(change).max(1) > 1e-4).to(colors.device)
-    dc = (colors - 0.5) / 0.28209479177387814
+    dc = dc_of(colors)
     return replace(gaussians, features_dc=torch.where(moved[:, None], dc, gaussians.features_dc))
 
 

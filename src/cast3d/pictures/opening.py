@@ -65,6 +65,11 @@ class Picture:
         return replace(self, warnings=self.warnings + warnings, **changes)
 
 
+def pixels_hash(image: Image.Image) -> str:
+    """What a decoded picture is, however it came about: SHA-256 in hex of its mode, size and pixels."""
+    return hashlib.sha256(f"{image.mode} {image.size} ".encode() + image.tobytes()).hexdigest()
+
+
 def open_picture(source: str | Path | bytes | Image.Image) -> Picture:
     """Reads a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF file (or the bytes of one), or takes an open PIL image."""
     if isinstance(source, Image.Image):

@@ -22,7 +22,7 @@ from ..meshes.mesh import Mesh
 from ..meshes.raster import joined, on_screen, rasterise
 from ..meshes.surface import unit_normals
 from ..splats import Camera, orbit
-from .shading import blocked, shade
+from .shading import GOLDEN, blocked, shade
 
 Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]  # [S, S, 3]
@@ -36,7 +36,6 @@ KEY_SIZE = 384  # pixels of the key light's shadow map
 GROUND, REACH = 96, 1.6  # samples a side of the ground's shadow, and half its side in radii of the object
 SOFTNESS = 2.2  # samples by which the ground's shadow is blurred
 STEPS = 1 << 14  # of brightness
-GOLDEN = np.pi * (3 - np.sqrt(5))
 
 
 class Studio:

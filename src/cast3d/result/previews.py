@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..backbones import Backbone
 from ..splats import Gaussians, contact_sheet, orbit, render
+from ..splats.gaussians import dc_of
 from ..stages.appearance import Appearance
 from ..stages.layout import Slat
 from ..voxels import blur, to_coords, to_world
@@ -121,7 +122,7 @@ def _balls(positions: Tensor, rgb: Tensor) -> Gaussians:
     count = len(positions)
     return Gaussians(
         positions,
-        (rgb - 0.5) / 0.28209479177387814,
+        dc_of(rgb),
         torch.full((count, 3), 0.4 / 64),
         torch.tensor([[1.0, 0, 0, 0]]).expand(count, 4).contiguous(),
         torch.full((count,), 0.98),

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..version import __version__
 from .plain_data import canonical, digest
-from .store import Keeper, StageData
+from .store import Keeper
 
 Progress = Callable[[str, int, int], None]
 OnStep = Callable[[int, int], None]
@@ -277,6 +277,3 @@ def _frozen(item: Any) -> Any:
 
 def _quiet(done: int, total: int) -> None:
     pass
-
-
-__all__ = ["Job", "Kit", "Made", "Progress", "Stage", "StageData", "Staging", "named", "pack", "unpack"]

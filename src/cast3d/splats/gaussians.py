@@ -7,6 +7,13 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
+SH0 = 0.28209479177387814  # the spherical harmonic of degree 0, 1 / (2 sqrt(pi))
+
+
+def dc_of(colors: Tensor) -> Tensor:
+    """`features_dc` of RGB colours, the same shape: the inverse of `Gaussians.colors` where that is not clamped."""
+    return (colors - 0.5) / SH0
+
 
 @dataclass(frozen=True)
 class Gaussians:
@@ -30,7 +37,7 @@ class Gaussians:
     @property
     def colors(self) -> Tensor:
         """[J, 3] RGB, at least 0."""
-        return (0.28209479177387814 * self.features_dc + 0.5).clamp_min(0)
+        return (SH0 * self.features_dc + 0.5).clamp_min(0)
 
     def _map(self, function) -> Gaussians:
         changed = {f.name: function(getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) is not None}

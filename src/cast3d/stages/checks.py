@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from ..voxels import dilate, to_grid
@@ -99,10 +100,11 @@ def covered(main: MainGeometry, seen: Mapping[str, Tensor], reading: Reading) ->
 
 def floating(parts: Mapping[str, PartGeometry], seen: Mapping[str, Tensor], reading: Reading) -> list[str]:
     """Parts that touch nothing."""
+    if any(word in reading.prompt.lower() for word in BESIDE):
+        return []
     found = []
     for term in parts:
-        others = sum((grid for other, grid in seen.items() if other != term), start=seen[term] & False).bool()
-        beside = any(word in reading.prompt.lower() for word in BESIDE)
-        if seen[term].any() and others.any() and not beside and not (dilate(seen[term], APART) & others).any():
+        others = torch.stack([grid for other, grid in seen.items() if other != term]).any(0)
+        if seen[term].any() and others.any() and not (dilate(seen[term], APART) & others).any():
             found.append(f"{term}: it touches nothing; try another seed, or words that say where it belongs")
     return found

@@ -6,7 +6,6 @@ run knows what each result depends on (see `run.staging`).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from .. import flow
 from ..backbones import Backbone, Condition
-from ..pictures.opening import Picture
+from ..pictures.opening import Picture, pixels_hash
 from ..run.staging import Note
 from ..settings import Settings
 
@@ -109,18 +108,13 @@ class Kit:
                 return getattr(self.settings, name)
             case "picture":
                 if name not in self._hashes:
-                    self._hashes[name] = [_pixels(picture.rgba) for picture in self.pictures[name]]
+                    self._hashes[name] = [pixels_hash(picture.rgba) for picture in self.pictures[name]]
                 return self._hashes[name]
             case "seed":
                 return self.seeds.terms[name] if name else self.seeds.scene
             case "model":
                 return self.backbone.identity(name)
         raise KeyError(key)
-
-
-def _pixels(image: Image.Image) -> str:
-    """What a cut-out picture is, however it came about."""
-    return hashlib.sha256(f"{image.mode} {image.size} ".encode() + image.tobytes()).hexdigest()
 
 
 class RecordedSettings:

@@ -45,13 +45,13 @@ def refit_colors(kit: Kit, appearance: Appearance, slats: Mapping[str, Slat], re
         return Refit(whole.features_dc)
     owner = appearance.owner[whole.voxel]
     colors, poses = whole.features_dc.clone(), []
-    for done, (index, term) in enumerate(enumerate(reading.terms), 1):
+    for index, term in enumerate(reading.terms):
         shown, mine = kit.shown(term), owner == index
         poses.append(found := _poses(kit, slats[term], shown))
         if mine.any() and len(found):
             cameras, trusts = [pose.camera for pose in found], [pose.confidence for pose in found]
             colors[mine] = refitted(whole[mine], shown, cameras, trusts, strength=strength).features_dc
-        kit.on_step(done, len(reading.terms))
+        kit.on_step(index + 1, len(reading.terms))
 
     def of(name: str) -> tuple[tuple[float, ...], ...]:
         return tuple(tuple(round(float(getattr(pose, name)), 3) for pose in found) for found in poses)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from ...errors import CheckpointError, InputError
 from ...models import load
 from ...pictures.crops import preprocess_trellis
+from ...pictures.opening import pixels_hash
 from ...run.plain_data import canonical, digest
 from ...segmentation.detections import Detections, Thresholds
 from ...segmentation.open_vocabulary import REVISIONS, places_of
@@ -55,7 +55,7 @@ class TrellisDescriber:
         """Tokens [1, 1374, C] of each picture. TRELLIS always crops to the object: there is no other `frame`."""
         if self.picture_encoder is None:
             raise InputError(f"the backbone has no picture model; {ADVICE}")
-        return tuple(self._once(_digest(image), partial(self._picture, image)) for image in rgba)
+        return tuple(self._once(pixels_hash(image), partial(self._picture, image)) for image in rgba)
 
     def text(self, text: str) -> Tensor:
         """Tokens [1, 77, C]."""
@@ -305,7 +305,3 @@ def _segmenter(name: str, device: torch.device) -> Any:
     from ...segmentation.open_vocabulary import load_segmenter
 
     return load_segmenter(name, device)
-
-
-def _digest(image: Image.Image) -> str:
-    return hashlib.sha256(f"{image.mode} {image.size}".encode() + image.tobytes()).hexdigest()

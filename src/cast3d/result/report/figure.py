@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ...stages.table import ALONE, GENERATION, HINTING, stage_of
-
-SINGLE = ALONE
-HALVES = (HINTING, GENERATION)
+from ...stages.table import stage_of
 
 
 class Step(NamedTuple):
