@@ -8,7 +8,8 @@ The method itself is in `composition`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,17 @@ from .scene import Asset, Pictures, Scene, imagined
 from .settings import Settings
 from .stages.appearance import Appearance
 from .stages.checks import what_may_be_wrong
+from .stages.glimpses import Glimpses, Preview
 from .stages.kit import Kit, Seeds
 from .stages.layout import Slat
+from .stages.painted import PAINTED_HINTS
 from .stages.reading import notes
 from .stages.refit import Refit
 from .stages.search import LayoutShowsNot
+from .stages.table import HINTS
+
+PICTURES = "pictures"
+PAUSES = (PICTURES, HINTS.name)  # after the pictures are cut out, after the hints are found
 
 
 @in_float32
@@ -66,17 +73,25 @@ class Composer:
         settings: Mapping[str, Any] | None = None,
         out: RunFolder | str | Path | None = None,
         reseed: Mapping[str, int] | None = None,
+        hints: Mapping[str, Tensor] | None = None,
+        pause: Collection[str] = (),
         progress: Progress | None = None,
+        preview: Preview | None = None,
     ) -> Result:
         """One object with named parts from a sentence and one picture (or several views) per named thing.
 
         `out` keeps every stage in a run folder as it finishes, and reuses those already there whose inputs are the
         same. `prompt` may be a Scene, which has its assets and its main term; a `seed` beside it goes before its own.
-        `reseed` gives single terms another seed in the second stage. Raises InputError before any work for
-        unusable input, TermNotFound when the layout shows no part for a term.
+        `reseed` gives single terms another seed in the second stage. `hints` are a person's, bool [64, 64, 64] by term,
+        in place of those that are found. `pause` names points (`PAUSES`) at which Paused is raised, so that one may
+        look; the same call without them goes on. `progress(stage, done, total)` hears of every step and may raise
+        Cancelled; `preview(stage, step, voxels)` is shown the structure while it is sampled, every few steps.
+        Raises InputError before any work for unusable input, TermNotFound when the layout shows no part for a term.
         """
         scene = scene_of(prompt, assets, main, seed)
         require_terms(scene, reseed or {})
+        require_hints(scene, hints or {})
+        require_points(pause)
         chosen = self.backbone.defaults.changed({**scene.settings, **(settings or {})})
         pictures = {asset.term: _cut_out(asset, chosen.background) for asset in scene.assets}
         self.backbone.require_segmenter()
@@ -88,7 +103,8 @@ class Composer:
         def make(run: Staging[Kit]) -> Result:
             return composed(run, scene, composition.compose(run, scene.sentence))
 
-        return self._made(make, recipe, Kit(self.backbone, chosen, pictures, seeds), out, progress, scene.slugs)
+        kit = Kit(self.backbone, chosen, pictures, seeds, hints=hints or {})
+        return self._made(make, recipe, kit, out, progress, scene.slugs, preview, pause)
 
     @in_float32
     def lift(
@@ -101,6 +117,7 @@ class Composer:
         settings: Mapping[str, Any] | None = None,
         out: RunFolder | str | Path | None = None,
         progress: Progress | None = None,
+        preview: Preview | None = None,
     ) -> Result:
         """One picture or several views -> one 3D object; `frame` "filled" for a single part, "in_place" for a base."""
         if frame not in FRAMES:
@@ -118,7 +135,7 @@ class Composer:
         def make(run: Staging[Kit]) -> Result:
             return alone(run, term, composition.lift(run, term, frame))
 
-        return self._made(make, recipe, kit, out, progress)
+        return self._made(make, recipe, kit, out, progress, preview=preview)
 
     @in_float32
     def imagine(
@@ -129,6 +146,7 @@ class Composer:
         settings: Mapping[str, Any] | None = None,
         out: RunFolder | str | Path | None = None,
         progress: Progress | None = None,
+        preview: Preview | None = None,
     ) -> Result:
         """A sentence -> one 3D object."""
         text = imagined(text)
@@ -139,7 +157,7 @@ class Composer:
         def make(run: Staging[Kit]) -> Result:
             return alone(run, text, composition.imagine(run, text))
 
-        return self._made(make, recipe, kit, out, progress)
+        return self._made(make, recipe, kit, out, progress, preview=preview)
 
     def _recipe(self, task: str, prompt: str, settings: Settings, seeds: Mapping[str, Any], **more: Any) -> Recipe:
         return Recipe(task, prompt, settings, self.backbone, seeds, self.source, self.loading, **more)
@@ -152,14 +170,22 @@ class Composer:
         out: RunFolder | str | Path | None,
         progress: Progress | None,
         slugs: Mapping[str, str] | None = None,
+        preview: Preview | None = None,
+        pause: Collection[str] = (),
     ) -> Result:
         """The result of `make`, kept in the run folder `out` if there is one."""
         if isinstance(out, str | Path):
             with RunFolder(out) as folder:
-                return self._made(make, recipe, kit, folder, progress, slugs)
-        staging = Staging(kit, out, progress, partial(previews.of_stage, self.backbone), slugs or {})
+                return self._made(make, recipe, kit, folder, progress, slugs, preview, pause)
+        if preview:
+            progress = glimpses = Glimpses(self.backbone, preview, progress)
+            kit = replace(kit, saw=glimpses.saw)
+        staging = Staging(kit, out, progress, partial(previews.of_stage, self.backbone), slugs or {}, pause=pause)
         if out:
             recipe.keep(out)
+            if not kit.hints:  # those of an earlier run
+                out.stages.drop(PAINTED_HINTS.name)
+        staging.pass_by(PICTURES)
         try:
             result = make(staging)
         except LayoutShowsNot as error:
@@ -259,3 +285,23 @@ def require_terms(scene: Scene, reseed: Mapping[str, int]) -> None:
             raise InputError(f"cannot re-seed {term!r}: the terms are {', '.join(map(repr, scene.terms))}")
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
             raise InputError(f"the seed of {term!r} is a whole number from 0 to 2^63 - 1, not {seed!r}")
+
+
+def require_hints(scene: Scene, hints: Mapping[str, Tensor]) -> None:
+    """Painted hints are of terms of the scene, and occupancies; all but the main thing's hold something."""
+    for term, grid in hints.items():
+        if term not in scene.terms:
+            raise InputError(f"a hint for {term!r}: the terms are {', '.join(map(repr, scene.terms))}")
+        if grid.dtype != torch.bool or grid.shape != (64, 64, 64):
+            raise InputError(f"the hint of {term!r} is a bool tensor [64, 64, 64], not {grid.dtype} {list(grid.shape)}")
+        if term != scene.main and not grid.any():
+            raise InputError(f"the hint of {term!r} is empty; paint where it is to be")
+
+
+def require_points(pause: Collection[str]) -> None:
+    """Points of the method at which a run can pause."""
+    for point in pause:
+        if point not in PAUSES:
+            raise InputError(
+                f"a run does not pause at {point!r}{nearest(point, PAUSES)}; it can at {', '.join(PAUSES)}"
+            )

@@ -16,6 +16,7 @@ from .stages.geometry import Geometry
 from .stages.hints import Hints
 from .stages.kit import Kit
 from .stages.layout import MainGeometry, Slat
+from .stages.painted import as_painted
 from .stages.parts import PartGeometry
 from .stages.reading import Reading
 from .stages.refit import Refit
@@ -69,7 +70,8 @@ def hint(run: Staging[Kit], sentence: Sentence) -> Hinted:
     reading = run(READING, sentence, main)  # n_max, and names that the layout shows
     layout = run(LAYOUT, main, reading)  # p_C, Eq. 10
     painted = run(LAYOUT_APPEARANCE, layout, reading)  # z_C, Eq. 11
-    hints = run(HINTS, main, painted, reading)  # h_i, Eq. 12
+    hints = as_painted(run, run(HINTS, main, painted, reading), reading)  # h_i, Eq. 12
+    run.pass_by(HINTS.name)
     return Hinted(main, reading, hints)
 
 

@@ -32,6 +32,22 @@ class TermNotFound(Cast3dError):
     """The layout contains no voxels for a named term, on every rung of the retry ladder."""
 
 
+class Stopped(Exception):
+    """Work that ended before its end because somebody wanted so; what is finished is kept."""
+
+
+class Cancelled(Stopped):
+    """Raised by whoever hears of the progress: the work ends within one sampling step."""
+
+
+class Paused(Stopped):
+    """The work waits at `point` for a person's word; it goes on when it is asked for without that point."""
+
+    def __init__(self, point: str):
+        self.point = point
+        super().__init__(f"the run waits at {point!r}")
+
+
 @dataclass(frozen=True)
 class Finding:
     """What `cast3d doctor` says of one thing. `ok` None is for information only."""

@@ -47,7 +47,7 @@ def of_stage(backbone: Backbone, name: str, given: tuple[Any, ...], made: Any) -
             return {"layout": of_voxels(made.grid)}
         case "layout_appearance":
             return {"layout": of_splat(backbone, made)}
-        case "hints":
+        case "hints" | "painted_hints":
             base = given[-1].base
             colors = part_colors(len(made.grids), base)
             return {"masks": of_masks(made.views, made.masks, base), "hints": of_voxels(made.grids, colors)}

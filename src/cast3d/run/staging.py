@@ -7,7 +7,7 @@ When a run goes on, every entry is looked up again and compared; nobody writes d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import partial
@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..errors import Paused
 from ..version import __version__
 from .plain_data import canonical, digest
 from .store import Keeper
@@ -91,6 +92,7 @@ class Staging(Generic[K]):
     slugs: Mapping[str, str] = field(default_factory=dict)  # file names of terms
     swapped: Mapping[str, Callable[..., Any]] = field(default_factory=dict)  # other functions, by name of their stage
     reused: list[str] = field(default_factory=list)  # what was found
+    pause: Collection[str] = ()  # points of the method at which the run stops for a person's word
     _last: dict[str, Made] = field(default_factory=dict)  # by name, the latest result
     _known: dict[int, Made] = field(default_factory=dict)  # every result of this run, by identity
     _open: list[dict[str, Any]] = field(default_factory=list)  # records of the nested stages under way
@@ -113,6 +115,11 @@ class Staging(Generic[K]):
     def function(self, stage: Stage) -> Callable[..., Any]:
         """What does a stage here."""
         return self.swapped.get(stage.name, stage.function)
+
+    def pass_by(self, point: str) -> None:
+        """A point at which a person may want to look before it goes on; raises Paused where that was asked for."""
+        if point in self.pause:
+            raise Paused(point)
 
     def tell(self, name: str, done: int, total: int) -> None:
         """Calls back, if anyone wants to know."""

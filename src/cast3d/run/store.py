@@ -140,6 +140,11 @@ class StageStore:
                 f"{self.path.parent} has no stage {name!r}{nearest(name, self.names)}; its stages: {known}"
             )
 
+    def drop(self, name: str) -> None:
+        """Deletes a stage, if it is there."""
+        for folder in self._folders(name):
+            shutil.rmtree(folder)
+
     def drop_from(self, name: str) -> None:
         """Deletes a stage and all after it, the last one first."""
         self.require(name)

@@ -17,6 +17,7 @@ from torch import Tensor
 from .. import flow
 from ..backbones import Backbone, Condition
 from ..pictures.opening import Picture, pixels_hash
+from ..run.plain_data import digest
 from ..run.staging import Note
 from ..settings import Settings
 
@@ -47,6 +48,8 @@ class Kit:
     seeds: Seeds = field(default_factory=Seeds)
     on_step: flow.OnStep = _silent
     retry: flow.OnStep = _silent  # of the search for a layout that shows every term
+    hints: Mapping[str, Tensor] = field(default_factory=dict)  # painted by a person, by term: [64, 64, 64] bool
+    saw: Callable[[Tensor], None] | None = None  # hears of structures while they are sampled, see `stages.glimpses`
     _note: Note = _unnoted
     _hashes: dict[str, list[str]] = field(default_factory=dict)  # of cut-out pictures, by term
 
@@ -79,6 +82,11 @@ class Kit:
         self._note(key, value := self.now(key))
         return value
 
+    def painted(self, term: str) -> Tensor | None:
+        """h_i as a person painted it, [64, 64, 64] bool; None where nobody did."""
+        self._note(f"hint:{term}", self.now(f"hint:{term}"))
+        return self.hints.get(term)
+
     # --- what `run.staging` asks for ----------------------------------------------------------------------------------
 
     @property
@@ -101,7 +109,7 @@ class Kit:
         )
 
     def now(self, key: str) -> Any:
-        """The present value of "setting:NAME", "picture:TERM", "seed:TERM" ("seed:" is the scene's) or "model:NAME"."""
+        """What is there under setting:NAME, picture:TERM, seed:TERM (seed: is the scene's), hint:TERM or model:NAME."""
         kind, _, name = key.partition(":")
         match kind:
             case "setting":
@@ -112,9 +120,16 @@ class Kit:
                 return self._hashes[name]
             case "seed":
                 return self.seeds.terms[name] if name else self.seeds.scene
+            case "hint":
+                return voxels_hash(self.hints[name]) if name in self.hints else None
             case "model":
                 return self.backbone.identity(name)
         raise KeyError(key)
+
+
+def voxels_hash(grid: Tensor) -> str:
+    """What an occupancy is: SHA-256 in hex of its size and its voxels."""
+    return digest(f"{list(grid.shape)} ".encode() + grid.cpu().contiguous().numpy().tobytes())
 
 
 class RecordedSettings:

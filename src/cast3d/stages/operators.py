@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .. import flow
 from ..backbones import Condition, Guided
+from .glimpses import watched, watched_pair
 from .kit import Kit
 
 RESCALE = 3.0  # rescaling ratio r of the time grid (paper section 5.1)
@@ -33,7 +34,8 @@ def d_ss(
     steps = kit.settings.structure_steps
     velocity = kit.backbone.structure_velocities([structure_guide(kit, one, scale) for one in conditions])
     noise = flow.side_by_side(noises)(steps).to(kit.device)
-    return flow.sample(steer(velocity) if steer else velocity, noise, times(steps), on_step=kit.on_step)
+    velocity = watched(steer(velocity) if steer else velocity, kit.saw)
+    return flow.sample(velocity, noise, times(steps), on_step=kit.on_step)
 
 
 def d_ss_stm(
@@ -49,6 +51,7 @@ def d_ss_stm(
     pair = flow.pair_of(kit.backbone.structure_velocities([*sources, *targets]))
     if steer:
         pair = _steered(pair, steer)
+    pair = watched_pair(pair, kit.saw)
     grid = times(kit.settings.structure_steps)
     diffusion = kit.settings.diffusion
     edited = flow.stm(clean, None, None, grid, start, generator, diffusion, pair=pair, on_step=kit.on_step)

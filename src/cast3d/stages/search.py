@@ -49,6 +49,8 @@ def reading_that_shows_all(kit: Kit, run: Staging[Kit], sentence: Sentence, main
             kit.retry(done, len(starts))
         lost = [term for term in missing[-1] if all(term in one for one in missing)] or missing[-1]
         more = other_names(kit, sentence, lookalikes, lost)
+        if more is None and hints is not None and all(kit.painted(term) is not None for term in missing[-1]):
+            return reading  # what this layout lacks, a person painted into it
         if more is None:
             found = [term for term in sentence.terms if term not in missing[-1]]
             tried = {term: names for term, names in lookalikes.items() if term in missing[-1]}

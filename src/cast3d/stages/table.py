@@ -18,6 +18,7 @@ from .layout import (
     main_geometry,
     propose_layout,
 )
+from .painted import PAINTED_HINTS
 from .parts import PartGeometry, imagined_appearance, lifted_appearance, part_appearances, part_geometries
 from .refit import Refit, refit_colors
 
@@ -80,7 +81,7 @@ SINGLE = (LIFTED, LIFTED_APPEARANCE)
 
 def stage_of(name: str, alone: bool = False) -> tuple[Stage, str] | None:
     """The stage that is kept under a name, and which term's it is ("" for those of the whole); None for others."""
-    for stage in SINGLE if alone else COMPOSITION:
+    for stage in SINGLE if alone else (*COMPOSITION, PAINTED_HINTS):
         if name == stage.name and not stage.per_term:
             return stage, ""
         if stage.per_term and name.startswith(f"{stage.name}-"):
