@@ -54,6 +54,25 @@ MUTANTS = [
         ("noised(x0, draw(self.noise, i, x0), t[i])", "noised(x0, draw(self.noise, 0, x0), t[i])"),
     ),
     *_of(
+        "stages/candidates.py", "tests/stages/test_candidates.py",
+        ("score.outline - LEAVING * (1 - score.kept)", "score.outline"),
+        ("score.outline >= CLEAR and value", "value"),
+        ("values[best] + TIE", "values[best]"),
+        ("tried.best if own is None else own", "tried.best"),
+    ),
+    *_of(
+        "stages/places.py", "tests/stages/test_places.py",
+        ("carrier.high[2] - 0.45 * width + scale * tall / 2", "carrier.high[2] + scale * tall / 2"),
+        ("carrier.high[0] - 0.1 * h if second else", "carrier.low[0] + 0.1 * h if second else"),
+        ("scale = min(scale, 1 / longest)", "scale = 1 * scale"),
+        ("behind + scale * size[1] / 2", "behind"),
+    ),
+    *_of(
+        "following/registering.py", "tests/following/test_registering.py",
+        ("if best.agreement > upright.agreement + UPRIGHT else", "if best.agreement > upright.agreement - 1 else"),
+        ("self.scale * points @ self.turn.T + self.shift", "self.scale * points + self.shift"),
+    ),
+    *_of(
         "flow/sde.py", "tests/flow/test_sde.py tests/flow/test_stm.py tests/flow/test_relations.py",
         ("(1 + diffusion * (1 - t)) * v + diffusion * x", "(1 + diffusion * (1 - t)) * v - diffusion * x"),
     ),

@@ -74,6 +74,7 @@ class Composer:
         out: RunFolder | str | Path | None = None,
         reseed: Mapping[str, int] | None = None,
         hints: Mapping[str, Tensor] | None = None,
+        choose: Mapping[str, int] | None = None,
         pause: Collection[str] = (),
         progress: Progress | None = None,
         preview: Preview | None = None,
@@ -83,7 +84,8 @@ class Composer:
         `out` keeps every stage in a run folder as it finishes, and reuses those already there whose inputs are the
         same. `prompt` may be a Scene, which has its assets and its main term; a `seed` beside it goes before its own.
         `reseed` gives single terms another seed in the second stage. `hints` are a person's, bool [64, 64, 64] by term,
-        in place of those that are found. `pause` names points (`PAUSES`) at which Paused is raised, so that one may
+        in place of those that are found. `choose` takes another candidate for single parts, by its number in the stage
+        `candidates`. `pause` names points (`PAUSES`) at which Paused is raised, so that one may
         look; the same call without them goes on. `progress(stage, done, total)` hears of every step and may raise
         Cancelled; `preview(stage, step, voxels)` is shown the structure while it is sampled, every few steps.
         Raises InputError before any work for unusable input, TermNotFound when the layout shows no part for a term.
@@ -91,19 +93,26 @@ class Composer:
         scene = scene_of(prompt, assets, main, seed)
         require_terms(scene, reseed or {})
         require_hints(scene, hints or {})
+        require_choices(scene, choose or {})
         require_points(pause)
         chosen = self.backbone.defaults.changed({**scene.settings, **(settings or {})})
         pictures = {asset.term: _cut_out(asset, chosen.background) for asset in scene.assets}
         self.backbone.require_segmenter()
         seeds = Seeds(scene.seed, {term: (reseed or {}).get(term, scene.seed) for term in scene.terms})
         recipe = self._recipe(
-            COMPOSE, scene.prompt, chosen, {"scene": seeds.scene, "terms": seeds.terms}, scene=scene, pictures=pictures
+            COMPOSE,
+            scene.prompt,
+            chosen,
+            {"scene": seeds.scene, "terms": seeds.terms},
+            scene=scene,
+            pictures=pictures,
+            more={"choices": dict(choose or {})},
         )
 
         def make(run: Staging[Kit]) -> Result:
             return composed(run, scene, composition.compose(run, scene.sentence))
 
-        kit = Kit(self.backbone, chosen, pictures, seeds, hints=hints or {})
+        kit = Kit(self.backbone, chosen, pictures, seeds, hints=hints or {}, choices=choose or {})
         return self._made(make, recipe, kit, out, progress, scene.slugs, preview, pause)
 
     @in_float32
@@ -305,3 +314,14 @@ def require_points(pause: Collection[str]) -> None:
             raise InputError(
                 f"a run does not pause at {point!r}{nearest(point, PAUSES)}; it can at {', '.join(PAUSES)}"
             )
+
+
+def require_choices(scene: Scene, choices: Mapping[str, int]) -> None:
+    """Candidates are chosen for accessories, by a number from 0; whether there are so many is known later."""
+    for term, number in choices.items():
+        if term not in scene.sentence.accessories:
+            raise InputError(
+                f"no candidate is chosen for {term!r}: it can be for {', '.join(map(repr, scene.sentence.accessories))}"
+            )
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            raise InputError(f"the candidate of {term!r} is a whole number from 0, not {number!r}")

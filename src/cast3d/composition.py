@@ -18,11 +18,14 @@ from .stages.kit import Kit
 from .stages.layout import MainGeometry, Slat
 from .stages.painted import as_painted
 from .stages.parts import PartGeometry
+from .stages.placed import as_placed
 from .stages.reading import Reading
 from .stages.refit import Refit
 from .stages.search import READING
 from .stages.table import (
     APPEARANCE,
+    CANDIDATES,
+    CHOICE,
     GEOMETRY,
     HINTS,
     IMAGINED,
@@ -70,7 +73,8 @@ def hint(run: Staging[Kit], sentence: Sentence) -> Hinted:
     reading = run(READING, sentence, main)  # n_max, and names that the layout shows
     layout = run(LAYOUT, main, reading)  # p_C, Eq. 10
     painted = run(LAYOUT_APPEARANCE, layout, reading)  # z_C, Eq. 11
-    hints = as_painted(run, run(HINTS, main, painted, reading), reading)  # h_i, Eq. 12
+    voted = run(HINTS, main, painted, reading)  # h_i, Eq. 12
+    hints = as_painted(run, as_placed(run, main, voted, reading), reading)  # ours: by rule, by a person
     run.pass_by(HINTS.name)
     return Hinted(main, reading, hints)
 
@@ -78,12 +82,21 @@ def hint(run: Staging[Kit], sentence: Sentence) -> Hinted:
 def generate(run: Staging[Kit], sentence: Sentence, hinted: Hinted) -> Composition:
     """Compositional generation."""
     main, reading, hints = hinted.main, hinted.reading, hinted.hints
-    parts = run.each(PART, {term: (hints,) for term in sentence.accessories})  # p_i, Eq. 13
+    made = run.each(PART, {term: (hints,) for term in sentence.accessories})  # p_i, Eq. 13
+    parts = followed(run, hints, made)  # ours: what looks more like the picture
     geometry = run(GEOMETRY, main, hints, parts, reading)  # p̂_B, p̂_GC, p_GC, Eq. 14
     slats = run.each(SLAT, {term: (parts.get(term, main),) for term in sentence.terms})  # z_i
     appearance = run(APPEARANCE, geometry, slats, reading)  # z_o, Eq. 15
     detail = run(REFIT, appearance, slats, reading)  # ours, after Eq. 15
     return Composition(hinted, parts, geometry, slats, appearance, detail)
+
+
+def followed(run: Staging[Kit], hints: Hints, parts: Mapping[str, PartGeometry]) -> Mapping[str, PartGeometry]:
+    """Ours, after Eq. 13: of each part the candidate that follows its pictures, or that a person chose."""
+    if run.kit.settings.candidates == 1:
+        return parts
+    tried = run.each(CANDIDATES, {term: (hints, part) for term, part in parts.items()})
+    return run.each(CHOICE, {term: (hints, one) for term, one in tried.items()})
 
 
 def lift(run: Staging[Kit], term: str, frame: str) -> Slat:

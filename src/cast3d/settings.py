@@ -118,6 +118,25 @@ class Settings:
         0.15, "last share of the steps without override, rounded up to whole steps", "tau_fine", within=(0, 1)
     )
 
+    outline: float = _of(
+        0.0,
+        "how strongly sampling is guided by the pictures' outlines, where that agrees better; 0: not at all, 1: as "
+        "measured",
+        within=(0, 4),
+        off=0.0,
+    )
+    candidates: int = _of(
+        1,
+        "most candidates for a part's geometry: from the hint, lifted alone and laid over the hint, guided by the "
+        "outline; 1: the hint's alone",
+        within=(1, 3),
+        off=1,
+    )
+    place_missing: bool = _of(
+        False,
+        "a thing that no layout shows is lifted alone and placed by rule where its relation in the sentence says",
+        off=False,
+    )
     refit: float = _of(
         0.0,
         "how far colours follow the detail of the pictures (faces, prints) after Eq. 15; 0: not at all",

@@ -25,7 +25,6 @@ from torch import Tensor
 
 from cast3d import flow, voxels
 from cast3d.backbones import Backbone, Condition, load_backbone
-from cast3d.backbones.bricks.loading import fast_bfloat16
 from cast3d.composition import hint as hint_of
 from cast3d.evaluation.alignment import align
 from cast3d.evaluation.bench import Bench as SuiteBench
@@ -44,7 +43,6 @@ from cast3d.following import (
     find_pose,
     fitted,
     guided_by_outlines,
-    logits_of,
     pose_of_places,
     ranked,
     restart,
@@ -158,7 +156,7 @@ def guidance(bench: Bench, kinds: Sequence[str], **how) -> None:
     settings, backbone = bench.settings, bench.backbone
     t = times(settings.structure_steps)
     level = restart(t, how.get("high", HIGH))
-    decode = logits_of(backbone.structure_decoder, fast_bfloat16())
+    decode = backbone.structure_logits
     rows: dict[str, list[tuple[float, ...]]] = {}
     for item in items(bench):
         found = find_pose(Points.of_grid(item.plain), item.picture, told=item.told)

@@ -59,6 +59,9 @@ DEFAULTS = {
     "keep_hidden": True,
     "prune_connectivity": 26,
     "free_fraction": 0.0,
+    "outline": 1.0,
+    "candidates": 2,
+    "place_missing": True,
     "refit": 1.0,
     "crumbs": 0.01,
 }

@@ -34,13 +34,22 @@ def resume(
             "--from",
             metavar="STAGE",
             help="Compute this stage and all after it anew: main, layout, layout_appearance, hints, part-TERM, "
-            "geometry, slat-TERM, appearance (as in FOLDER/stages; of lift and imagine main, appearance).",
+            "candidates-TERM, choice-TERM, geometry, slat-TERM, appearance, refit (as in FOLDER/stages; of lift and "
+            "imagine main, appearance).",
         ),
     ] = None,
     reseed: Annotated[
         list[str] | None,
         typer.Option(
             "--reseed", metavar="TERM[=SEED]", help="Another seed for one part; default the next one; repeatable."
+        ),
+    ] = None,
+    choose: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--choose",
+            metavar="TERM=N",
+            help="Take candidate N for a part, as FOLDER/report.html numbers them; repeatable.",
         ),
     ] = None,
     backbone: Backbone = None,
@@ -71,6 +80,9 @@ def resume(
         if reseed and not composition:
             raise InputError(f"--reseed is for parts of a composition; run cast3d {info['task']} with another --seed")
         seeds = read_reseeds(composition, info["seeds"]["terms"], reseed or ()) if composition else {}
+        if choose and not composition:
+            raise InputError("--choose is for parts of a composition")
+        choices = read_choices(composition, info.get("choices", {}), choose or ()) if composition else {}
         name = inputs.backbone_path(backbone, Path()) or info.get("source") or "bricks"
         chosen = {**info["settings"], **inputs.read_settings(settings or ())}
         device = device or info.get("device") or "cpu"  # runs of earlier versions tell neither device nor loading
@@ -83,7 +95,7 @@ def resume(
             if stage:  # now that the networks are there: a backbone that cannot do the work costs no stage
                 require_ready(loaded, info["task"])
                 run.stages.drop_from(stage)
-            return again(loaded, run, scene, seeds, chosen, bars)
+            return again(loaded, run, scene, seeds, choices, chosen, bars)
 
         make(
             work,
@@ -108,6 +120,7 @@ def again(
     run: RunFolder,
     scene: Scene | None,
     seeds: Mapping[str, int],
+    choices: Mapping[str, int],
     settings: Mapping[str, Any],
     progress: Any,
 ) -> Result:
@@ -118,7 +131,7 @@ def again(
         return loaded.imagine(info["prompt"], info["seeds"]["scene"], **rest)
     if info["task"] == "lift":
         return loaded.lift(scene.assets[0].images, scene.main, scene.seed, frame=info["frame"], **rest)
-    return loaded.compose(scene, reseed=seeds, **rest)
+    return loaded.compose(scene, reseed=seeds, choose=choices, **rest)
 
 
 def read_reseeds(scene: Scene, recorded: Mapping[str, int], texts: list[str] | tuple[str, ...]) -> dict[str, int]:
@@ -134,3 +147,17 @@ def read_reseeds(scene: Scene, recorded: Mapping[str, int], texts: list[str] | t
         seeds[term] = int(number) if equals else seeds.get(term, scene.seed) + 1
     require_terms(scene, seeds)
     return seeds
+
+
+def read_choices(scene: Scene, recorded: Mapping[str, int], texts: list[str] | tuple[str, ...]) -> dict[str, int]:
+    """Candidates that a person chose: those of the run so far, and `TERM=N`."""
+    from ..composer import require_choices
+
+    choices = dict(recorded)
+    for text in texts:
+        name, equals, number = text.partition("=")
+        if not equals or not number.strip().isdecimal():
+            raise InputError(f"--choose takes TERM=N with a whole number from 0, not {text!r}")
+        choices[scene[name.strip()].term] = int(number)
+    require_choices(scene, choices)
+    return choices

@@ -13,6 +13,7 @@ from ..segmentation.detections import Segmenter
 from . import structure
 from .alignment import Alignment, align
 from .components import Placed, agreement, lend_labels, placed, placement, points, shape
+from .detail import detail
 from .likeness import NONE, Reference, likeness, palette, sides
 from .outcome import Outcome
 from .scores import FAILED, scores
@@ -88,13 +89,15 @@ def _part(part: Placed, diagonal: float) -> Numbers:
 
 
 def _looks(outcome: Outcome, picture: Image.Image, term: str) -> Numbers:
-    seen, share = NONE, 0.0
+    seen, share, fine = NONE, 0.0, None
     if term in outcome.meshes:
         reference = Reference.of(picture)
         others = [mesh for other, mesh in outcome.meshes.items() if other != term]
         part = sides(outcome.meshes[term], others)
         seen, share = likeness(part, reference), palette(part, reference)
-    return {"likeness": seen.value, "outline": seen.outline, "color": seen.color, "palette": share}
+        fine = detail(outcome.meshes[term], picture, others)
+    looks = {"likeness": seen.value, "outline": seen.outline, "color": seen.color, "palette": share}
+    return looks if fine is None else {**looks, "detail": fine}
 
 
 def _touching(outcome: Outcome, truth: Mapping[str, Truth], term: str, to_truth: Alignment) -> Numbers:

@@ -35,12 +35,14 @@ PARTS = (
     Column("part_scale_error", "scale err", -1),
     Column("part_yaw_error", "yaw err", -1, 1),
     Column("part_likeness", "likeness"),
+    Column("part_detail", "detail"),
     Column("part_hint_f1_2", "hint F1@2"),
 )
 WHOLE = (
     Column("base_f1_1", "base F1@1"),
     Column("drift_iou", "base drift IoU"),
     Column("base_likeness", "base likeness"),
+    Column("base_detail", "base detail"),
     Column("interpenetration_excess", "overlap excess", -1),
     Column("fragments", "fragments", -1, 2),
     Column("part_contact_iou", "contact IoU"),

@@ -6,7 +6,7 @@ sampled, kept and shown is for the stages to say.
 """
 
 from .agreement import ANYHOW, Agreement, Bounds, agree, better, fitted, ranked
-from .guidance import Outline, guided_by_outlines, logits_of, restart, soft_silhouette
+from .guidance import Outline, guided_by_outlines, restart, soft_silhouette
 from .pose import Pose, carried, find_pose, find_poses
 from .refit import refitted
 from .seen import Points, Shown
@@ -27,7 +27,6 @@ __all__ = [
     "find_poses",
     "fitted",
     "guided_by_outlines",
-    "logits_of",
     "pose_of_places",
     "ranked",
     "refitted",

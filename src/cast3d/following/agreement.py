@@ -53,6 +53,11 @@ class Agreement:
         return self.outline - COLOR * self.color
 
     @property
+    def confidence(self) -> float:
+        """Mean over the pictures: 0 where it looks like them from no side, 1 where the fit leaves no doubt."""
+        return mean(pose.confidence for pose in self.poses) if self.poses else 0.0
+
+    @property
     def value(self) -> float:
         """Likeness less what is lost by leaving the hint.
 

@@ -13,7 +13,7 @@ from typing import cast
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from ..flow import Velocity
@@ -29,17 +29,6 @@ TURN = 1.5  # degrees a step
 FLOOR = 0.03  # of the largest slope, below which a cell moves less than the others
 _BETA, _GAMMA = 0.9, 0.99
 Decode = Callable[[Tensor], Tensor]  # structure latents [1, C, r, r, r] -> occupancy logits [1, 1, R, R, R]
-
-
-def logits_of(decoder: nn.Module, bfloat16: bool = False) -> Decode:
-    """A structure decoder as guidance calls it; in bfloat16 where the processor has it (five times faster, the same
-    direction to four digits). The networks must be on their device already."""
-
-    def decode(latent: Tensor) -> Tensor:
-        with torch.autocast(latent.device.type, torch.bfloat16, enabled=bfloat16):
-            return decoder(latent)
-
-    return decode
 
 
 @dataclass(frozen=True)

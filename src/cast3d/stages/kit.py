@@ -49,6 +49,7 @@ class Kit:
     on_step: flow.OnStep = _silent
     retry: flow.OnStep = _silent  # of the search for a layout that shows every term
     hints: Mapping[str, Tensor] = field(default_factory=dict)  # painted by a person, by term: [64, 64, 64] bool
+    choices: Mapping[str, int] = field(default_factory=dict)  # which candidate a person chose, by term
     saw: Callable[[Tensor], None] | None = None  # hears of structures while they are sampled, see `stages.glimpses`
     _note: Note = _unnoted
     _hashes: dict[str, list[str]] = field(default_factory=dict)  # of cut-out pictures, by term
@@ -87,6 +88,15 @@ class Kit:
         self._note(f"hint:{term}", self.now(f"hint:{term}"))
         return self.hints.get(term)
 
+    def choice(self, term: str) -> int | None:
+        """Which candidate for a part a person chose, from 0; None where nobody did."""
+        self._note(f"choice:{term}", self.now(f"choice:{term}"))
+        return self.choices.get(term)
+
+    def quiet(self) -> Kit:
+        """The same without telling its steps: for what is sampled besides."""
+        return replace(self, on_step=_silent)
+
     # --- what `run.staging` asks for ----------------------------------------------------------------------------------
 
     @property
@@ -109,7 +119,8 @@ class Kit:
         )
 
     def now(self, key: str) -> Any:
-        """What is there under setting:NAME, picture:TERM, seed:TERM (seed: is the scene's), hint:TERM or model:NAME."""
+        """What is there under setting:NAME, picture:TERM, seed:TERM (seed: is the scene's), hint:TERM, choice:TERM or
+        model:NAME."""
         kind, _, name = key.partition(":")
         match kind:
             case "setting":
@@ -122,6 +133,8 @@ class Kit:
                 return self.seeds.terms[name] if name else self.seeds.scene
             case "hint":
                 return voxels_hash(self.hints[name]) if name in self.hints else None
+            case "choice":
+                return self.choices.get(name)
             case "model":
                 return self.backbone.identity(name)
         raise KeyError(key)

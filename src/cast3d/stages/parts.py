@@ -10,11 +10,11 @@ from torch import Tensor
 from .. import flow
 from ..backbones import Condition
 from ..settings import Settings
-from ..voxels import canonical, drop_small, resample, to_coords
+from ..voxels import Similarity, canonical, drop_small, resample, to_coords
 from .hints import Hints
 from .kit import Kit
 from .layout import MainGeometry, Slat
-from .operators import d_slat, d_ss_stm, decoded, encoded, static, structure_guide, unguided
+from .operators import Steer, d_slat, d_ss_stm, decoded, encoded, static, structure_guide, unguided
 
 CANONICAL_BELOW = 20  # voxels of the longest side: a latent cell has 4
 
@@ -41,17 +41,25 @@ class PartPlan:
 def part_geometries(kits: Sequence[Kit], terms: Sequence[str], hints: Sequence[Hints]) -> list[PartGeometry]:
     """p_i of several terms (Eq. 13), each from its hint h_i and its picture I_i."""
 
-    def plan(kit: Kit, term: str, hint: Tensor) -> PartPlan:
-        frame = chosen_frame(hint, kit.settings)
-        picture = kit.picture(term, "filled" if frame == "canonical" else "in_place")
-        return PartPlan(hint, picture, frame, kit.structure_noise("parts", term, own=True))
-
-    plans = [plan(kit, term, one.of(term)) for kit, term, one in zip(kits, terms, hints)]
+    plans = [planned(kit, term, one.of(term)) for kit, term, one in zip(kits, terms, hints)]
     grids = remade(kits[0], plans)  # a group shares settings and networks
     return [PartGeometry(term, grid, plan.frame) for term, grid, plan in zip(terms, grids, plans)]
 
 
-def remade(kit: Kit, plans: Sequence[PartPlan]) -> list[Tensor]:
+def planned(kit: Kit, term: str, hint: Tensor) -> PartPlan:
+    """What Eq. 13 makes of a hint [64, 64, 64] bool and a term's picture."""
+    frame = chosen_frame(hint, kit.settings)
+    picture = kit.picture(term, "filled" if frame == "canonical" else "in_place")
+    return PartPlan(hint, picture, frame, kit.structure_noise("parts", term, own=True))
+
+
+def moved(kit: Kit, plan: PartPlan) -> Similarity | None:
+    """From the composite frame to the one in which a part is generated; None where they are the same."""
+    hint = drop_small(plan.hint, kit.settings.minimum_hint)
+    return canonical(hint) if plan.frame == "canonical" else None
+
+
+def remade(kit: Kit, plans: Sequence[PartPlan], steer: Steer | None = None) -> list[Tensor]:
     """p_i = D_ss^STM(G_stc(.; p̂_i); I_i, ∅), Eq. 13: hints carried from "no picture" to their pictures.
 
     p̂_i is the hint without crumbs, in the canonical frame moved and enlarged to fill the cube. Where nothing comes out
@@ -59,7 +67,7 @@ def remade(kit: Kit, plans: Sequence[PartPlan]) -> list[Tensor]:
     """
     settings = kit.settings
     hints = [drop_small(plan.hint, settings.minimum_hint) for plan in plans]
-    moves = [canonical(hint) if plan.frame == "canonical" else None for plan, hint in zip(plans, hints)]
+    moves = [moved(kit, plan) for plan in plans]
     latents = d_ss_stm(
         kit,
         encoded(kit, [resample(hint, move) if move else hint for hint, move in zip(hints, moves)]),
@@ -67,6 +75,7 @@ def remade(kit: Kit, plans: Sequence[PartPlan]) -> list[Tensor]:
         [structure_guide(kit, plan.condition, settings.image_guidance) for plan in plans],
         settings.part_start,
         static(kit, [plan.noise for plan in plans], settings.part_start),
+        steer,
     )
     grids = [resample(grid, move.inverse()) if move else grid for grid, move in zip(decoded(kit, latents), moves)]
     return [grid if grid.any() else hint for grid, hint in zip(grids, hints)]

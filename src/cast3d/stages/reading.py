@@ -23,6 +23,7 @@ class Reading:
     start: int  # n_max of the layout's STM
     lookalikes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by term: all tried, the present one last
     taught: tuple[str, ...] = ()  # terms that have theirs because the text model knows their noun only
+    absent: Mapping[str, str] = field(default_factory=dict)  # terms that no layout shows, and their relations
 
     @property
     def base(self) -> int:
@@ -84,7 +85,12 @@ def notes(reading: Reading, reads: Callable[[str], bool]) -> list[str]:
             "the text model knows its noun only" if term in reading.taught else "the layout showed none under that name"
         )
 
-    return [
+    said = [
         f"{term}: the layout was drawn with a {names[-1]!r}, which its picture resembles: {why(term)}"
         for term, names in reading.lookalikes.items()
+    ]
+    return said + [
+        f"{term}: no layout showed it, so it was placed by rule where {relation!r} says; look whether it fits, and try "
+        "another seed or plainer words if it does not"
+        for term, relation in reading.absent.items()
     ]

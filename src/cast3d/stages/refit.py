@@ -17,9 +17,9 @@ from ..following.refit import refitted
 from .appearance import Appearance
 from .kit import Kit
 from .layout import Slat
+from .outlines import looking
 from .reading import Reading
 
-FOV = 40.0  # degrees, the lens of TRELLIS's renders
 UNLIKE = 0.3  # confidence of a pose below which a thing does not look like its picture from any side
 
 
@@ -64,4 +64,4 @@ def _poses(kit: Kit, slat: Slat, shown: list[Image.Image]) -> list[Pose]:
     if not len(slat.coords):
         return []
     alone = kit.backbone.gaussians(slat.coords, slat.feats)
-    return list(find_poses(alone, shown, fov=None if kit.backbone.orthographic else FOV))
+    return list(find_poses(alone, shown, **looking(kit)))

@@ -8,6 +8,7 @@ missing. Its result is a value: the reading of the sentence under which the layo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..errors import TermNotFound
 from ..run.staging import Stage, Staging
@@ -51,12 +52,37 @@ def reading_that_shows_all(kit: Kit, run: Staging[Kit], sentence: Sentence, main
         more = other_names(kit, sentence, lookalikes, lost)
         if more is None and hints is not None and all(kit.painted(term) is not None for term in missing[-1]):
             return reading  # what this layout lacks, a person painted into it
+        if more is None and (told := placeable(kit, run, main, sentence, lookalikes, taught, missing)):
+            return told
         if more is None:
             found = [term for term in sentence.terms if term not in missing[-1]]
             tried = {term: names for term, names in lookalikes.items() if term in missing[-1]}
             raise LayoutShowsNot(missing[-1], found, tried, hints)
         kit.retry(0, len(starts))
         lookalikes = more
+
+
+def placeable(
+    kit: Kit,
+    run: Staging[Kit],
+    main: MainGeometry,
+    sentence: Sentence,
+    lookalikes: Lookalikes,
+    taught: Sequence[str],
+    missing: Sequence[Sequence[str]],  # terms, per start
+) -> Reading | None:
+    """The reading that lacks the fewest terms, those for a rule to place; None where that is off or knows no relation.
+
+    Not in the paper, whose layouts are chosen by hand.
+    """
+    if not kit.settings.place_missing:
+        return None
+    best = min(range(len(missing)), key=lambda i: len(missing[i]))
+    absent = {term: sentence.relation(term) for term in missing[best]}
+    reading = read(sentence, lookalikes, kit.settings.layout_starts[best], taught)
+    if not all(absent.values()) or hints_of(run, main, reading) is None:
+        return None
+    return replace(reading, absent=absent)
 
 
 def first_names(kit: Kit, sentence: Sentence) -> tuple[Lookalikes, list[str]]:

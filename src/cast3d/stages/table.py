@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..run.staging import Stage
 from .appearance import Appearance, composed_appearance
+from .candidates import Candidates, candidates, choices
 from .geometry import Geometry, composed_geometry
 from .hints import Hints, extract_hints
 from .layout import (
@@ -18,8 +19,10 @@ from .layout import (
     main_geometry,
     propose_layout,
 )
+from .outlines import lifted_geometry
 from .painted import PAINTED_HINTS
 from .parts import PartGeometry, imagined_appearance, lifted_appearance, part_appearances, part_geometries
+from .placed import PLACED_HINTS
 from .refit import Refit, refit_colors
 
 HINTING, GENERATION, ALONE = "3D layout hinting", "Compositional generation", "Stages"
@@ -45,6 +48,16 @@ PART = Stage(
     "Part", "Its structure, from its hint and its picture by STM (Eq. 13); grey: hint that it left.", GENERATION,
     per_term=True,
 )  # fmt: skip
+CANDIDATES = Stage(
+    "candidates", 5, Candidates, candidates,
+    "Candidates", "What else the part could be; the one that follows its picture and its hint is taken (ours).",
+    GENERATION, per_term=True,
+)  # fmt: skip
+CHOICE = Stage(
+    "choice", 5, PartGeometry, choices,
+    "Chosen part", "The candidate that was taken, or that a person chose (ours); grey: hint that it left.", GENERATION,
+    per_term=True,
+)  # fmt: skip
 GEOMETRY = Stage(
     "geometry", 6, Geometry, composed_geometry,
     "Geometry", "Parts anchored, pruned, put together (coarse, Eq. 14) and refined.", GENERATION,
@@ -64,10 +77,10 @@ REFIT = Stage(
     "Detail", "The pictures' own detail on the surface, from where each picture was taken (ours).", GENERATION,
 )  # fmt: skip
 
-COMPOSITION = (MAIN, LAYOUT, LAYOUT_APPEARANCE, HINTS, PART, GEOMETRY, SLAT, APPEARANCE, REFIT)
+COMPOSITION = (MAIN, LAYOUT, LAYOUT_APPEARANCE, HINTS, PART, CANDIDATES, CHOICE, GEOMETRY, SLAT, APPEARANCE, REFIT)
 
 # One object without parts.
-LIFTED = Stage("main", 1, MainGeometry, main_geometry, "Geometry", "Its structure, from noise.", ALONE)
+LIFTED = Stage("main", 1, MainGeometry, lifted_geometry, "Geometry", "Its structure, from noise.", ALONE)
 LIFTED_APPEARANCE = Stage(
     "appearance", 2, Slat, lifted_appearance,
     "Appearance", "Its surface and colours, from noise on that structure.", ALONE,
@@ -81,7 +94,7 @@ SINGLE = (LIFTED, LIFTED_APPEARANCE)
 
 def stage_of(name: str, alone: bool = False) -> tuple[Stage, str] | None:
     """The stage that is kept under a name, and which term's it is ("" for those of the whole); None for others."""
-    for stage in SINGLE if alone else (*COMPOSITION, PAINTED_HINTS):
+    for stage in SINGLE if alone else (*COMPOSITION, PLACED_HINTS, PAINTED_HINTS):
         if name == stage.name and not stage.per_term:
             return stage, ""
         if stage.per_term and name.startswith(f"{stage.name}-"):

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from ...errors import CheckpointError
 from ...models import load, register
+from ...models.precision import fast_bfloat16
 from ...pictures.crops import preprocess_small
 from ...settings import Settings
 from ..backbone import Backbone
@@ -174,11 +175,6 @@ def load_bricks(source: Source, device: torch.device) -> Backbone:
         about=own.get("about", {}),
         orthographic=True,
     )
-
-
-def fast_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 natively; elsewhere float32 is faster and exact."""
-    return torch.cpu._is_avx512_bf16_supported() if hasattr(torch.cpu, "_is_avx512_bf16_supported") else False
 
 
 def weight_hashes(folder: Path) -> dict[str, str]:

@@ -1,0 +1,45 @@
+"""Hints by rule, ours: for terms that no layout shows, the thing lifted alone and put where such things sit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from ..following.registering import placed
+from ..run.staging import Stage, Staging
+from .hints import Hints
+from .kit import Kit
+from .layout import MainGeometry
+from .outlines import lifted_geometry
+from .places import NAMED, Carrier, place_of, placement
+from .reading import Reading
+
+
+def placed_hints(kit: Kit, main: MainGeometry, hints: Hints, reading: Reading) -> Hints:
+    """h_i with those of absent terms by rule. What another accessory has stays with it."""
+    grids, lines, held = hints.grids.clone(), [], 0
+    base = reading.base
+    carrier = Carrier.of(main.grid)
+    for term, relation in reading.absent.items():
+        index = reading.terms.index(term)
+        thing = lifted_geometry(kit, term, "filled").grid
+        place = place_of(term, relation, reading.lookalikes.get(term, ()))
+        held += place == "hand"
+        grid = placed(thing, placement(place, carrier, thing, second=held == 2)).to(grids.device)
+        others = torch.stack([g for i, g in enumerate(grids) if i not in (base, index)] or [grid & False]).any(0)
+        grids[index] = grid & ~others
+        grids[base] &= ~grids[index]
+        lines.append(f"{term}: placed by rule, {NAMED[place]}")
+    return replace(hints, grids=grids, report=(*hints.report, *lines))
+
+
+PLACED_HINTS = Stage(
+    "placed_hints", 4, Hints, placed_hints,
+    "Placed hints", "Things that no layout shows, lifted alone and placed by rule (ours).", "3D layout hinting",
+)  # fmt: skip
+
+
+def as_placed(run: Staging[Kit], main: MainGeometry, hints: Hints, reading: Reading) -> Hints:
+    """The hints, with those of absent terms placed, if any is absent."""
+    return run(PLACED_HINTS, main, hints, reading) if reading.absent else hints

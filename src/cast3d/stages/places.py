@@ -1,0 +1,137 @@
+"""Where things of a kind sit on what carries them, by rule: for terms that no layout shows.
+
+Lengths are shares of the carrier's height or of its head's width, medians over the true compositions of
+`suites/bricks-dev` where that has such things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from ..following.registering import Floats, Placement
+from ..scene.terms import match_key
+from ..voxels import to_coords, to_world
+
+ON_HEAD = {
+    "bandana", "beanie", "beret", "bonnet", "bowler", "cap", "crown", "fedora", "fez", "hair", "halo", "hat",
+    "headband", "headdress", "helm", "helmet", "hood", "horns", "kepi", "mitre", "sombrero", "tiara", "turban", "wig",
+}  # fmt: skip
+ON_FACE = {"beard", "eyepatch", "glasses", "goggles", "mask", "moustache", "spectacles", "sunglasses", "visor"}
+AT_NECK = {"amulet", "bow-tie", "collar", "medal", "necklace", "scarf", "tie"}
+ON_BACK = {
+    "backpack", "bag", "basket", "bedroll", "cape", "cloak", "jetpack", "pack", "parachute", "quiver", "rucksack",
+    "satchel", "shell", "tank", "tanks", "wings",
+}  # fmt: skip
+ON_BODY = {"apron", "armor", "armour", "belt", "breastplate", "coat", "dress", "jacket", "robe", "shirt", "vest"}
+ON_FEET = {"board", "boots", "flippers", "sandals", "shoes", "skateboard", "skates", "skis", "sneakers", "snowboard"}
+NOUNS = {"head": ON_HEAD, "face": ON_FACE, "neck": AT_NECK, "back": ON_BACK, "body": ON_BODY, "feet": ON_FEET}
+RELATIONS = {
+    "wearing": "head", "holding": "hand", "carrying": "hand", "with": "hand", "riding": "under", "on": "top",
+    "next to": "beside", "beside": "beside", "near": "beside",
+}  # fmt: skip
+NAMED = {
+    "head": "on the head", "face": "on the face", "neck": "at the neck", "back": "on the back", "body": "on the body",
+    "feet": "at the feet", "hand": "in a hand", "under": "under it", "top": "on top", "beside": "beside it",
+}  # fmt: skip
+HEAD, TRUNK = 0.82, (0.5, 0.75)  # of the height: where the head begins, where the trunk is
+
+
+def place_of(term: str, relation: str, lookalikes: Sequence[str] = ()) -> str:
+    """One of `NAMED`: by the noun of the term, else of what it looks like, else by the relation."""
+    if relation in ("riding", "next to", "beside", "near"):
+        return RELATIONS[relation]
+    for name in (term, *lookalikes):
+        words = match_key(name)
+        for word in reversed(words):
+            for place, nouns in NOUNS.items():
+                if {word, word.removesuffix("s")} & nouns:
+                    return place
+    return RELATIONS.get(relation, "hand")
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """What a rule reads of the thing that carries; world units."""
+
+    points: Floats  # [N, 3] its voxels
+
+    @staticmethod
+    def of(grid: Tensor) -> Carrier:
+        return Carrier(to_world(to_coords(grid).double(), len(grid)).cpu().numpy())
+
+    @property
+    def low(self) -> Floats:
+        return self.points.min(0)
+
+    @property
+    def high(self) -> Floats:
+        return self.points.max(0)
+
+    @property
+    def height(self) -> float:
+        return float(self.high[2] - self.low[2]) + 1 / 64
+
+    def slab(self, low: float, high: float = 1.0) -> Floats:
+        """Its voxels between two shares of its height; all where there are none."""
+        z = (self.points[:, 2] - self.low[2]) / self.height
+        inside = self.points[(z >= low) & (z <= high)]
+        return inside if len(inside) else self.points
+
+
+def placement(place: str, carrier: Carrier, thing: Tensor, second: bool = False) -> Placement:
+    """How a thing [R, R, R] bool, upright and facing the front, is scaled and moved to its place; never turned.
+
+    A `second` thing in a hand is in the other one. The whole of it lies within the cube.
+    """
+    own = Carrier.of(thing)
+    size = own.high - own.low + 1 / 64
+    head, h = carrier.slab(HEAD), carrier.height
+    width = float(np.ptp(head[:, :2], axis=0).max()) + 1 / 64
+    middle = (carrier.low + carrier.high) / 2
+    at_head = np.append((head[:, :2].min(0) + head[:, :2].max(0)) / 2, 0.0)
+    wide, tall, longest = float(size[:2].max()), float(size[2]), float(size.max())
+    z = carrier.low[2]
+    match place:
+        case "head":
+            scale = 1.6 * width / wide
+            center = [*at_head[:2], carrier.high[2] - 0.45 * width + scale * tall / 2]
+        case "face":
+            scale = 1.1 * width / wide
+            center = [at_head[0], head[:, 1].min(), carrier.high[2] - 0.6 * width]
+        case "neck":
+            scale = 1.2 * width / wide
+            center = [*at_head[:2], carrier.high[2] - 0.8 * width]
+        case "back":
+            scale = 0.47 * h / longest
+            behind = carrier.slab(*TRUNK)[:, 1].max()
+            center = [middle[0], behind + scale * size[1] / 2 - 1 / 64, z + 0.6 * h]
+        case "body":
+            scale = 0.36 * h / tall
+            center = [middle[0], np.median(carrier.slab(*TRUNK)[:, 1]), z + 0.58 * h]
+        case "feet":
+            scale = float(carrier.high[0] - carrier.low[0]) / wide
+            center = [*middle[:2], z + scale * tall / 2]
+        case "hand":
+            scale = 0.65 * h / longest
+            side = carrier.high[0] - 0.1 * h if second else carrier.low[0] + 0.1 * h
+            center = [side, carrier.low[1], z + 0.6 * h]
+        case "under":
+            scale = 1.6 * float((carrier.high - carrier.low)[:2].max()) / wide
+            center = [*middle[:2], z + 0.35 * h - scale * tall / 2]
+        case "top":
+            scale = 0.5 * float((carrier.high - carrier.low)[:2].max()) / wide
+            center = [*middle[:2], carrier.high[2] + scale * tall / 2]
+        case "beside":
+            room = max(0.5 - float(carrier.high[0]) - 1 / 64, 0.1)
+            scale = min(0.6 * h / longest, room / float(size[0]))
+            center = [carrier.high[0] + scale * size[0] / 2 + 1 / 64, middle[1], z + scale * tall / 2]
+        case _:
+            raise ValueError(f"no rule for {place!r}; there are {', '.join(NAMED)}")
+    scale = min(scale, 1 / longest)
+    reach = 0.5 - scale * size / 2
+    inside = np.clip(np.array(center, dtype=np.float64), -reach, reach)
+    return Placement(np.eye(3), scale, inside - scale * (own.low + own.high) / 2)

@@ -1,0 +1,82 @@
+"""Pictures followed within a composition: things that no layout shows are placed, candidates are kept and chosen."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cast3d.composer import Composer
+from cast3d.errors import InputError, TermNotFound
+from cast3d.run.folder import RunFolder
+from cast3d.settings import Settings
+from tests.test_composer import CAP_ONLY, Watch, compose, contents
+from tests.tiny_backbone import BANDS, PROMPT, Bands, pictures, tiny_backbone
+
+BLIND = Bands({"figure": (0, 1), "backpack": BANDS["backpack"]})  # to caps
+OURS = {"candidates": 2, "outline": 1.0}
+
+
+def test_a_term_that_never_shows_is_placed_where_its_relation_says(tmp_path):
+    result, _ = compose(tmp_path / "run", segmenter=BLIND, settings={"place_missing": True})
+    assert list(result.parts) == ["figure", "cap", "backpack"]
+    (told,) = (line for line in result.warnings if line.startswith("cap:") and "placed by rule" in line)
+    assert "'wearing'" in told
+    with RunFolder(tmp_path / "run", must_exist=True) as run:
+        before, after = (run.load_stage(name) for name in ("hints", "placed_hints"))
+    hidden, shown = (dict(zip(one.meta["terms"], one.tensors["grids"])) for one in (before, after))
+    assert not hidden["cap"].any() and shown["cap"].any()
+    assert torch.equal(hidden["backpack"], shown["backpack"])  # what others have stays with them
+    assert not (shown["figure"] & shown["cap"]).any()
+    _, again = compose(tmp_path / "run", segmenter=Bands({}), settings={"place_missing": True})
+    assert again.computed == []
+
+
+def test_without_a_relation_in_the_sentence_a_missing_term_is_still_an_error():
+    terms = {term: picture for term, picture in pictures().items() if term != "backpack"}
+    composer = Composer(tiny_backbone(BLIND))
+    with pytest.raises(TermNotFound, match="no 'cap'"):
+        composer.compose("a figure and a cap", terms, main="figure", settings={"place_missing": True})
+
+
+def test_candidates_are_kept_and_a_person_may_choose_another(tmp_path, monkeypatch):
+    monkeypatch.setattr("cast3d.stages.candidates.GOOD", 2.0)  # no candidate of noise is good,
+    monkeypatch.setattr("cast3d.stages.candidates.SURE", 0.0)  # and what is lifted looks like nothing
+    out = tmp_path / "run"
+    compose(out, CAP_ONLY, settings=OURS)
+    with RunFolder(out, must_exist=True) as run:
+        kept = run.load_stage("candidates-cap")
+        assert run.info["choices"] == {}
+    assert len(kept.tensors["grids"]) == len(kept.meta["labels"]) == 2
+    before = contents(out / "stages" / next(p.name for p in (out / "stages").iterdir() if "candidates" in p.name))
+    other = 1 - kept.meta["best"]
+    watch = Watch()
+    terms = {term: picture for term, picture in pictures().items() if term in CAP_ONLY}
+    Composer(tiny_backbone()).compose(CAP_ONLY, terms, out=out, settings=OURS, choose={"cap": other}, progress=watch)
+    assert "main" not in watch.computed and "part-cap" not in watch.computed
+    with RunFolder(out, must_exist=True) as run:
+        chosen = run.load_stage("choice-cap")
+        assert torch.equal(chosen.tensors["grid"], kept.tensors["grids"][other])
+        assert run.info["choices"] == {"cap": other}
+    folder = next(p for p in (out / "stages").iterdir() if "candidates" in p.name)
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("choose", "message"),
+    [
+        ({"figure": 0}, "no candidate is chosen for 'figure'"),
+        ({"hat": 0}, "no candidate is chosen for 'hat'"),
+        ({"cap": -1}, "a whole number from 0"),
+        ({"cap": True}, "a whole number from 0"),
+    ],
+)
+def test_choices_are_checked_before_any_work(choose, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        compose(tmp_path / "run", choose=choose)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_paper_alone_has_no_candidates(tmp_path):
+    assert Settings.paper().candidates == 1 and not Settings.paper().place_missing
+    compose(tmp_path / "run", PROMPT, settings={"candidates": 1})
+    assert not any("candidates" in path.name or "choice" in path.name for path in (tmp_path / "run/stages").iterdir())
