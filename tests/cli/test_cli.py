@@ -29,6 +29,7 @@ from cast3d.errors import CheckpointError, InputError
 from cast3d.run.folder import RunFolder
 from cast3d.settings import Settings
 from cast3d.stages import search as search_module
+from cast3d.stages.table import COMPOSITION
 from tests.tiny_backbone import PROMPT, Bands, pictures, tiny_backbone
 
 ROOT = Path(__file__).parents[2]
@@ -407,6 +408,11 @@ def test_networks_that_cannot_compose_cost_no_stage(call, finished, monkeypatch,
     before = files(finished)
     assert says in call("resume", finished, "--from=layout", code=2).stderr
     assert before.keys() == files(finished).keys()
+
+
+def test_help_lists_every_stage_to_go_on_from(call):
+    told = call("resume", "--help").output
+    assert all(stage.name in told for stage in COMPOSITION)
 
 
 def test_resume_needs_a_run(call, tiny, no_networks, tmp_path):

@@ -34,7 +34,7 @@ def resume(
             "--from",
             metavar="STAGE",
             help="Compute this stage and all after it anew: main, layout, layout_appearance, hints, part-TERM, "
-            "geometry, slat-TERM, appearance (as in FOLDER/stages; of lift and imagine main, appearance).",
+            "geometry, slat-TERM, appearance, refit (as in FOLDER/stages; of lift and imagine main, appearance).",
         ),
     ] = None,
     reseed: Annotated[
