@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
@@ -14,7 +14,7 @@ from .. import flow
 from ..errors import InputError
 from ..meshes.mesh import Mesh
 from ..models import SparseTensor
-from ..segmentation.detections import Detections, Segmenter, Thresholds, detect
+from ..segmentation.detections import Detections, Segmenter, Thresholds, detect_all
 from ..settings import Settings
 from ..splats import Gaussians
 from .batching import guided_velocity, predict_dense, predict_sparse, sparse_batch
@@ -195,11 +195,14 @@ class Backbone:
         """
         getattr(self.segmenter, "networks", ())
 
-    def detect(self, image: Tensor, alpha: Tensor, term: str) -> Detections:
-        """What the segmenter finds for a term in one view, see `segmentation.detect`."""
+    def detect(self, images: Tensor, alphas: Tensor, terms: Sequence[str]) -> Iterator[list[Detections]]:
+        """View by view what the segmenter finds for every term, see `segmentation.detections.detect_all`."""
+        if not terms:  # a composition of one thing
+            yield from ([] for _ in images)
+            return
         self.used("segmenter")
         with self.residency(*getattr(self.segmenter, "networks", ())):
-            return detect(self.segmenter, image, alpha, term, Thresholds())
+            yield from detect_all(self.segmenter, images, alphas, terms, Thresholds())
 
     def gaussians(self, coords: Tensor, feats: Tensor) -> Gaussians:
         """Normalised latents -> Gaussians; `voxel` is the row of `coords`."""

@@ -117,8 +117,10 @@ class LateSegmenter:
     def __call__(self, image: Tensor, alpha: Tensor, term: str) -> Tensor:
         return self.loaded(image, alpha, term)
 
-    def detect(self, image: Tensor, alpha: Tensor, term: str, thresholds: Thresholds) -> Detections:
-        return self.loaded.detect(image, alpha, term, thresholds)
+    def detect_all(
+        self, images: Tensor, alphas: Tensor, terms: Sequence[str], thresholds: Thresholds
+    ) -> Iterator[list[Detections]]:
+        return self.loaded.detect_all(images, alphas, terms, thresholds)
 
 
 def load_trellis(sources: Sequence[Source], device: torch.device, loading: Loading) -> Backbone:

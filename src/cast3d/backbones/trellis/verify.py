@@ -155,7 +155,7 @@ def segmenter(backbone: Backbone) -> Finding:
     pixels = torch.from_numpy(np.asarray(_disc(), dtype=np.float32) / 255).permute(2, 0, 1).to(backbone.device)
     alpha = pixels[3]
     try:
-        found = backbone.detect(pixels[:3] * alpha + 1 - alpha, alpha, "red ball")
+        ((found,),) = backbone.detect((pixels[:3] * alpha + 1 - alpha)[None], alpha[None], ["red ball"])
     except Cast3dError as error:
         return Finding("segmenter", str(error), False, "--with segmenter=KIND:FOLDER, see docs/segmentation.md")
     if found.best is not None and not 0 <= found.best <= 1:  # a NaN is neither
