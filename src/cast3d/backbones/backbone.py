@@ -103,6 +103,7 @@ class Backbone:
     structure_shape: tuple[int, ...] = (8, 16, 16, 16)
     slat_channels: int = 8
     orthographic: bool = False  # the pictures it was trained on
+    space: int = 64 << 20  # bytes on the disk that a run may take
     batch: int = 1  # most predictions in one forward pass; 1 = one at a time
     residency: Residency = field(default_factory=Resident)
     used: Callable[[str], None] = _unwatched  # hears "networks" or "segmenter" whenever these are asked

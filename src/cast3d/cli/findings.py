@@ -148,10 +148,27 @@ def _weights(backbone: str) -> Iterator[Finding]:
 
 def _extras() -> Iterator[Finding]:
     for package, (use, fix) in EXTRAS.items():
-        if util.find_spec(package.replace("-", "_")):
+        if util.find_spec(package.replace("-", "_")) and package == "gsplat":
+            yield _gsplat(use)
+        elif util.find_spec(package.replace("-", "_")):
             yield Finding(package, f"{_version(package)}, for {use}")
         else:
             yield Finding(package, f"not installed; only for {use}", fix=fix)
+
+
+def _gsplat(use: str) -> Finding:
+    """Whether it draws here; at its first use it compiles its kernels, which takes minutes."""
+    import torch
+
+    from ..splats import cuda
+
+    said = f"{_version('gsplat')}, for {use}"
+    if not torch.cuda.is_available():
+        return Finding("gsplat", f"{said}; there is no CUDA device")
+    if reason := cuda.problem():
+        fix = "install the CUDA toolkit (nvcc) of the version in torch.version.cuda, and a C++ compiler"
+        return Finding("gsplat", f"{said}, but does not draw, so the CPU does, slowly: {reason}", False, fix)
+    return Finding("gsplat", f"{said}; it draws", True)
 
 
 def _version(package: str) -> str:
@@ -211,4 +228,5 @@ def _tried(loaded: Backbone, front: Path | None) -> Iterator[Finding]:
 
         yield facing.front(loaded, open_cut_out(front).rgba)
     if loaded.device.type == "cuda":
-        yield Finding("peak memory", f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB of tensors on the device")
+        peak = torch.cuda.max_memory_allocated(loaded.device)
+        yield Finding("peak memory", f"{peak / 2**30:.1f} GiB of tensors on the device")
