@@ -1,8 +1,8 @@
 """One process per folder.
 
 `filelock` was tried and not taken (4.3): its lock of the system does not tell who holds it, which our message needs;
-text that we add to its file is lost at every attempt of a version before 4, and cannot be read on Windows; and its file
-stays in the folder when the lock ends.
+text that we add to its file is lost at every attempt of a version before 4; and its file stays in the folder when the
+lock ends.
 """
 
 from __future__ import annotations
