@@ -1,8 +1,8 @@
 """The rasteriser protocol, and the choice of one.
 
-On a CUDA device gsplat draws where it is installed. Without it the compiled CPU rasteriser does, which takes the
-Gaussians over and gives the picture back; the torch one works there too, but visits every Gaussian at every pixel of
-the rows that it touches.
+On a CUDA device gsplat draws, if it works there. If not, the compiled rasteriser draws on the CPU: Gaussians are copied
+there, the picture is copied back. The torch rasteriser works on the card too, but it visits every Gaussian at every
+pixel of the rows that the Gaussian touches.
 """
 
 from __future__ import annotations
