@@ -85,8 +85,8 @@ def _neighbour_average(
 def simplify(mesh: Mesh, faces: int) -> Mesh:
     """At most about `faces` triangles by edge collapse; each vertex takes the colour of the nearest old one.
 
-    A closed surface stays closed, its edges with two triangles each (see `meshes.collapse`); where that allows no
-    fewer, more triangles are left.
+    A closed surface stays closed, with two triangles at every edge (see `meshes.collapse`). If so few triangles are not
+    possible, more are left.
     """
     if faces < 4:
         raise InputError(f"a closed mesh has at least 4 faces; simplify was asked for {faces}")
