@@ -26,7 +26,7 @@ SEGMENTER = "segmenter"  # its name among the hashes
 
 
 def _unwatched(what: str) -> None:
-    """Nobody wants to know."""
+    """The default: nobody listens."""
 
 
 class Describer(Protocol):
@@ -39,7 +39,7 @@ class Describer(Protocol):
     def unknown_words(self, text: str) -> dict[str, str | None]: ...
 
     def longest(self, text: str) -> int | None:
-        """How many of its tokens the text model reads where the text has more; None where it reads all."""
+        """How many tokens the text model reads, if the text has more; None if it reads the whole text."""
         ...
 
     def reads(self, term: str) -> bool:
@@ -47,22 +47,23 @@ class Describer(Protocol):
         ...
 
     def resembling(self, rgba: Sequence[Image.Image], relation: str, base: str) -> list[str]:
-        """Names that it knows, by likeness to the pictures; `relation` ("wearing", ...) ties the thing to its `base`.
+        """Names that the text model knows, the most like the pictures first.
 
-        Before them those of things that the text model knows on such a base, where it knows few.
+        `relation` ("wearing", ...) ties the thing to its `base`. If the model knows few things on such a base, these
+        come first.
         """
         ...
 
     def taught(self, term: str, rgba: Sequence[Image.Image], relation: str, base: str) -> str | None:
-        """Where the text model knows the noun of a term but not all that goes with it: what it was taught instead.
+        """Another name for a term, if the text model knows its noun but not the words that go with it.
 
-        The name with the same noun that the pictures resemble most; None where there is none or no need.
+        It is the known name with the same noun that is most like the pictures. None if there is none, or no need.
         """
         ...
 
 
 class MeshDecoder(Protocol):
-    """What the network that makes meshes does besides, in two steps: the second needs no weights."""
+    """What the network that makes meshes does, too: two steps, of which the second needs no weights."""
 
     def features(self, x: SparseTensor) -> SparseTensor: ...
 
@@ -109,7 +110,7 @@ class Backbone:
     used: Callable[[str], None] = _unwatched  # hears "networks" or "segmenter" whenever these are asked
 
     def watched(self, used: Callable[[str], None]) -> Backbone:
-        """The same backbone, which tells of each use of its networks."""
+        """The same backbone, which calls `used` each time that its networks or its segmenter are used."""
         return replace(self, used=used)
 
     def identity(self, what: str) -> Any:
@@ -190,9 +191,9 @@ class Backbone:
         return self.sparse(coords, feats * self.slat_std + self.slat_mean)
 
     def require_segmenter(self) -> None:
-        """Loads a segmenter that comes at the first question; raises CheckpointError where it cannot be loaded.
+        """Loads a segmenter that would load at its first question; raises CheckpointError if it cannot be loaded.
 
-        Called before anything is sampled: the layout that it is for takes a while.
+        It is called before anything is sampled: the first question comes after minutes of work.
         """
         getattr(self.segmenter, "networks", ())
 

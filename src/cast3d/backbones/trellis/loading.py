@@ -195,7 +195,7 @@ def named(by_kind: dict[str, Source], stems: dict[str, Path]) -> Iterator[tuple[
 
 
 def hashes_by_use(networks: Mapping[str, Path], by_kind: Mapping[str, Source]) -> dict[str, str]:
-    """What tells this backbone from any other, by what it is for: file names need not differ.
+    """The hashes that tell this backbone from any other, by what each file is for: file names may be equal.
 
     A pipeline.json counts as a whole, as it holds the latents' constants.
     """
@@ -210,7 +210,7 @@ def hashes_by_use(networks: Mapping[str, Path], by_kind: Mapping[str, Source]) -
 
 
 def encoder_hash(source: Source) -> str:
-    """Of the files of an encoder in a folder; of one on the hub "owner/name@commit", which says as much."""
+    """The hash of an encoder's files in a folder; for one on the hub "owner/name@commit", which is as exact."""
     place, revision = encoder_place(source)
     if files := encoder_files(Path(place)):
         named = {path.relative_to(Path(place).parent).as_posix(): found for path, found in hashes_of(files).items()}
@@ -228,7 +228,7 @@ def encoder_files(place: Path) -> list[Path]:
 
 
 def tell_slow(device: torch.device) -> None:
-    """A warning where a card lies idle: nothing is moved to it unless it is asked for."""
+    """Warns if there is a card that nobody asked for: it is not used."""
     if device.type == "cpu" and torch.cuda.is_available():
         warn(
             "TRELLIS runs on the CPU, which takes hours; to use this machine's CUDA card give device 'cuda' (--device)",

@@ -1,4 +1,4 @@
-"""Is a released backbone what this code takes it for? Everything that could not be tried without the real weights.
+"""Checks of a released backbone: everything that could not be tried without the real weights.
 
 `inspect` reads files and configs only; `exercise` runs each network once; `front` looks at an object from four sides.
 """
@@ -126,7 +126,7 @@ def encoder(kind: str, source: Source) -> Finding:
 
 @torch.no_grad()
 def exercise(backbone: Backbone) -> Iterator[Finding]:
-    """Each network once on small inputs: that it runs here, how long it takes, that nothing is infinite."""
+    """Runs each network once on small inputs: whether it works here, how long it takes, whether all is finite."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(1, *backbone.structure_shape, generator=generator).to(backbone.device)
     coords = torch.cartesian_prod(*[torch.arange(28, 34)] * 3).to(backbone.device)
