@@ -27,7 +27,7 @@ EXTRAS = {
 
 
 def basics() -> Iterator[Finding]:
-    """What there is to say where nothing can be imported, torch last."""
+    """What can be said even if nothing can be imported; torch comes last."""
     yield Finding("cast3d", __version__, True)
     yield _python()
     yield _torch()
@@ -36,7 +36,7 @@ def basics() -> Iterator[Finding]:
 def findings(
     backbone: str, device: str = "cpu", loading: Mapping[str, Any] | None = None, front: Path | None = None
 ) -> Iterator[Finding]:
-    """Those that take torch, as they are made, the verdict last."""
+    """The findings that need torch, as they are made; the verdict comes last."""
     yield from (_processor(), _cuda(), _memory(), _kernels())
     yield from _extras()
     yield from _weights(backbone)
