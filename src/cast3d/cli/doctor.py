@@ -52,7 +52,8 @@ def doctor(
 
 def examined(backbone: str, device: str, loading: Iterable[str], front: Path | None) -> Iterator[Finding]:
     """All findings as they are made. Options are checked after the first ones, because that needs torch."""
-    from .findings import basics, findings
+    from .findings import findings
+    from .machine import basics
 
     for one in basics():
         yield one
