@@ -10,7 +10,6 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,8 +35,6 @@ from cast3d.splats import Camera
 from cast3d.voxels import canonical, dilate, resample, to_coords, to_world
 
 from .segmenter import random_grounded_sam2
-
-BOXES = 2
 
 
 @dataclass(frozen=True)
@@ -68,23 +65,26 @@ def read_case(suite: Path, name: str, extent: float = 0.98) -> Case:
 
 
 @dataclass
-class Forced(Backbone):
-    """Its structure decoder runs, and says the voxels of `case`; its segmenter runs, and says their outlines.
+class Script:
+    """What is to be said next; the copies of a backbone that stages get share it."""
 
-    A segmenter of random weights finds hundreds of things or none. It draws `BOXES` per question, as real ones do.
-    """
+    answers: Iterator[Tensor] = field(default_factory=lambda: iter(()))
+    cameras: Sequence[Camera] = ()
+    segmenting: dict[str, float] = field(default_factory=dict)  # questions to the segmenter, and its seconds
+
+
+@dataclass
+class Forced(Backbone):
+    """Its structure decoder runs, and says the voxels of `case`; its segmenter runs, and says their outlines."""
 
     case: Case | None = None
     extract: bool = True  # surfaces, too; those of noise are a million crumbs
-    answers: Iterator[Tensor] = field(init=False)
-    views: Iterator[tuple[Camera, str]] = field(init=False)
-    segmenting: list[float] = field(init=False)  # seconds of every question to the segmenter
+    script: Script = field(default_factory=Script)
 
     def restart(self, cameras: Sequence[Camera]) -> None:
         """Before a composition."""
-        self.segmenting = []
-        self.answers = iter(self.case.decoded())
-        self.views = cycle([(camera, term) for camera in cameras for term in self.case.scene.terms])
+        self.script.cameras, self.script.segmenting = cameras, {}
+        self.script.answers = iter(self.case.decoded())
 
     def clock(self) -> float:
         if self.device.type == "cuda":
@@ -93,18 +93,15 @@ class Forced(Backbone):
 
     def decode_structure(self, latent: Tensor) -> Tensor:
         super().decode_structure(latent)
-        return next(self.answers).to(self.device)
+        return next(self.script.answers).to(self.device)
 
-    def detect(self, image: Tensor, alpha: Tensor, term: str, thresholds: Any) -> Detections:
-        camera, asked = next(self.views)
-        assert asked == term
+    def detect(self, images: Tensor, alphas: Tensor, terms: Sequence[str]) -> Iterator[list[Detections]]:
         start = self.clock()
-        with self.residency(*self.segmenter.networks):
-            boxes, scores = self.segmenter.boxes(image, term)
-            self.segmenter.masks(image, boxes[scores.topk(BOXES).indices])
-        self.segmenting.append(self.clock() - start)
-        mask = outline(self.case.grids[term], camera, len(alpha)).to(alpha.device)
-        return Detections(mask & (alpha > 0.5))
+        asked = sum(map(len, super().detect(images, alphas, terms)))
+        self.script.segmenting = {"questions": asked, "seconds": self.clock() - start}
+        for alpha, camera in zip(alphas, self.script.cameras, strict=True):
+            masks = [outline(self.case.grids[term], camera, len(alpha)).to(alpha.device) for term in terms]
+            yield [Detections(mask & (alpha > 0.5)) for mask in masks]
 
     def meshes(self, coords: Tensor, feats: Tensor, owner: Tensor, count: int, *rest: Any) -> list[Mesh | None]:
         if self.extract:

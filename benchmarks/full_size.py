@@ -277,8 +277,10 @@ def run(
         compose(backbone, WARM)
         backbone.extract = extract
         report["compositions"].append(print_table(title, compose(backbone, settings)))
-        report["compositions"][-1]["segmenter"] = told = backbone.segmenting
-        print(f"of the hints, the segmenter: {len(told)} questions, {1000 * sum(told):.0f} ms", flush=True)
+        report["compositions"][-1]["segmenter"] = told = backbone.script.segmenting
+        print(
+            f"of the hints, the segmenter: {told['questions']} questions, {1000 * told['seconds']:.0f} ms", flush=True
+        )
         save()
 
     few = full | FEW_VIEWS

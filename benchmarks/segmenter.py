@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from cast3d.backbones.trellis.dinov2 import require_transformers
 from cast3d.backbones.trellis.random_encoders import made
+from cast3d.segmentation.batches import Batching
 from cast3d.segmentation.grounded import GroundedSam2
+
+BOXES = 2  # what a question finds
 
 WORDS = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4, ".": 5}
 SWIN_BASE = dict(
@@ -19,14 +24,22 @@ HIERA_SMALL = dict(blocks_per_stage=[1, 2, 11, 2], global_attention_blocks=[7, 1
 TINY_SIDE = 128
 
 
-def random_grounded_sam2(tiny: bool, device: torch.device) -> GroundedSam2:
+class TwoBoxes(GroundedSam2):
+    """Random weights find hundreds of things or none. This finds the `BOXES` best per question, as real ones do."""
+
+    def boxes(self, images: Tensor, terms: Sequence[str], questions: int = 1) -> tuple[Tensor, Tensor]:
+        boxes, scores = super().boxes(images, terms, questions)
+        return boxes, torch.zeros_like(scores).scatter_(-1, scores.topk(BOXES).indices, 1.0)
+
+
+def random_grounded_sam2(tiny: bool, device: torch.device, batching: Batching | None = None) -> TwoBoxes:
     """grounding-dino-base and sam2.1-hiera-small (without its memory of videos), in float32 as `cast3d` loads them."""
     transformers = require_transformers()
 
     detector = made(transformers.GroundingDinoForObjectDetection, detector_config(tiny), device)
     masker = made(transformers.Sam2Model, masker_config(tiny), device)
     sides = dict(side=TINY_SIDE, longest=2 * TINY_SIDE) if tiny else {}
-    return GroundedSam2(detector, transformers.BertTokenizer(vocab=WORDS), masker, **sides)
+    return TwoBoxes(detector, transformers.BertTokenizer(vocab=WORDS), masker, batching=batching, **sides)
 
 
 def detector_config(tiny: bool = False) -> Any:

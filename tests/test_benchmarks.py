@@ -8,8 +8,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.flops import forward_flops
-from benchmarks.forced import outline, read_case
-from benchmarks.full_size import SUITE
+from benchmarks.forced import outline, random_backbone, read_case
+from benchmarks.full_size import SUITE, WARM, YAWS, compose
 from benchmarks.networks import SMALL, measure
 from benchmarks.segmenter import detector_config, masker_config, random_grounded_sam2
 from cast3d.models import SparseTensor
@@ -77,8 +77,17 @@ def test_the_segmenter_lies_on_its_device_whole():
 
 def test_a_tiny_segmenter_finds_boxes_and_draws_masks():
     pytest.importorskip("transformers", reason="transformers is not installed: pip install transformers")
-    segmenter, image = random_grounded_sam2(True, torch.device("cpu")), torch.rand(3, 48, 64)
+    segmenter, images = random_grounded_sam2(True, torch.device("cpu")), torch.rand(2, 3, 48, 64)
     with torch.no_grad():
-        boxes, scores = segmenter.boxes(image, "a baseball cap")
-        masks, _ = segmenter.masks(image, boxes[:2])
-    assert boxes.shape == (len(scores), 4) and masks.shape == (2, 48, 64)
+        boxes, scores = segmenter.boxes(images, ["a baseball cap"])
+        masks, _ = segmenter.masks(images, torch.tensor([0, 1]), boxes[:, 0, 0])
+    assert boxes.shape == (2, 1, scores.shape[2], 4) and masks.shape == (2, 48, 64)
+
+
+def test_a_forced_backbone_composes_and_asks_its_segmenter():
+    pytest.importorskip("transformers", reason="transformers is not installed: pip install transformers")
+    backbone = random_backbone(torch.device("cpu"), True, False, read_case(SUITE, "cap", 0.4))
+    backbone.extract = False
+    rows = compose(backbone, WARM)
+    assert {"main", "hints", "appearance"} <= {row.stage for row in rows}
+    assert backbone.script.segmenting["questions"] == 2 * YAWS

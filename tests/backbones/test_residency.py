@@ -107,3 +107,20 @@ def test_bytes_are_counted_once():
     assert weight_bytes([shared, nn.Sequential(shared)]) == 440
     with Resident()(shared):
         assert shared.weight.device.type == "cpu"
+
+
+def test_without_page_locked_memory_networks_wait_in_plain_memory(nets, monkeypatch):
+    """As under WSL2 and on small hosts, which lock little memory or none."""
+    asked = []
+
+    def refused(tensor: torch.Tensor) -> torch.Tensor:
+        asked.append(tensor.shape)
+        raise RuntimeError("CUDA error: out of memory")
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", refused)
+    residency = Offloaded(torch.device("cuda"))
+    with pytest.warns(UserWarning, match="page-locked") as told:
+        for net in nets:
+            residency.send_home(net)
+    assert len(told) == 1 and len(asked) == 1  # one refusal is enough
+    assert all(torch.equal(*pair) for net in nets for pair in zip(residency.homes[net], net.state_dict().values()))

@@ -19,16 +19,19 @@ import cast3d
 from cast3d import composer as composer_module
 from cast3d import composition as composition_module
 from cast3d.cli import app, main
+from cast3d.cli import machine as machine_module
 from cast3d.cli.inputs import read_scene, read_settings
 from cast3d.cli.output import show
 from cast3d.cli.progress import StageBars, labels_of
 from cast3d.cli.resume import read_reseeds
 from cast3d.cli.settings_table import settings_page
 from cast3d.composer import Composer
-from cast3d.errors import CheckpointError, InputError
+from cast3d.errors import CheckpointError, Finding, InputError
 from cast3d.run.folder import RunFolder
 from cast3d.settings import Settings
+from cast3d.splats import cuda
 from cast3d.stages import search as search_module
+from cast3d.stages.table import COMPOSITION
 from tests.tiny_backbone import PROMPT, Bands, pictures, tiny_backbone
 
 ROOT = Path(__file__).parents[2]
@@ -409,6 +412,11 @@ def test_networks_that_cannot_compose_cost_no_stage(call, finished, monkeypatch,
     assert before.keys() == files(finished).keys()
 
 
+def test_help_lists_every_stage_to_go_on_from(call):
+    told = call("resume", "--help").output
+    assert all(stage.name in told for stage in COMPOSITION)
+
+
 def test_resume_needs_a_run(call, tiny, no_networks, tmp_path):
     (tmp_path / "run").mkdir()
     said = call("resume", tmp_path / "run", code=2).stderr
@@ -511,6 +519,20 @@ def test_doctor_tries_the_shipped_networks(call):
 def test_doctor_names_what_would_not_run(call, tmp_path):
     shown = call("doctor", "--backbone", tmp_path, code=1).stdout
     assert "FAIL backbone" in shown and "FAIL compose" in shown and "fix: " in shown
+
+
+def test_doctor_says_whether_gsplat_draws(monkeypatch):
+    def told() -> Finding:
+        return next(one for one in machine_module._extras() if one.name == "gsplat")
+
+    monkeypatch.setattr(machine_module.util, "find_spec", lambda _: "found")
+    monkeypatch.setattr(machine_module, "_version", lambda _: "1.5.3")
+    assert told().ok is None and "no CUDA device" in told().text  # on this machine nothing is wrong
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr(cuda, "problem", lambda: "gsplat's kernels cannot be compiled: nvcc is missing")
+    assert told().ok is None and "nvcc is missing" in told().text and "CPU" in told().text and told().fix  # it runs
+    monkeypatch.setattr(cuda, "problem", lambda: None)
+    assert told().ok and "draws" in told().text
 
 
 @pytest.mark.parametrize("error", ["ImportError", "OSError"])

@@ -1,4 +1,4 @@
-"""`cast3d evaluate` with --judge, --study and --ratings: which results are meant, and what is printed."""
+"""`cast3d judge` and `cast3d study`: which results are meant, and what is printed."""
 
 from __future__ import annotations
 
@@ -36,16 +36,23 @@ def asked(monkeypatch) -> list:
     return requests
 
 
-def evaluate(out: Path, *arguments: str | Path, code: int = 0):
-    given = [str(one) for one in (out.parent / "suite", "-o", out, *arguments)]
-    done = CliRunner().invoke(app, ["evaluate", *given])
+def call(*arguments: str | Path, code: int = 0):
+    done = CliRunner().invoke(app, [str(one) for one in arguments])
     assert done.exit_code == code, done.output
     return done
 
 
+def judge(out: Path, *arguments: str, code: int = 0):
+    return call("judge", out.parent / "suite", f"--model={JUDGE}", "-o", out, *arguments, code=code)
+
+
+def hand_out(out: Path, *arguments: str, code: int = 0):
+    return call("study", out.parent / "suite", "-o", out, *arguments, code=code)
+
+
 def rated(out: Path) -> Path:
     """One person's answers about a study that is written here."""
-    evaluate(out, "--study")
+    hand_out(out)
     key = json.loads((out / study.KEY).read_text())
     marks = [mark for mark, run in key["marks"].items() if run["made"]]
     file = out.parent / "ann.json"
@@ -71,17 +78,17 @@ def runs(rows: list[dict]) -> list[tuple]:
     ],
 )
 def test_a_judge_is_asked_about_the_runs_that_are_named(out, asked, options, expected):
-    dry = evaluate(out, f"--judge={JUDGE}", "--dry-run", *options)
+    dry = judge(out, "--dry-run", *options)
     assert dry.stderr.startswith(f"{expected} questions") and not asked
-    shown = evaluate(out, f"--judge={JUDGE}", *options).stdout
+    shown = judge(out, *options).stdout
     assert len(asked) == expected
     assert ("cast3d" in shown) == ("-m" not in options)
 
 
 def test_what_a_judge_said_of_other_runs_stays(out, asked):
-    evaluate(out, f"--judge={JUDGE}")
+    judge(out)
     before = runs(read(out)["judges"][JUDGE])
-    told = json.loads(evaluate(out, f"--judge={JUDGE}", "-m", "utc", "--cases=beta", "--json").stdout)
+    told = json.loads(judge(out, "-m", "utc", "--cases=beta", "--json").stdout)
     assert runs(told["rows"]) == [("utc", "beta", 0)]
     assert runs(read(out)["judges"][JUDGE]) == before and len(before) == 6 and len(asked) == 4
 
@@ -92,14 +99,14 @@ def test_a_study_shows_the_runs_that_are_named(out):
     for run in [dict(run) for run in content["runs"]]:
         content["runs"].append(run | {"seed": 1})
     (out / FILE).write_text(json.dumps(content))
-    evaluate(out, "--study", "-m", "utc,cast3d", "--cases=alpha", "--seeds=1")
+    hand_out(out, "-m", "utc,cast3d", "--cases=alpha", "--seeds=1")
     marks = json.loads((out / study.KEY).read_text())["marks"]
     assert runs(marks.values()) == [("cast3d", "alpha", 1), ("utc", "alpha", 1)]
 
 
 def test_methods_are_compared_with_the_first_that_is_named(out):
     file = rated(out)
-    plain, turned = (evaluate(out, f"--ratings={file}", *more).stdout for more in ((), ("-m", "lazy,utc")))
+    plain, turned = (call("study", "-o", out, f"--ratings={file}", *more).stdout for more in ((), ("-m", "lazy,utc")))
     assert plain.index("cast3d") < plain.index("utc") < plain.index("lazy")
     assert "cast3d" not in turned and turned.index("lazy") < turned.index("utc")
     assert len(read(out)["judges"]["people"]) == 6  # all are kept
@@ -111,15 +118,15 @@ def test_methods_are_compared_with_the_first_that_is_named(out):
         (("-m", "cast4d"), "no method 'cast4d'; did you mean 'cast3d'"),
         (("--cases=gamma",), "no case 'gamma'"),
         (("--seeds=0,3",), "no seed 3"),
-        (("--set=diffusion=0.5",), "--set"),
-        (("--backbone=bricks",), "--backbone"),
-        (("--device=cpu", "-b", "bricks"), "--backbone and --device"),
+        (("--cases=,",), "--cases takes names"),
+        (("--set=diffusion=0.5",), "No such option"),  # nothing is run
+        (("--device=cpu",), "No such option"),
     ],
 )
-@pytest.mark.parametrize("wish", [f"--judge={JUDGE}", "--study"])
-def test_options_that_cannot_be_followed_are_refused(out, asked, options, says, wish):
+@pytest.mark.parametrize("command", [judge, hand_out])
+def test_options_that_cannot_be_followed_are_refused(out, asked, options, says, command):
     before = (out / FILE).read_bytes()
-    done = evaluate(out, wish, *options, code=2)
+    done = command(out, *options, code=2)
     assert says in done.stderr and done.stdout == "" and not asked
     assert (out / FILE).read_bytes() == before and not (out / study.KEY).exists()
 
@@ -127,20 +134,25 @@ def test_options_that_cannot_be_followed_are_refused(out, asked, options, says, 
 # --- one JSON object ------------------------------------------------------------------------------------------------
 
 
-def test_all_opinions_are_one_json_object(out, asked):
+def test_each_opinion_is_a_json_object(out, asked):
     file = rated(out)
-    told = json.loads(evaluate(out, f"--ratings={file}", "--study", f"--judge={JUDGE}", "--json").stdout)
-    assert told["judge"] == JUDGE and len(told["rows"]) == len(told["people"]) == 6
-    assert Path(told["study"]).is_file() and Path(told["key"]).is_file()
-
-
-def test_each_opinion_alone_is_a_json_object(out, asked):
-    file = rated(out)
-    assert set(json.loads(evaluate(out, "--study", "--json").stdout)) == {"study", "key"}
-    assert set(json.loads(evaluate(out, f"--ratings={file}", "--json").stdout)) == {"people"}
-    told = json.loads(evaluate(out, f"--judge={JUDGE}", "--dry-run", "--price=2,10", "--json").stdout)
+    written = json.loads(hand_out(out, "--json").stdout)
+    assert set(written) == {"study", "key"} and all(Path(path).is_file() for path in written.values())
+    counted = json.loads(call("study", "-o", out, f"--ratings={file}", "--json").stdout)
+    assert set(counted) == {"people"} and len(counted["people"]) == 6
+    told = json.loads(judge(out, "--dry-run", "--price=2,10", "--json").stdout)
     assert told["judge"] == JUDGE and (told["asked"], told["known"]) == (4, 0) and told["cost"] > 0
-    assert set(json.loads(evaluate(out, f"--judge={JUDGE}", "--json").stdout)) == {"judge", "rows"}
+    told = json.loads(judge(out, "--json").stdout)
+    assert set(told) == {"judge", "rows"} and len(told["rows"]) == 6
+
+
+def test_errors_are_json_too(out, asked):
+    for done in (
+        judge(out, "--cases=gamma", "--json", code=2),
+        hand_out(out, "--cases=gamma", "--json", code=2),
+        call("study", "-o", out, "--json", code=2),
+    ):
+        assert json.loads(done.stdout)["error"]["message"] in done.stderr
 
 
 def test_the_list_of_methods_is_json_too():
@@ -148,9 +160,20 @@ def test_the_list_of_methods_is_json_too():
     assert {"cast3d", "utc"} <= {method["name"] for method in json.loads(done.stdout)["methods"]}
 
 
-def test_a_missing_suite_is_told_before_ratings_are_counted(out):
-    file, before = rated(out), (out / FILE).read_bytes()
-    given = ["evaluate", "-o", str(out), f"--ratings={file}", f"--judge={JUDGE}"]
-    done = CliRunner().invoke(app, given)
-    assert done.exit_code == 2 and "suite of the results is missing" in done.stderr
-    assert (out / FILE).read_bytes() == before
+def test_the_page_needs_a_suite(out):
+    assert "needs the suite of the results" in call("study", "-o", out, code=2).stderr
+
+
+def test_the_home_folder_is_found(out, asked, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(out.parent))
+    rated(out)
+    call("study", "~/suite", "-o", "~/out")
+    assert "1 answers" in call("study", "-o", "~/out", "--ratings=~/ann.json").stdout
+    call("judge", "~/suite", f"--model={JUDGE}", "-o", "~/out")
+    assert len(asked) == 4
+
+
+@pytest.mark.parametrize("gone", ["--judge", "--study", "--ratings"])
+def test_evaluate_asks_for_no_opinions(out, gone):
+    assert "No such option" in call("evaluate", out.parent / "suite", "-o", out, f"{gone}=x", code=2).stderr

@@ -328,29 +328,27 @@ def test_the_command_line_estimates_and_judges(server, finished, monkeypatch):
     monkeypatch.setenv("MINE", "secret")
 
     def call(*arguments, code=0):
-        done = CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
+        done = CliRunner().invoke(app, ["judge", *map(str, arguments)])
         assert done.exit_code == code, done.output
         return done
 
-    judge = f"--judge={server.form}:judge-1"
-    given = (out.parent / "suite", "-o", out, judge)
+    model = f"--model={server.form}:judge-1"
+    given = (out.parent / "suite", "-o", out, model)
     dry = call(*given, "--dry-run", "--price=2,10")
     assert "4 questions, 0 more are answered already" in dry.stderr and "0.02 in the currency" in dry.stderr
     assert "[picture, " in dry.stderr and not server.requests
-    shown = call(*given, f"--judge-url={server.url}", "--judge-key=MINE").stdout
+    shown = call(*given, f"--url={server.url}", "--key=MINE").stdout
     assert len(server.requests) == 4
     for words in ("faithfulness", "8.00", "6.50", "7.83", "lazy", "1.00"):
         assert words in shown
-    facts = json.loads(call(*given, f"--judge-url={server.url}", "--json").stdout)
+    facts = json.loads(call(*given, f"--url={server.url}", "--json").stdout)
     assert facts["judge"] == f"{server.form}:judge-1" and len(facts["rows"]) == 6 and len(server.requests) == 4
     for wrong, says in (
-        (("--dry-run", "-o", out), "--dry-run only with --judge"),
-        ((out.parent / "suite", "-o", out, "--price=2,10", "--samples=3"), "--price and --samples only with --judge"),
-        (("--study", out.parent / "suite", "-o", out, "--judge-key=MINE"), "--judge-key only with --judge"),
-        ((judge, "-o", out), "suite of the results is missing"),
-        ((judge,), "-o FOLDER"),
+        ((model, "-o", out), "SUITE"),
+        ((out.parent / "suite", model), "--out"),
+        ((out.parent / "suite", "-o", out), "--model"),
         ((*given, "--price=cheap"), "takes two numbers"),
-        ((out.parent / "suite", "-o", out, "--judge=me", "--dry-run"), "gemini:MODEL"),
-        ((out.parent / "suite", "-o", out.parent, judge), "holds no results"),
+        ((out.parent / "suite", "-o", out, "--model=me", "--dry-run"), "gemini:MODEL"),
+        ((out.parent / "suite", "-o", out.parent, model), "holds no results"),
     ):
         assert says in call(*wrong, code=2).stderr

@@ -186,12 +186,12 @@ def test_nobody_is_counted_twice(out):
 
 def test_table_2_on_the_command_line(handed_out, out):
     files = [answers(out, name, {"cast3d": (9, 8), "utc": (7, shift)}) for name, shift in (("ann", 4), ("bob", 6))]
-    done = CliRunner().invoke(app, ["evaluate", "-o", str(out), *(f"--ratings={file}" for file in files)])
+    done = CliRunner().invoke(app, ["study", "-o", str(out), *(f"--ratings={file}" for file in files)])
     assert done.exit_code == 0, done.output
     words = done.stdout.split()
     assert "aesthetic" not in words and {"8.50", "9.00", "5.00", "6.00"} <= set(words)
     assert len(read(out)["judges"][opinions.PEOPLE]) == 12 and read(out)["judges"]["someone"] == []
-    made = CliRunner().invoke(app, ["evaluate", str(handed_out / "suite"), "-o", str(out), "--study"])
+    made = CliRunner().invoke(app, ["study", str(handed_out / "suite"), "-o", str(out)])
     assert made.exit_code == 0 and "study.html" in made.stdout and "study-key.json" in made.stdout
 
 

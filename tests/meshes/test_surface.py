@@ -137,3 +137,13 @@ def test_a_field_of_colours_returns_a_points_own_colour_at_its_place():
     points = torch.rand(50, 3, generator=torch.Generator().manual_seed(0))
     colors = torch.rand(50, 3, generator=torch.Generator().manual_seed(1))
     assert torch.allclose(color_field(points, colors)(points), colors, atol=1e-3)
+
+
+def test_faint_points_lend_no_colour():
+    red, blue = torch.tensor([1.0, 0, 0]), torch.tensor([0.0, 0, 1.0])
+    points = torch.tensor([[0.01, 0, 0], [0, 0.01, 0], [0, 0, 0.01], [-0.01, 0, 0], [0.05, 0, 0]])
+    colors = torch.stack([red] * 4 + [blue])
+    color = color_field(points, colors, weights=torch.tensor([0.02] * 4 + [0.9]))
+    assert torch.equal(color(torch.zeros(1, 3))[0], blue)
+    faint = color_field(points, colors, weights=torch.tensor([0.02] * 5))  # if all are, all count
+    assert faint(torch.zeros(1, 3))[0, 0] > 0.9

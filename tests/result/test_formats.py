@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -216,3 +219,28 @@ def test_the_command_explains_what_is_missing(tmp_path):
         outcome = run(str(tmp_path), *([] if wrong == "--to" else ["--to", "stl"]), wrong, value)
         assert outcome.exit_code == 2 and words in outcome.output, outcome.output
     assert not (tmp_path / "export").exists()
+
+
+def test_the_command_s_errors_are_json_too(tmp_path):
+    told = run(str(tmp_path), "--to", "stl", "--json")
+    assert told.exit_code == 2
+    assert "give the folder of a finished run" in json.loads(told.stdout)["error"]["message"]
+
+
+def test_the_command_finds_the_home_folder(tmp_path, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    (tmp_path / "run").mkdir()
+    write_glb(tmp_path / "run" / "scene.glb", parts(), {})
+    told = run("~/run", "--to", "stl", "--out=~/printed", "--json")
+    assert told.exit_code == 0, told.output
+    assert (tmp_path / "printed" / "scene.stl").is_file()
+
+
+def test_the_command_s_json_suits_every_console(tmp_path, monkeypatch):
+    write_glb(tmp_path / "scene.glb", {"帽子": parts()["body"]}, {})
+    command = [sys.executable, "-c", "from cast3d.cli import main; main()"]
+    command += ["export", str(tmp_path), "--to=stl", "--parts", "--json"]
+    done = subprocess.run(command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["files"][0]["parts"] == ["帽子"]

@@ -23,6 +23,7 @@ from cast3d.result.result import Part, Result
 from cast3d.run.folder import RunFolder
 from cast3d.settings import Settings
 from cast3d.splats import Gaussians, read_spz
+from cast3d.stages.appearance import Appearance
 from tests.meshes.shapes import ball, tetrahedron
 from tests.splats.scenes import balls
 
@@ -96,6 +97,25 @@ def test_the_turntable_shows_the_meshes_and_not_the_cube(tmp_path):
         assert turntable.n_frames == 24 and turntable.size == (256, 256)
         drawn = np.asarray(turntable.convert("L")) < 180
     assert drawn.any(axis=0).sum() > 150 or drawn.any(axis=1).sum() > 150
+
+
+def test_what_is_not_seen_gives_a_mesh_no_colour():
+    """Nearly transparent Gaussians, such as trained weights make many of, beside one that shows."""
+    faint, clear = balls([[0.0, 0.0, 0.01 * i] for i in range(1, 6)], opacity=0.02), balls([[0.0, 0.0, 0.2]])
+    clear = replace(clear, features_dc=(torch.tensor([RED]) - 0.5) / 0.28209479177387814)
+    names = ("positions", "features_dc", "scales", "rotations", "opacities")
+    splat = Gaussians(*(torch.cat([getattr(one, name) for one in (faint, clear)]) for name in names))
+
+    class Decoding:
+        def gaussians(self, coords, feats):
+            return replace(splat, voxel=torch.zeros(6, dtype=torch.long))
+
+        def meshes(self, *_):
+            return [replace(tetrahedron(), vertices=0.01 * tetrahedron().vertices)]
+
+    made = Appearance(torch.tensor([[32, 32, 32]]), torch.zeros(1, 8), torch.zeros(1, dtype=torch.long))
+    mesh = Result.decode(Decoding(), ["a"], 0, made).parts["a"].mesh
+    assert torch.allclose(mesh.colors, torch.tensor([RED]).expand_as(mesh.colors), atol=1e-3)
 
 
 # --- textures ---------------------------------------------------------------------------------------------------------

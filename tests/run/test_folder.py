@@ -142,6 +142,13 @@ def test_too_little_space_is_said_before_anything_is_written(tmp_path, monkeypat
     assert os.listdir(tmp_path) == []
 
 
+def test_a_run_can_ask_for_more_space(tmp_path):
+    with RunFolder(tmp_path / "out") as run:
+        run.require_space(1 << 20)
+        with pytest.raises(InputError, match=r"less than [0-9]+ MB are free for .*out"):
+            run.require_space(1 << 62)
+
+
 def test_a_disk_that_fills_up_at_the_first_file_leaves_no_folder(tmp_path, no_space):
     no_space(60)  # the lock file fits, run.json does not
     with pytest.raises(InputError, match="no space left"):

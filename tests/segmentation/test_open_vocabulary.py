@@ -10,7 +10,7 @@ from PIL import Image
 
 from cast3d.errors import CheckpointError, InputError
 from cast3d.segmentation import open_vocabulary
-from cast3d.segmentation.detections import Detections, Thresholds, detect
+from cast3d.segmentation.detections import Detections, Thresholds, detect_all
 from cast3d.segmentation.grounded import normalised
 from cast3d.segmentation.open_vocabulary import load_segmenter
 from cast3d.stages.hints import YAWS, extract_hints
@@ -20,47 +20,9 @@ from cast3d.stages.reading import Reading
 from tests.stages.test_hints import shell
 from tests.tiny_backbone import BANDS, Bands, tiny_backbone
 
-from .tiny_networks import sam2_parts, sam3_config, save_grounding_dino, save_sam2, save_sam3
+from .tiny_networks import EVERYTHING, NOTHING, names, sam2_parts, sam3_config, small, view
 
 pytest.importorskip("transformers")
-
-EVERYTHING, NOTHING = Thresholds(0.0, 0.0), Thresholds(1.0, 0.0)
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("segmenters")
-    save_grounding_dino(folder / "dino")
-    save_sam2(folder / "sam2")
-    save_sam3(folder / "sam3")
-    return folder
-
-
-def names(weights) -> dict[str, str]:
-    return {"grounded-sam2": f"grounded-sam2:{weights}/dino+{weights}/sam2", "sam3": f"sam3:{weights}/sam3"}
-
-
-@pytest.fixture(params=["grounded-sam2", "sam3"])
-def segmenter(request, weights):
-    return small(load_segmenter(names(weights)[request.param]))
-
-
-@pytest.fixture
-def grounded(weights):
-    return small(load_segmenter(names(weights)["grounded-sam2"]))
-
-
-def small(segmenter):
-    segmenter.side, segmenter.longest = 128, 200  # of GroundingDINO's pictures, which is 800 as released
-    return segmenter
-
-
-def view(height: int = 128, width: int = 96, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    image = torch.rand(3, height, width, generator=torch.Generator().manual_seed(seed))
-    alpha = torch.zeros(height, width)
-    alpha[10:-10, 20:-20] = 1
-    return image, alpha
-
 
 # --- both -------------------------------------------------------------------------------------------------------------
 
@@ -91,27 +53,14 @@ def test_thresholds_of_the_loader_hold_unless_the_call_brings_others(weights):
     image, alpha = view()
     segmenter = small(load_segmenter(names(weights)["grounded-sam2"], thresholds=NOTHING))
     assert not segmenter(image, alpha, "cap").any()
-    assert not detect(segmenter, image, alpha, "cap", Thresholds()).mask.any()
-    assert detect(segmenter, image, alpha, "cap", Thresholds(detection=0.0)).mask.any()
+    given = segmenter, image[None], alpha[None], ["cap"]
+    assert not next(detect_all(*given, Thresholds()))[0].mask.any()
+    assert next(detect_all(*given, Thresholds(detection=0.0)))[0].mask.any()
 
 
 def test_released_thresholds_are_the_default(weights):
     own = {kind: load_segmenter(name).thresholds for kind, name in names(weights).items()}
     assert own == {"grounded-sam2": Thresholds(0.3, 0.0), "sam3": Thresholds(0.5, 0.0)}
-
-
-def test_a_view_is_embedded_once_for_all_terms(segmenter, weights):
-    image, alpha = view()
-    calls = []
-    segmenter.networks[-1].vision_encoder.register_forward_hook(lambda *_: calls.append(1))
-    first, second = (segmenter.detect(image, alpha, term, EVERYTHING) for term in ("cap", "figure"))
-    assert len(calls) == 1
-    assert first.box_scores != second.box_scores  # the phrase matters
-    other, _ = view(seed=1)
-    segmenter.detect(other, alpha, "cap", EVERYTHING)
-    assert len(calls) == 2
-    again = segmenter.detect(image, alpha, "cap", EVERYTHING)
-    assert torch.equal(again.mask, first.mask) and again.box_scores == first.box_scores
 
 
 def test_networks_are_frozen_and_in_evaluation_mode(segmenter):
@@ -133,7 +82,7 @@ def test_boxes_are_those_of_the_released_processor(grounded):
     inputs = processor(images=pil, text="red cap.", return_tensors="pt")
     with torch.no_grad():
         out = grounded.detector(**inputs)
-        boxes, scores = grounded.boxes(image, "red cap")
+        boxes, scores = (one[0, 0] for one in grounded.boxes(image[None], ["red cap"]))
     (expected,) = processor.post_process_grounded_object_detection(
         out, inputs["input_ids"], threshold=0.0, target_sizes=[(128, 128)]
     )
@@ -145,7 +94,7 @@ def test_boxes_are_those_of_the_released_processor(grounded):
 def test_phrases_are_written_as_the_network_knows_them(grounded, written):
     image, _ = view()
     with torch.no_grad():
-        assert torch.equal(grounded.boxes(image, written)[1], grounded.boxes(image, "red cap")[1])
+        assert torch.equal(grounded.boxes(image[None], [written])[1], grounded.boxes(image[None], ["red cap"])[1])
 
 
 @pytest.mark.parametrize(("size", "scaled"), [((64, 64), (128, 128)), ((96, 64), (192, 128)), ((64, 256), (50, 200))])
@@ -155,7 +104,7 @@ def test_pictures_keep_their_shape_for_the_detector(grounded, size, scaled):
         lambda _, args, given: shapes.append(tuple(given["pixel_values"].shape[2:])), with_kwargs=True
     )
     with torch.no_grad():
-        boxes, _ = grounded.boxes(view(*size)[0], "cap")
+        boxes = grounded.boxes(view(*size)[0][None], ["cap"])[0][0, 0]
     assert shapes == [scaled]
     centers = (boxes[:, :2] + boxes[:, 2:]) / 2
     assert (centers >= 0).all() and (centers <= torch.tensor([size[1], size[0]])).all()
@@ -164,10 +113,10 @@ def test_pictures_keep_their_shape_for_the_detector(grounded, size, scaled):
 def test_masks_are_those_of_sam2_for_the_scaled_boxes(grounded):
     image, _ = view()
     boxes = torch.tensor([[12.0, 16.0, 48.0, 64.0], [0.0, 0.0, 96.0, 128.0]])
-    pixels = normalised(image, (64, 64), torch.device("cpu"))
+    pixels = normalised(image[None], (64, 64), torch.device("cpu"))
     scaled = boxes * torch.tensor([64 / 96, 0.5, 64 / 96, 0.5])
     with torch.no_grad():
-        masks, ratings = grounded.masks(image, boxes)
+        masks, ratings = grounded.masks(image[None], torch.zeros(2, dtype=torch.int64), boxes)
         out = grounded.masker(pixel_values=pixels, input_boxes=scaled[None], multimask_output=False)
     large = torch.nn.functional.interpolate(out.pred_masks[0], (128, 96), mode="bilinear", align_corners=False)
     assert torch.equal(masks, large[:, 0] > 0)
@@ -191,7 +140,7 @@ def test_instances_are_scored_with_the_presence_of_the_phrase(weights):
     segmenter = load_segmenter(names(weights)["sam3"])
     image, alpha = view()
     words = segmenter.tokenizer("cap", padding="max_length", max_length=32, return_tensors="pt")
-    pixels = normalised(image, (56, 56), torch.device("cpu"), (0.5,) * 3, (0.5,) * 3)
+    pixels = normalised(image[None], (56, 56), torch.device("cpu"), (0.5,) * 3, (0.5,) * 3)
     assert pixels.min() >= -1 and pixels.max() <= 1 and pixels.min() < -0.5
     with torch.no_grad():
         out = segmenter.net(pixel_values=pixels, **words)

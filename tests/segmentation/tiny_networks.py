@@ -6,6 +6,9 @@ from pathlib import Path
 
 import torch
 
+from cast3d.segmentation.detections import Thresholds
+
+EVERYTHING, NOTHING = Thresholds(0.0, 0.0), Thresholds(1.0, 0.0)
 WORDS = ("a", "red", "cap", "back", "##pack", "figure", ".")
 
 
@@ -91,3 +94,33 @@ def save_sam3(folder: Path) -> None:
     words = [*letters, *(f"{letter}</w>" for letter in letters)]
     words += [f"<unused{i}>" for i in range(512 - len(words))] + ["<|startoftext|>", "<|endoftext|>"]
     CLIPTokenizer(vocab={word: i for i, word in enumerate(words)}, merges=[]).save_pretrained(folder)
+
+
+def names(weights) -> dict[str, str]:
+    return {"grounded-sam2": f"grounded-sam2:{weights}/dino+{weights}/sam2", "sam3": f"sam3:{weights}/sam3"}
+
+
+def small(segmenter):
+    segmenter.side, segmenter.longest = 128, 200  # of GroundingDINO's pictures, which is 800 as released
+    return segmenter
+
+
+def view(height: int = 128, width: int = 96, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    image = torch.rand(3, height, width, generator=torch.Generator().manual_seed(seed))
+    alpha = torch.zeros(height, width)
+    alpha[10:-10, 20:-20] = 1
+    return image, alpha
+
+
+def views(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return tuple(torch.stack(one) for one in zip(*(view(seed=seed) for seed in range(count))))
+
+
+def lively(net: torch.nn.Module, seed: int) -> None:
+    """Matrices drawn so that signals keep their size, as trained ones do: else masks are the sign of rounding."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            if parameter.ndim > 1:
+                spread = parameter[0].numel() ** -0.5
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * spread)

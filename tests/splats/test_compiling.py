@@ -9,7 +9,7 @@ WITHOUT_CACHE = """
 from numba.core import caching
 caching.CacheImpl._locator_classes = []  # as with an unwritable home and a read-only package
 import torch
-from cast3d.cli.findings import _kernels
+from cast3d.cli.machine import _kernels
 from cast3d.splats.compiling import compiled, kept
 
 @compiled()

@@ -129,6 +129,19 @@ def test_the_cpu_rasteriser_stays_the_choice_on_the_cpu(monkeypatch):
     assert torch.equal(render(gaussians, orbit(), 24).color, fast.render(gaussians, orbit(), 24).color)
 
 
+def test_drawing_on_the_cpu_for_want_of_gsplat_is_told(monkeypatch):
+    class OnCard(torch.Tensor):
+        is_cuda = True
+
+    gaussians = cloud(50)
+    drawn = fast.render(gaussians, orbit(), 24).color
+    monkeypatch.setattr(cuda, "problem", lambda: "gsplat's kernels cannot be compiled: nvcc is missing")
+    elsewhere = replace(gaussians, positions=gaussians.positions.as_subclass(OnCard))
+    with pytest.warns(UserWarning, match=r"drawn on the CPU.*nvcc is missing"):
+        found = render(elsewhere, orbit(), 24).color
+    assert torch.equal(found.as_subclass(torch.Tensor), drawn)
+
+
 # --- on a card --------------------------------------------------------------------------------------------------------
 
 

@@ -58,6 +58,17 @@ def test_views_and_masks_are_kept(found):
     assert (hints.views[0, 0, 0] == 255).all()  # on white
 
 
+def test_a_thing_alone_is_all_of_its_layout(monkeypatch):
+    coords = shell()
+    backbone = tiny_backbone(Bands({}))
+    monkeypatch.setattr(backbone, "segmenter", None)  # nobody is asked
+    base = MainGeometry(torch.zeros(0), torch.zeros(0), torch.zeros(64, 64, 64, dtype=torch.bool))
+    feats = torch.randn(len(coords), 8, generator=torch.Generator().manual_seed(0))
+    reading = Reading("a figure", ("figure",), ("figure",), "figure", 0)
+    hints = extract_hints(Kit(backbone, backbone.defaults), base, Slat(coords, feats), reading)
+    assert torch.equal(hints.grids[0], to_grid(coords)) and hints.report == ()
+
+
 def test_terms_that_no_view_shows_are_missing():
     _, hints = extract({"figure": (0.0, 1.0), "backpack": (0.7, 1.0)})
     assert hints.missing(16, 1) == [0]

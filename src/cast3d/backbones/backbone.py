@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..meshes.mesh import Mesh
 from ..models import SparseTensor
 from ..models.precision import fast_bfloat16
-from ..segmentation.detections import Detections, Segmenter, Thresholds, detect
+from ..segmentation.detections import Detections, Segmenter, Thresholds, detect_all
 from ..settings import Settings
 from ..splats import Gaussians
 from .batching import guided_velocity, predict_dense, predict_sparse, sparse_batch
@@ -27,7 +27,7 @@ SEGMENTER = "segmenter"  # its name among the hashes
 
 
 def _unwatched(what: str) -> None:
-    """Nobody wants to know."""
+    """The default: nobody listens."""
 
 
 class Describer(Protocol):
@@ -40,7 +40,7 @@ class Describer(Protocol):
     def unknown_words(self, text: str) -> dict[str, str | None]: ...
 
     def longest(self, text: str) -> int | None:
-        """How many of its tokens the text model reads where the text has more; None where it reads all."""
+        """How many tokens the text model reads, if the text has more; None if it reads the whole text."""
         ...
 
     def reads(self, term: str) -> bool:
@@ -48,22 +48,23 @@ class Describer(Protocol):
         ...
 
     def resembling(self, rgba: Sequence[Image.Image], relation: str, base: str) -> list[str]:
-        """Names that it knows, by likeness to the pictures; `relation` ("wearing", ...) ties the thing to its `base`.
+        """Names that the text model knows, the most like the pictures first.
 
-        Before them those of things that the text model knows on such a base, where it knows few.
+        `relation` ("wearing", ...) ties the thing to its `base`. If the model knows few things on such a base, these
+        come first.
         """
         ...
 
     def taught(self, term: str, rgba: Sequence[Image.Image], relation: str, base: str) -> str | None:
-        """Where the text model knows the noun of a term but not all that goes with it: what it was taught instead.
+        """Another name for a term, if the text model knows its noun but not the words that go with it.
 
-        The name with the same noun that the pictures resemble most; None where there is none or no need.
+        It is the known name with the same noun that is most like the pictures. None if there is none, or no need.
         """
         ...
 
 
 class MeshDecoder(Protocol):
-    """What the network that makes meshes does besides, in two steps: the second needs no weights."""
+    """What the network that makes meshes does, too: two steps, of which the second needs no weights."""
 
     def features(self, x: SparseTensor) -> SparseTensor: ...
 
@@ -104,12 +105,13 @@ class Backbone:
     structure_shape: tuple[int, ...] = (8, 16, 16, 16)
     slat_channels: int = 8
     orthographic: bool = False  # the pictures it was trained on
+    space: int = 64 << 20  # bytes on the disk that a run may take
     batch: int = 1  # most predictions in one forward pass; 1 = one at a time
     residency: Residency = field(default_factory=Resident)
     used: Callable[[str], None] = _unwatched  # hears "networks" or "segmenter" whenever these are asked
 
     def watched(self, used: Callable[[str], None]) -> Backbone:
-        """The same backbone, which tells of each use of its networks."""
+        """The same backbone, which calls `used` each time that its networks or its segmenter are used."""
         return replace(self, used=used)
 
     def identity(self, what: str) -> Any:
@@ -203,17 +205,20 @@ class Backbone:
         return self.sparse(coords, feats * self.slat_std + self.slat_mean)
 
     def require_segmenter(self) -> None:
-        """Loads a segmenter that comes at the first question; raises CheckpointError where it cannot be loaded.
+        """Loads a segmenter that would load at its first question; raises CheckpointError if it cannot be loaded.
 
-        Called before anything is sampled: the layout that it is for takes a while.
+        It is called before anything is sampled: the first question comes after minutes of work.
         """
         getattr(self.segmenter, "networks", ())
 
-    def detect(self, image: Tensor, alpha: Tensor, term: str) -> Detections:
-        """What the segmenter finds for a term in one view, see `segmentation.detect`."""
+    def detect(self, images: Tensor, alphas: Tensor, terms: Sequence[str]) -> Iterator[list[Detections]]:
+        """View by view what the segmenter finds for every term, see `segmentation.detections.detect_all`."""
+        if not terms:  # a composition of one thing
+            yield from ([] for _ in images)
+            return
         self.used("segmenter")
         with self.residency(*getattr(self.segmenter, "networks", ())):
-            return detect(self.segmenter, image, alpha, term, Thresholds())
+            yield from detect_all(self.segmenter, images, alphas, terms, Thresholds())
 
     def gaussians(self, coords: Tensor, feats: Tensor) -> Gaussians:
         """Normalised latents -> Gaussians; `voxel` is the row of `coords`."""

@@ -1,7 +1,7 @@
 """Guided velocities of several items: all predictions of one step in as few forward passes as memory allows.
 
-With a batch of 1 every prediction is a pass of its own, which on a CPU is as fast and the same to the bit however many
-items there are. On a GPU guidance branches, source and target, and all parts share a pass.
+With a batch of 1 every prediction is a pass of its own. On a CPU that is as fast, and results are the same to the bit,
+however many items there are. On a GPU guidance branches, source and target, and all parts share a pass.
 """
 
 from __future__ import annotations

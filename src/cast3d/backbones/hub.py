@@ -83,10 +83,10 @@ def check_size(path: Path, origin: str) -> None:
 
 
 def doubtful(path: Path, digest: str) -> bool:
-    """Whether a file passes for one of the pinned release by name and size, but not by SHA-256.
+    """Whether a file has the name and the size of a file of the pinned release, but another SHA-256.
 
-    In a folder this may be a damaged copy. What comes from another repository or revision is meant to be something
-    else, and smaller networks under released names are no copies.
+    In a folder this may be a damaged copy. Files of another repository or revision are meant to be different, and
+    smaller networks under released names are no copies.
     """
     if digest == HASHES.get(path.stem, digest) or path.stat().st_size != BYTES[path.stem]:
         return False

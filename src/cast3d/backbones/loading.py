@@ -50,7 +50,7 @@ class Loading:
         return cls(**values)
 
     def require_small(self, backbone: str, given: Collection[str] = ()) -> None:
-        """Raises InputError for ways, `given` or other than the default, that `backbone`, no TRELLIS model, has not."""
+        """Raises InputError if an option, `given` or not the default, is one that only TRELLIS models have."""
         for f in fields(self):
             value = getattr(self, f.name)
             if f.name in TRELLIS_ONLY and (f.name in given or value != f.default):

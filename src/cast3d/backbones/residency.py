@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
+from warnings import warn
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,7 @@ class Offloaded:
 
     def __init__(self, device: torch.device):
         self.device = device
+        self.locks = device.type == "cuda"  # a card reads page-locked memory faster
         self.homes: dict[nn.Module, list[Tensor]] = {}  # tensors in host memory, known from the first use
         self.inside: list[nn.Module] = []  # on the device
         self.held: list[nn.Module] = []  # by blocks that are open
@@ -77,9 +79,19 @@ class Offloaded:
                 table[name] = moved
 
     def _home(self, tensor: Tensor) -> Tensor:
-        """The tensor in host memory, page-locked where the device reads that faster."""
+        """The tensor in host memory, page-locked where that is faster and the system has enough of it."""
         host = tensor.detach().cpu()
-        return host.pin_memory() if self.device.type == "cuda" else host
+        if self.locks:
+            try:
+                return host.pin_memory()
+            except RuntimeError as error:  # WSL2 and small hosts lock little memory or none
+                self.locks = False
+                warn(
+                    f"the system locks no more memory ({str(error).strip().splitlines()[0]}): networks wait in plain "
+                    "memory instead of page-locked memory, from which they reach the card more slowly",
+                    stacklevel=3,
+                )
+        return host
 
     def _there(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.device, non_blocking=True)

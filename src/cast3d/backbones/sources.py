@@ -115,7 +115,7 @@ class Source:
 
 
 def check_arguments(path: Path, args: dict[str, Any]) -> None:
-    """What a pipeline.json gives is of the kind that is read here; what it leaves out is asked for where it is used."""
+    """Raises if an entry of pipeline.json is of the wrong kind; what it leaves out is reported where it is used."""
     for key, value in args["models"].items():
         if not isinstance(value, str) or not value:
             raise CheckpointError(f"{path}: models.{key} is a path such as 'ckpts/NAME', not {shown(value)}")

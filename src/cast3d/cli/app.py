@@ -14,10 +14,12 @@ from .doctor import doctor
 from .endings import INTERRUPTED, TERMINATED, Terminated, careful_streams, on_sigterm
 from .evaluate import evaluate
 from .export import export
+from .judge import judge
 from .output import error_facts, print_json
 from .resume import resume
 from .settings_table import settings
 from .single import imagine, lift
+from .study import study
 
 app = typer.Typer(
     help="Composes one 3D object with named parts from a sentence and one picture per named thing.",
@@ -28,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (compose, resume, lift, imagine, export, evaluate, doctor, settings):
+for command in (compose, resume, lift, imagine, export, evaluate, judge, study, doctor, settings):
     app.command()(command)
 
 

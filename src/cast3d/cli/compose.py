@@ -35,8 +35,8 @@ def compose(
 ) -> None:
     """Compose one object with named parts from a sentence and a picture per named thing.
 
-    A term given several pictures is seen from several sides.
-    Stages that FOLDER holds already are kept if nothing they depend on changed.
+    Several pictures of one term show it from several sides.
+    Stages that are in FOLDER already are kept, if nothing that they depend on has changed.
     """
     from .progress import labels_of
 

@@ -30,10 +30,10 @@ def doctor(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what is installed, which device and backbone there are, what would run, and the fix for what would not.
+    """Check this machine: what is installed, which devices and backbone there are, what runs, and how to fix the rest.
 
-    Of TRELLIS models every file, key, shape, precision and constant is compared with what this version expects, and
-    every network is run once. Exit code 1 where the backbone would not run.
+    Of TRELLIS models it compares every file, key, shape, precision and constant with what this version expects, and
+    runs every network once. The exit code is 1 if the backbone would not run.
     """
     with plain_errors(as_json=as_json):
         name = inputs.backbone_path(backbone, Path()) or "bricks"
@@ -51,8 +51,9 @@ def doctor(
 
 
 def examined(backbone: str, device: str, loading: Iterable[str], front: Path | None) -> Iterator[Finding]:
-    """All findings as they are made. What was asked for is checked after the first: to look at it takes torch."""
-    from .findings import basics, findings
+    """All findings as they are made. Options are checked after the first ones, because that needs torch."""
+    from .findings import findings
+    from .machine import basics
 
     for one in basics():
         yield one

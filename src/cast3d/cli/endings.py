@@ -20,8 +20,8 @@ class Terminated(KeyboardInterrupt):
 def on_sigterm() -> None:
     """From here on SIGTERM raises `Terminated`, unless whoever started this process wants it ignored.
 
-    Ctrl-C reaches the processes that this one has started by itself; SIGTERM is handed on, or this one would wait for
-    them.
+    Ctrl-C also reaches the processes that this one has started. SIGTERM does not: it is passed on to them, or this one
+    would wait for them.
     """
 
     def end(*_: object) -> NoReturn:

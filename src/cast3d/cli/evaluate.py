@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import InputError
+from ..files import expanded
 from . import inputs
-from .judging import Choice, Wish, opinions
-from .options import Json, Set
+from .choosing import names, numbers
+from .options import Device, Json, Set
 from .output import messages, plain_errors, print_json
 
 if TYPE_CHECKING:
@@ -20,102 +20,60 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    suite: Annotated[Path | None, typer.Argument(help="Folder with suite.json, such as suites/bricks-dev.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="What is there is kept.")] = None,
-    methods: Annotated[
-        str | None,
-        typer.Option(
-            "--method", "-m", metavar="A,B,...", help="Others are compared with the first.", show_default="cast3d"
+    suite: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="SUITE",
+            help="Folder with suite.json, such as suites/bricks-dev.",
+            callback=lambda path: path and expanded(path),
         ),
     ] = None,
-    seeds: Annotated[
-        str | None, typer.Option(metavar="0,1,2", help="Each case is run with each.", show_default="0")
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FOLDER",
+            help="What is there is kept.",
+            callback=lambda path: path and expanded(path),
+        ),
     ] = None,
+    methods: Annotated[
+        str, typer.Option("--method", "-m", metavar="A,B,...", help="Others are compared with the first.")
+    ] = "cast3d",
+    seeds: Annotated[str, typer.Option(metavar="0,1,2", help="Each case is run with each.")] = "0",
     cases: Annotated[str, typer.Option(metavar="A,B,...", help="Cases by id.", show_default="all")] = "",
     workers: Annotated[int, typer.Option(min=1, help="Processes; each takes one core and 1.5 GB.")] = 1,
-    backbone: Annotated[
-        str | None,
-        typer.Option("--backbone", "-b", help="Shipped weights or a backbone folder.", show_default="bricks"),
-    ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option("--device", metavar="cpu|cuda[:N]", help="Where the networks run.", show_default="cpu"),
-    ] = None,
+    backbone: Annotated[str, typer.Option("--backbone", "-b", help="Shipped weights or a backbone folder.")] = "bricks",
+    device: Device = "cpu",
     settings: Set = None,
     listing: Annotated[bool, typer.Option("--list", help="Print the methods.")] = False,
-    judge: Annotated[
-        str | None,
-        typer.Option(
-            metavar="openai:MODEL|gemini:MODEL", help="Have a model score the results in FOLDER; runs nothing."
-        ),
-    ] = None,
-    judge_url: Annotated[str | None, typer.Option(metavar="URL", help="Another address, as http://host/v1.")] = None,
-    judge_key: Annotated[
-        str | None, typer.Option(metavar="VARIABLE", help="The environment variable with the key of that address.")
-    ] = None,
-    judge_extra: Annotated[str, typer.Option(metavar="JSON", help="Added to every request.")] = "",
-    samples: Annotated[int, typer.Option(min=1, help="How often each question is put to the judge.")] = 1,
-    price: Annotated[str | None, typer.Option(metavar="IN,OUT", help="Per million tokens; estimates the cost.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="With --judge: say what it would take, send nothing.")
-    ] = False,
-    study: Annotated[bool, typer.Option("--study", help="Write a page on which people rate the results.")] = False,
-    ratings: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Answers saved from that page; repeatable.")
-    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run methods over a suite whose parts are known, and measure them.
 
     Writes results.json and index.html. Finished runs in FOLDER are kept: after a crash, give the same command again.
-    With --judge, --study or --ratings, -m, --seeds and --cases choose among the results in FOLDER; the default is all.
+    cast3d judge and cast3d study ask a model and people what they think of the results.
     """
     with plain_errors(kept="what was finished is kept; give the same command again", as_json=as_json):
         if listing:
             _list(as_json)
             return
-        chosen = Choice(
-            _names(methods, "--method") if methods is not None else None,
-            _names(cases, "--cases") if cases else None,
-            _seeds(seeds) if seeds is not None else None,
-        )
-        wish = Wish(
-            judge, judge_url, judge_key, judge_extra, price, samples, dry_run, study, tuple(ratings or ()), workers,
-            chosen,
-        )  # fmt: skip
-        if wish.vain:
-            raise InputError(f"{' and '.join(wish.vain)} only with --judge PROVIDER:MODEL")
-        if wish.any:
-            _refuse({"--set": settings, "--backbone": backbone, "--device": device})
-            opinions(wish, suite, out, as_json)
-            return
         if suite is None or out is None:
             raise InputError("evaluate takes a suite and a folder: cast3d evaluate suites/bricks-dev -o out")
         from ..evaluation.runner import Plan
 
-        backbone, device = backbone or "bricks", device or "cpu"
         inputs.check_device(device)
         changes = inputs.read_settings(settings or ())
         inputs.check_settings(backbone, changes)
-        plan = Plan(
-            suite, chosen.methods or ("cast3d",), out, chosen.seeds or (0,), chosen.cases or (),
-            backbone, device, changes,
-        )  # fmt: skip
+        chosen = names(cases, "--cases") if cases else ()
+        plan = Plan(suite, names(methods, "--method"), out, numbers(seeds), chosen, backbone, device, changes)
         broken = _run(plan, workers, as_json)
     if broken:
         for text in broken:
             typer.echo(text, err=True)
         typer.echo(f"error: {len(broken)} runs broke and are not in the results; the rest is kept", err=True)
         raise typer.Exit(1)
-
-
-def _refuse(given: Mapping[str, Any]) -> None:
-    """Options for runs have no meaning where opinions are asked for."""
-    if vain := [option for option, value in given.items() if value]:
-        raise InputError(
-            f"{' and '.join(vain)} cannot go with --judge, --study or --ratings, which run nothing: they take the "
-            "results in the folder as they are; what can be chosen among them is -m, --cases and --seeds"
-        )
 
 
 def _list(as_json: bool) -> None:
@@ -129,19 +87,6 @@ def _list(as_json: bool) -> None:
         typer.echo(f"{method.name:20} {method.about}")
     typer.echo(f"{'cast3d+SETTING=VALUE':20} the method under another setting; +SETTING=VALUE as often as needed")
     typer.echo(f"{'folder:PATH':20} results of another system: PATH/<case>.glb or PATH/<case>/<seed>.glb")
-
-
-def _names(text: str, option: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if not names:
-        raise InputError(f"{option} takes names, separated by commas")
-    return names
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    if not all(part.strip().isdecimal() for part in text.split(",")):
-        raise InputError(f"--seeds takes whole numbers, such as 0,1,2, not {text!r}")
-    return tuple(dict.fromkeys(int(part) for part in text.split(",")))
 
 
 def _run(plan: Plan, workers: int, as_json: bool) -> list[str]:

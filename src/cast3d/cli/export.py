@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
+from ..files import expanded, printable
 from .options import Json
-from .output import plain_errors
+from .output import plain_errors, print_json
 
 if TYPE_CHECKING:
     from ..result.formats import Written
@@ -26,10 +26,25 @@ class Origin(StrEnum):
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of a finished run, or a GLB of cast3d.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="The folder of a finished run, or a GLB of cast3d.",
+            callback=lambda path: expanded(path),
+        ),
+    ],
     to: Annotated[str, typer.Option("--to", metavar="FORMATS", help="stl, 3mf, obj, glb; several with commas.")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FOLDER", show_default="export/ in the run's folder")
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FOLDER",
+            help="Where the files go.",
+            show_default="export/ in the run's folder",
+            callback=lambda path: path and expanded(path),
+        ),
     ] = None,
     faces: Annotated[
         int | None, typer.Option("--faces", min=4, help="About how many triangles the whole has.", show_default="all")
@@ -52,7 +67,7 @@ def export(
     STL (one solid) and 3MF (named parts with colours) are in millimetres with z up; OBJ (millimetres) and GLB (metres)
     have y up.
     """
-    with plain_errors():
+    with plain_errors(as_json=as_json):
         from ..result import formats
 
         kinds, tall = formats.read_formats(to), formats.length(height)
@@ -97,9 +112,10 @@ def _show(written: list[Written], as_json: bool) -> None:
             }
             for one in written
         ]
-        typer.echo(json.dumps({"files": files}, ensure_ascii=False))
+        print_json({"files": files})
         return
     for one in written:
         width, depth, height = one.size
         solid = "open: not every printer takes it" if one.volume is None else f"closed, {one.volume / 1000:.1f} cm³"
-        typer.echo(f"  {one.path}: {width:.1f} x {depth:.1f} x {height:.1f} mm, {one.triangles:,} triangles, {solid}")
+        size = f"{width:.1f} x {depth:.1f} x {height:.1f} mm"
+        typer.echo(f"  {printable(one.path)}: {size}, {one.triangles:,} triangles, {solid}")

@@ -1,123 +1,26 @@
-"""What `cast3d doctor` looks at. Each finding stands alone: one that fails hides no other."""
+"""What `cast3d doctor` looks at: the machine, then the backbone. Each finding stands alone: one hides no other."""
 
 from __future__ import annotations
 
-import os
-import platform
-import sys
 from collections.abc import Iterator, Mapping
-from importlib import metadata, util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import INSTALL_CUDA, INSTALL_MATTING, INSTALL_TRELLIS, Cast3dError, Finding
-from ..version import __version__
+from ..errors import Cast3dError, Finding
 from .inputs import is_small
+from .machine import machine
 
 if TYPE_CHECKING:
     from ..backbones import Backbone
-
-MEMORY_NEEDED = 2 << 30  # bytes of memory that a composition with bricks may take
-EXTRAS = {
-    "transformers": ("encoders of the released TRELLIS weights", INSTALL_TRELLIS),
-    "huggingface-hub": ("downloads of released weights", INSTALL_TRELLIS),
-    "onnxruntime": ("cutting objects out of any background", INSTALL_MATTING),
-    "gsplat": ("fast splats on a CUDA card", INSTALL_CUDA),
-}
-
-
-def basics() -> Iterator[Finding]:
-    """What there is to say where nothing can be imported, torch last."""
-    yield Finding("cast3d", __version__, True)
-    yield _python()
-    yield _torch()
 
 
 def findings(
     backbone: str, device: str = "cpu", loading: Mapping[str, Any] | None = None, front: Path | None = None
 ) -> Iterator[Finding]:
-    """Those that take torch, as they are made, the verdict last."""
-    yield from (_processor(), _cuda(), _memory(), _kernels())
-    yield from _extras()
+    """The findings that need torch, as they are made; the verdict comes last."""
+    yield from machine()
     yield from _weights(backbone)
     yield from _verdict(backbone, device, loading or {}, front)
-
-
-def _python() -> Finding:
-    fine = sys.version_info >= (3, 11)
-    return Finding("python", platform.python_version(), fine, "" if fine else "install Python 3.11 or newer")
-
-
-def _torch() -> Finding:
-    try:
-        import torch
-    except (ImportError, OSError) as error:  # a library that it needs is missing or not for this system
-        return Finding("torch", f"cannot be imported: {error}", False, "python3 -m pip install -e .")
-    return Finding("torch", torch.__version__, True)
-
-
-def _processor() -> Finding:
-    import torch
-
-    from ..backbones.bricks.loading import fast_bfloat16
-
-    form = "bfloat16 at full speed" if fast_bfloat16() else "no fast bfloat16, the flows run in float32"
-    return Finding("processor", f"{os.cpu_count()} cores, threads in use: {torch.get_num_threads()}, {form}")
-
-
-def _cuda() -> Finding:
-    import torch
-
-    if not torch.cuda.is_available():
-        return Finding("cuda", "no device; everything runs on the CPU")
-    cards = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
-    names = ", ".join(f"{card.name} ({card.total_memory / 2**30:.0f} GiB)" for card in cards)
-    return Finding("cuda", f"{names}; used with --device cuda")
-
-
-def _kernels() -> Finding:
-    """Compiles the loops that draw, or loads them compiled, and draws one Gaussian and one triangle."""
-    import time
-
-    import torch
-
-    start = time.perf_counter()
-    try:
-        from ..meshes import Mesh
-        from ..meshes.raster import shoot
-        from ..splats import Gaussians, fast, orbit
-        from ..splats.compiling import kept
-
-        camera, corners = orbit(0, 0, fov=None, width=1.0), torch.tensor([[0.0, 0, 0], [0.3, 0, 0], [0, 0, 0.3]])
-        upright = torch.tensor([[1.0, 0, 0, 0]])
-        dot = Gaussians(torch.zeros(1, 3), torch.zeros(1, 3), torch.full((1, 3), 0.1), upright, torch.ones(1) / 2)
-        fast.render(dot, camera, 16)
-        shoot([Mesh(corners, torch.tensor([[0, 1, 2]]))], camera, 16)
-    except Exception as error:  # numba, LLVM and torch raise their own kinds
-        text = f"the compiled loops do not run: {type(error).__name__}: {error}"
-        return Finding("kernels", text, False, "python3 -m pip install --force-reinstall numba")
-    seconds = time.perf_counter() - start
-    if kept():
-        return Finding("kernels", f"run, after {seconds:.1f} s; compiled code is kept", True)
-    text = f"run, after {seconds:.1f} s; every process compiles anew, as no cache can be written"
-    return Finding("kernels", text, True, "set NUMBA_CACHE_DIR to a folder that may be written, by nobody else")
-
-
-def _memory() -> Finding:
-    free = _free_memory()
-    if free is None:
-        return Finding("memory", "this system does not say how much is free")
-    fine = free >= MEMORY_NEEDED
-    fix = "" if fine else f"close other programs until {MEMORY_NEEDED / 2**30:.0f} GiB are free"
-    return Finding("memory", f"{free / 2**30:.1f} GiB free", True if fine else None, fix)
-
-
-def _free_memory() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):
-        return None
 
 
 def _weights(backbone: str) -> Iterator[Finding]:
@@ -144,20 +47,6 @@ def _weights(backbone: str) -> Iterator[Finding]:
     yield Finding("backbone", f"{folder}, {len(files)} weight files, {size / 1e6:.1f} MB", bool(files))
     for name, digest in weight_hashes(folder).items():
         yield Finding("", f"{name:<20} sha256 {digest[:16]}")
-
-
-def _extras() -> Iterator[Finding]:
-    for package, (use, fix) in EXTRAS.items():
-        if util.find_spec(package.replace("-", "_")):
-            yield Finding(package, f"{_version(package)}, for {use}")
-        else:
-            yield Finding(package, f"not installed; only for {use}", fix=fix)
-
-
-def _version(package: str) -> str:
-    """Of an importable package; another distribution may bring it, as onnxruntime-gpu does."""
-    owners = metadata.packages_distributions().get(package.replace("-", "_"), [package])
-    return metadata.version(package if package in owners else owners[0])
 
 
 def _verdict(backbone: str, device: str, loading: Mapping[str, Any], front: Path | None) -> Iterator[Finding]:
@@ -211,4 +100,5 @@ def _tried(loaded: Backbone, front: Path | None) -> Iterator[Finding]:
 
         yield facing.front(loaded, open_cut_out(front).rgba)
     if loaded.device.type == "cuda":
-        yield Finding("peak memory", f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB of tensors on the device")
+        peak = torch.cuda.max_memory_allocated(loaded.device)
+        yield Finding("peak memory", f"{peak / 2**30:.1f} GiB of tensors on the device")

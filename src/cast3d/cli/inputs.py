@@ -36,7 +36,7 @@ def read_scene(
     settings: Mapping[str, Any],
     paper: bool = False,
 ) -> Scene:
-    """The scene of a prompt or of a scene file; options add to the file and go before it, but for the `paper`'s."""
+    """The scene of a prompt or of a scene file. Options win over the file, except the `paper`'s settings."""
     from ..scene import Scene
     from ..scene import read_scene as scene_of_file
     from ..scene.terms import match_key
@@ -106,7 +106,7 @@ def is_small(backbone: str) -> bool:
 def check(
     backbone: str, settings: Mapping[str, Any], device: str, loading: Iterable[str] | None, pictures: Iterable[Any] = ()
 ) -> dict[str, Any]:
-    """All that can be wrong with a run before its networks load; returns how to load them (`read_loading`)."""
+    """Checks all that can be wrong with a run before its networks load; returns how to load them (`read_loading`)."""
     background = check_settings(backbone, settings).background
     check_pictures(pictures, background)
     check_device(device)
@@ -114,7 +114,7 @@ def check(
 
 
 def check_pictures(pictures: Iterable[Any], background: str) -> None:
-    """Every picture can be read and its object told from the background."""
+    """Raises InputError unless every picture can be read and its object can be told from the background."""
     from ..pictures.cutout import open_cut_out
 
     for source in pictures:
@@ -129,7 +129,7 @@ def check_settings(backbone: str, settings: Mapping[str, Any]) -> Settings:
 
 
 def check_device(device: str) -> None:
-    """The device exists on this machine."""
+    """Raises InputError unless the device exists on this machine."""
     import torch
 
     kind, _, number = device.partition(":")
@@ -137,7 +137,7 @@ def check_device(device: str) -> None:
         raise InputError(f"the device is cpu, cuda or cuda:N, not {device!r}")
     if kind == "cuda" and not torch.cuda.is_available():
         raise InputError(
-            f"no CUDA device can be used here, so not {device!r}; take the CPU with --device cpu (see `cast3d doctor`)"
+            f"no CUDA device can be used here, but {device!r} was given; give --device cpu (see `cast3d doctor`)"
         )
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         count = torch.cuda.device_count()
@@ -146,7 +146,7 @@ def check_device(device: str) -> None:
 
 @contextmanager
 def run_folder(path: Path, must_exist: bool = False) -> Iterator[RunFolder]:
-    """The run folder, locked; a new one in which nothing came to be is removed again."""
+    """The run folder, locked. A new one is removed again if nothing was made in it."""
     from ..run.folder import RunFolder, by_system
 
     new = not (path / "run.json").exists()

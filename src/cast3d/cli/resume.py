@@ -63,11 +63,11 @@ def resume(
 ) -> None:
     """Go on with a run that was interrupted, or do parts of it again.
 
-    Backbone, device, settings and --with are those of the run, but for what is given here.
+    Backbone, device, settings and --with stay as they were in the run, unless they are given here.
 
     A re-seeded part leaves the main geometry, the layout, the hints and every other part's geometry and latents as they
     are; the exported meshes of other parts can change by a few triangles where they meet it. A changed setting redoes
-    the stages that read it; those of the export (texture_size, mesh_faces, spz) redo none.
+    the stages that read it; a setting of the export (texture_size, mesh_faces, spz) redoes none.
     """
     from .progress import labels_of
 
@@ -104,7 +104,7 @@ def resume(
 
 
 def require_ready(loaded: Composer, task: str) -> None:
-    """The networks for a task are there; what can be wrong with its inputs was looked at before they loaded."""
+    """Raises InputError unless the networks for a task are there. Its inputs were checked before they loaded."""
     backbone = loaded.backbone
     if lacking := KINDS_NEEDED[task] - backbone.structure_flows.keys():
         kind = "picture" if "image" in lacking else "text"

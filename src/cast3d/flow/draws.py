@@ -46,7 +46,7 @@ def draw(noise: Draws, level: int, like: Tensor, *lead: int) -> Tensor:
 def drawn(noise: Draws, levels: int, device: torch.device | str) -> Tensor:
     """The noise of levels 0 ... `levels` as one tensor [levels + 1, ...] on `device`.
 
-    Drawn before a loop, so that nothing is copied from the host within it.
+    Draw it before a loop: then nothing is copied from the host inside the loop.
     """
     return torch.stack([noise(i) if callable(noise) else noise[i] for i in range(levels + 1)]).to(device)
 

@@ -73,7 +73,7 @@ def flowalign(
 ) -> Edited:
     """FlowAlign (Kim et al. 2025, [17]): FlowEdit plus, at each step, ζ times the gap between the clean predictions.
 
-    The velocities come unguided: the target is guided by the *source* prompt, v_src(p) + scale (v_tgt(p) - v_src(p)),
+    Give unguided velocities: the target is guided here, by the *source* prompt, v_src(p) + scale (v_tgt(p) - v_src(p)),
     in the usual form (scale 1 is no guidance). The released code always starts at the top level and uses 13.5.
     """
     grid = levels(t)

@@ -16,7 +16,7 @@ Subtract x_src' = x_src + f_src Δt + g √|Δt| ε_src:
 
     d' = d + (f_tgt - f_src) Δt + g √|Δt| (F(ε_src) - ε_src)
 
-With the identity the last term is gone, and with it every division: equal conditions return x_0 bit for bit, and
+With the identity the last term is zero, and no division is left: equal conditions return x_0 bit for bit, and
 λ = 0 needs no limit (it is FlowEdit). The printed form amplifies its own rounding: on a rough field in float32 it does
 not find x_0 back.
 

@@ -42,7 +42,7 @@ def paired(source: Velocity | None, target: Velocity | None, pair: Pair | None) 
 
 
 def pair_of(both: Velocity) -> Pair:
-    """A pair from a velocity of both: it sees the source states and, after them along the first axis, the target's."""
+    """A pair from one velocity that takes source states and, after them along the first axis, target states."""
 
     def pair(x_src: Tensor, x_tgt: Tensor, t: float) -> tuple[Tensor, Tensor]:
         v_src, v_tgt = both(torch.cat([x_src, x_tgt]), t).chunk(2)

@@ -1,8 +1,8 @@
 """Edge collapse by quadric errors (Garland and Heckbert 1997) that keeps a surface a surface.
 
-An edge is collapsed only where that changes neither the topology (the link condition of Dey et al. 1999: the ends share
-no neighbours but the corners opposite the edge) nor the side that a triangle faces, and moves the surface little. So a
-closed mesh whose edges have two triangles each stays one, however few triangles are asked for.
+An edge is collapsed only if three things hold: the topology stays (the link condition of Dey et al. 1999: the ends
+share no neighbours but the corners opposite the edge), no triangle turns over, and the surface moves little. So a
+closed mesh with two triangles at every edge stays one, however few triangles are asked for.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def collapse(
     faces: NDArray[np.int64],  # [F, 3]
     target: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Fewer triangles: `target` of them or one less, or more where the surface allows no fewer."""
+    """A mesh with `target` triangles or one less; with more if the surface allows no fewer."""
     points, triangles = _kernel()(vertices.copy(), faces.copy(), target)
     used, index = np.unique(triangles, return_inverse=True)
     return points[used], index.reshape(-1, 3)

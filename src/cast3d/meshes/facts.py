@@ -19,7 +19,7 @@ class Facts(NamedTuple):
 
 
 def facts(mesh: Mesh) -> Facts:
-    """Vertices at one place count as one, as in files of triangles without names: seams of a texture are no holes."""
+    """Vertices at the same place count as one: the seams of a texture are no holes."""
     places, index = np.unique(mesh.vertices.cpu().numpy(), axis=0, return_inverse=True)
     faces = index.reshape(-1)[mesh.faces.cpu().numpy()]
     a, b, c = np.moveaxis(places.astype(np.float64)[faces], 1, 0)

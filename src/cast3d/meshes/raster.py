@@ -1,7 +1,7 @@
 """The one triangle rasteriser: which triangle lies in front at each pixel, and where in it.
 
-Pictures (`shoot`, `result.pictures`) and textures (`meshes.texture`) are made of that. `shoot` draws coloured meshes
-without light: the same for every method, whatever it renders with itself.
+It serves pictures (`shoot`, `result.pictures`) and textures (`meshes.texture`). `shoot` draws coloured meshes without
+light, so that results of all methods are drawn alike.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def on_screen(
 def framed(meshes: Sequence[Mesh], yaw: float, pitch: float, margin: float = 1.2) -> Camera:
     """An orthographic camera whose picture holds the meshes, `margin` times their larger side wide.
 
-    As the pictures of single things are cropped (`pictures.crops`), so that both show it equally large.
+    Pictures of single things are cropped alike (`pictures.crops`): both show a thing equally large.
     """
     camera = orbit(yaw, pitch, fov=None, width=1.0)
     at = camera.to_camera(torch.cat([mesh.vertices for mesh in meshes]).float())[:, :2]

@@ -80,9 +80,9 @@ def enclosed(
 ) -> Bools:  # [X, Y, Z]
     """The inside and what the cheapest closed surface around it encloses: a minimum cut between it and the border.
 
-    A surface costs little between an inside and an outside that are both told, and fifty times as much elsewhere. So it
-    follows what is told, spans holes, and leaves no wall around a room that is told by nobody. Of several cheapest
-    surfaces the innermost counts, which makes the answer unique.
+    A surface costs little where the network tells both sides of it, and fifty times as much elsewhere. So it follows
+    what is told, spans holes, and puts no wall around a room of which the network says nothing. Of several cheapest
+    surfaces the innermost one is taken, so that the answer is unique.
     """
     if not inside.any():
         return inside.copy()

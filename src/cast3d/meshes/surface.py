@@ -19,6 +19,7 @@ from .mesh import Mesh
 # Taubin's pair of weights (SIGGRAPH 1995): |mu| slightly above lambda gives a pass band of 1/lambda + 1/mu = 0.1,
 # so a shrinking step is undone by the growing step that follows it.
 TAUBIN_LAMBDA, TAUBIN_MU = 0.5, -0.5263
+FAINT = 0.1  # share of the largest weight below which a point lends no colour
 
 
 def from_sdf(
@@ -84,8 +85,8 @@ def _neighbour_average(
 def simplify(mesh: Mesh, faces: int) -> Mesh:
     """At most about `faces` triangles by edge collapse; each vertex takes the colour of the nearest old one.
 
-    A closed surface stays closed, its edges with two triangles each (see `meshes.collapse`); where that allows no
-    fewer, more triangles are left.
+    A closed surface stays closed, with two triangles at every edge (see `meshes.collapse`). If so few triangles are not
+    possible, more are left.
     """
     if faces < 4:
         raise InputError(f"a closed mesh has at least 4 faces; simplify was asked for {faces}")
@@ -117,9 +118,15 @@ def color_field(
     k: int = 4,
     weights: Tensor | None = None,  # [J]
 ) -> Callable[[Tensor], Tensor]:
-    """Colour anywhere: the mean of the `k` nearest points, weighted by inverse distance (times `weights`)."""
+    """Colour anywhere: the mean of the `k` nearest points, weighted by inverse distance (times `weights`).
+
+    Points with less than the share `FAINT` of the largest weight are left out.
+    """
     if not len(positions):
         raise InputError("there are no points to take colours from")
+    if weights is not None:
+        clear = weights >= FAINT * weights.max()
+        positions, colors, weights = positions[clear], colors[clear], weights[clear]
     points = positions.double().cpu().numpy()
     values = colors.double().cpu().numpy()
     trust = np.ones(len(points)) if weights is None else np.maximum(weights.double().cpu().numpy(), 1e-6)

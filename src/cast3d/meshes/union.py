@@ -20,8 +20,8 @@ APART = 2e-5  # of the size: how far vertices that came to lie at one place are 
 def united(meshes: Sequence[Mesh]) -> Mesh:
     """The union of closed meshes, without colours. One mesh is returned as it is.
 
-    Faces where two of them touch are gone, and so are slits between them. Vertices that belong to different edges are
-    at different places, so that formats that tell vertices by their place (STL) keep every edge at two triangles.
+    Faces where two meshes touch are gone, and so are the slits between them. Different vertices lie at different
+    places: a format that knows vertices by their place only (STL) keeps two triangles at every edge.
     """
     if len(meshes) == 1:
         return meshes[0]

@@ -138,7 +138,7 @@ def fill_unsaved_buffers(net: nn.Module, constants: dict[str, Tensor], device: t
 
 
 def check_keys(path: Path, found: set[str], expected: set[str], optional: set[str]) -> None:
-    """Every parameter is there and nothing else; buffers that follow from the arguments may be left out."""
+    """Raises unless the file has every parameter and no more; buffers that follow from the arguments may be absent."""
     if unexpected := sorted(found - expected):
         hint = nearest(unexpected[0], expected - found)
         raise CheckpointError(
@@ -163,6 +163,6 @@ def another(path: Path) -> str:
 
 
 def check_kind(path: Path, key: str, found: torch.dtype, expected: torch.dtype) -> None:
-    """Precision may differ, the kind of number may not: 8-bit weights without their scales are no weights."""
+    """Raises if the kind of number differs (precision may): 8-bit weights without their scales are no weights."""
     if found.is_floating_point != expected.is_floating_point:
         raise CheckpointError(f"{path}: tensor {key!r} holds {found}, the network needs {expected}")

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def in_float32(work: Callable[P, T]) -> Callable[P, T]:
-    """`work` with float32 as the default of new tensors, which all of it takes for granted; then as it was."""
+    """Runs `work` with float32 as the default of new tensors, as all code here expects; then restores the default."""
 
     @wraps(work)
     def careful(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -24,7 +24,7 @@ LONGEST = 300  # letters of another library's error: torch lists every weight th
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No tables of weights and no progress bars of transformers inside; afterwards both are as they were.
+    """Inside, transformers prints no tables of weights and no progress bars; afterwards both are as before.
 
     Downloads, which take minutes, keep the bars of huggingface_hub.
     """
@@ -49,7 +49,7 @@ def load(
     advice: str = ADVICE,
     **options: Any,
 ) -> Any:
-    """`from_pretrained(place)`; a failure says that `what` cannot be loaded, why, and the advice."""
+    """Calls `from_pretrained(place)`; the error says that `what` cannot be loaded, why, and what to do."""
     pinned = {"revision": revision} if revision else {}
     try:
         with quiet():

@@ -1,7 +1,7 @@
 """What an alpha channel says of the object: all, nothing, the opposite, or half of it.
 
-Alpha counts where it leaves a clear share of the picture transparent, above all at the border. Elsewhere (a screenshot
-with round corners, an export with alpha 254, one pixel rubbed out) the picture is one on a background like any other.
+Alpha counts if it leaves a clear share of the picture transparent, above all at the border. If not (a screenshot with
+round corners, an export with alpha 254, one pixel rubbed out), the picture is treated as one on a background.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ROUND = np.ones((3, 3), bool)  # pixels that touch at a corner are one piece
 
 
 def settled(picture: Picture) -> Picture:
-    """The picture with an alpha channel that shows the object alone, or with none where alpha does not tell it.
+    """The picture with an alpha channel that shows the object alone, or with none if alpha does not show it.
 
     Raises InputError where nothing is opaque.
     """

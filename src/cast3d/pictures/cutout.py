@@ -74,8 +74,8 @@ def cut_out(picture: Picture, method: str = PLAIN) -> Picture:
 
     `method` is "plain", a network of `matting`, or "auto": plain where that works, by a network elsewhere if
     onnxruntime is installed. Raises InputError where the background is not plain, or the network finds no object;
-    warns of a cut-out that deserves a look. The last few are kept: commands look at every picture before the networks
-    load, and a run opens it again.
+    warns if somebody should look at the cut-out. The last few are kept: a command checks every picture before the
+    networks load, and its run opens the picture again.
     """
     key = picture.sha256, method
     if key not in _recent:

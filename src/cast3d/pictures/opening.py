@@ -66,7 +66,7 @@ class Picture:
 
 
 def pixels_hash(image: Image.Image) -> str:
-    """What a decoded picture is, however it came about: SHA-256 in hex of its mode, size and pixels."""
+    """SHA-256 in hex of a picture's mode, size and pixels, whatever file it came from."""
     return hashlib.sha256(f"{image.mode} {image.size} ".encode() + image.tobytes()).hexdigest()
 
 
@@ -191,7 +191,8 @@ def _to_rgba(image: Image.Image) -> tuple[Image.Image, str]:
 def _from_deep_gray(image: Image.Image) -> tuple[Image.Image, str]:
     """16-bit (also held as 32-bit) and floating-point gray; Pillow's own conversion clips at 255.
 
-    Cameras and scanners keep 8, 10, 12 or 14 bits in 16: white is the largest value of the least depth that holds all.
+    Cameras and scanners keep 8, 10, 12 or 14 bits in 16: white is the largest value of the smallest depth that holds
+    all values.
     """
     values = np.asarray(image).astype(np.float64)
     if not np.isfinite(values).all():

@@ -76,7 +76,7 @@ def baked(part: Part, mesh: Mesh, size: int) -> Textured:
     filled by the part, however small it is.
     """
     gaussians = part.gaussians
-    nearest = color_field(gaussians.positions, gaussians.colors.clamp(0, 1), NEIGHBOURS)
+    nearest = color_field(gaussians.positions, gaussians.colors.clamp(0, 1), NEIGHBOURS, gaussians.opacities)
     low, high = mesh.vertices.amin(0), mesh.vertices.amax(0)
     middle = (low + high) / 2
     centered = replace(gaussians, positions=gaussians.positions - middle)

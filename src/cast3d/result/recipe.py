@@ -48,6 +48,7 @@ class Recipe:
 
     def keep(self, run: RunFolder) -> None:
         """Writes it, in place of that of an earlier run in the folder, its notes, warnings and failure."""
+        run.require_space(self.backbone.space)
         run.drop(NOT_FOUND)
         entries = dict(
             task=self.task,

@@ -63,7 +63,7 @@ class Result:
             mine = splat[part == i]
             mesh = meshes[i]
             if mesh is not None and len(mesh.faces) and len(mine):
-                mesh = color_from_points(mesh, mine.positions, mine.colors.clamp(0, 1), k=4)
+                mesh = color_from_points(mesh, mine.positions, mine.colors.clamp(0, 1), 4, mine.opacities)
             elif mesh is not None and not len(mesh.faces):
                 mesh = None
             parts[term] = Part(term, mesh, mine, to_grid(appearance.coords[appearance.owner == i]))

@@ -15,7 +15,7 @@ class Usage:
 
     seconds: float = 0.0
     peak_bytes: int | None = None  # resident memory of this process; None where the system does not tell
-    peak_cuda_bytes: int | None = None  # memory of tensors on the current CUDA device; None without one
+    peak_cuda_bytes: int | None = None  # memory of tensors on the CUDA device that held most; None without one
 
 
 @contextmanager
@@ -24,15 +24,16 @@ def measured() -> Iterator[Usage]:
     usage = Usage()
     own_peak = _reset_peak()
     cuda = _cuda()
-    if cuda:
-        cuda.reset_peak_memory_stats()
+    cards = range(cuda.device_count()) if cuda else ()
+    for card in cards:
+        cuda.reset_peak_memory_stats(card)
     start = time.perf_counter()
     try:
         yield usage
     finally:
         usage.seconds = time.perf_counter() - start
         usage.peak_bytes = _peak(own_peak)
-        usage.peak_cuda_bytes = cuda.max_memory_allocated() if cuda else None
+        usage.peak_cuda_bytes = max((cuda.max_memory_allocated(card) for card in cards), default=None)
 
 
 def _reset_peak() -> bool:

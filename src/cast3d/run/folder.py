@@ -53,7 +53,7 @@ class RunFolder(Keeper):
         existed = _is_run(self.path, must_exist)
         created = _make_folders(self.path)
         try:
-            _check_space(self.path)
+            _check_space(self.path, SPACE)
             self._lock = FolderLock(self.path)
             try:
                 remove_temporaries(self.path)
@@ -75,6 +75,10 @@ class RunFolder(Keeper):
 
     def close(self) -> None:
         self._lock.release()
+
+    def require_space(self, size: int) -> None:
+        """Raises InputError unless `size` bytes are free."""
+        _check_space(self.path, size)
 
     def keep_inputs(self, scene: Scene, pictures: Mapping[str, tuple[Picture, ...]], **entries: Any) -> None:
         """Copies scene and pictures (per term, as opened) to `inputs/`, so that a resumed run needs no other files.
@@ -220,9 +224,9 @@ def _remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
 
 
-def _check_space(path: Path) -> None:
-    if shutil.disk_usage(path).free < SPACE:
-        raise InputError(f"less than {SPACE >> 20} MB are free for {path}; free some space or choose another folder")
+def _check_space(path: Path, size: int) -> None:
+    if shutil.disk_usage(path).free < size:
+        raise InputError(f"less than {size >> 20} MB are free for {path}; free some space or choose another folder")
 
 
 def _read_record(path: Path) -> dict[str, Any]:

@@ -1,4 +1,9 @@
-"""One process per folder."""
+"""One process per folder.
+
+`filelock` was tried and not taken (4.3): its lock of the system does not tell who holds it, which our message needs;
+text that we add to its file is lost at every attempt of a version before 4; and its file stays in the folder when the
+lock ends.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What an English sentence says beside its terms: which thing carries the others, what has no picture, what is counted.
 
-Only clear cases: everything here is a note or a warning, or a choice that is told.
+It reads clear cases only. What it finds becomes a note, a warning, or a choice that the user is told of.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class _Range(NamedTuple):
 
 
 def words_of(text: str) -> list[Span]:
-    """Where the words stand; a sign of a script without spaces is one of its own, so that a term may be any span.
+    """Where the words stand. In a script without spaces every sign is a word, so that a term may be any span.
 
     A word is letters and digits with their combining marks, joiners and inner hyphens, or one pictogram.
     """
@@ -90,8 +90,9 @@ def match_key(text: str) -> tuple[str, ...]:
 def find_terms(prompt: str, terms: Sequence[str]) -> dict[str, Span]:
     """Where each term stands in the prompt, no two on the same word.
 
-    With "a red cap and a cap", "cap" is the second cap when "red cap" is a term too. Raises InputError for a term that
-    is given twice, does not occur, occurs only up to a plural "s" and in several places, or finds its words taken.
+    With "a red cap and a cap", "cap" is the second cap if "red cap" is a term too. Raises InputError for a term that is
+    given twice, that does not occur, whose plural or singular occurs in several places, or whose words another term
+    has.
     """
     keys = {term: match_key(term) for term in terms}
     for index, term in enumerate(terms):
@@ -116,7 +117,7 @@ def find_terms(prompt: str, terms: Sequence[str]) -> dict[str, Span]:
 
 
 def outside_terms(prompt: str, spans: Mapping[str, Span]) -> str:
-    """The prompt in lower case with blanks in place of its terms: words in them ("helmet with horns") say nothing."""
+    """The prompt in lower case with blanks in place of its terms: words in them ("helmet with horns") do not count."""
     told = prompt.lower()
     for span in spans.values():
         told = told[: span.start] + " " * (span.end - span.start) + told[span.end :]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -55,18 +56,28 @@ class Detections:
 
 @runtime_checkable
 class Detector(Protocol):
-    """A segmenter that tells scores and takes thresholds."""
+    """A segmenter that looks at many views and terms together, tells scores and takes thresholds."""
 
-    def detect(self, image: Tensor, alpha: Tensor, term: str, thresholds: Thresholds) -> Detections:
-        """As `Segmenter.__call__`: `image` [3, H, W] in [0, 1] on white, `alpha` [H, W]."""
+    def detect_all(
+        self, images: Tensor, alphas: Tensor, terms: Sequence[str], thresholds: Thresholds
+    ) -> Iterator[list[Detections]]:
+        """`images` [V, 3, H, W] in [0, 1] on white, `alphas` [V, H, W] -> view by view the findings of every term."""
         ...
 
 
-def detect(segmenter: Segmenter, image: Tensor, alpha: Tensor, term: str, thresholds: Thresholds) -> Detections:
-    """The segmenter's findings; from one that has no scores, its mask alone."""
+def detect_all(
+    segmenter: Segmenter,
+    images: Tensor,  # [V, 3, H, W]
+    alphas: Tensor,  # [V, H, W]
+    terms: Sequence[str],
+    thresholds: Thresholds,
+) -> Iterator[list[Detections]]:
+    """View by view what the segmenter finds for every term; from one that has no scores, its masks alone."""
     if isinstance(segmenter, Detector):
-        return segmenter.detect(image, alpha, term, thresholds)
-    return Detections(segmenter(image, alpha, term))
+        yield from segmenter.detect_all(images, alphas, terms, thresholds)
+        return
+    for image, alpha in zip(images, alphas):
+        yield [Detections(segmenter(image, alpha, term)) for term in terms]
 
 
 def union(masks: Tensor, alpha: Tensor) -> Tensor:

@@ -102,10 +102,10 @@ def give_back(
     most: float,
     minimum: int = 20,
 ) -> tuple[Tensor, list[int]]:
-    """Hints that hold more than the share `most` of the base's own voxels lose them to the base; and which these are.
+    """The hints, and which of them gave the base's own voxels back: those that hold more than the share `most` of them.
 
-    A segmenter that takes the whole for a hat says so of every voxel. What the layout took over from the base as it was
-    can hardly be the hat; what is new can.
+    A segmenter may take the whole object for a hat. Voxels that the layout took over from the base can hardly be the
+    hat; new ones can.
     """
     given = [i for i in range(len(owned)) if i != base and int((owned[i] & own).sum()) > most * int(own.sum())]
     owned = owned.clone()

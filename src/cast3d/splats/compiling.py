@@ -11,10 +11,10 @@ _uncached: list[str] = []  # names of functions
 
 
 def compiled(**options: Any) -> Callable[[T], T]:
-    """`numba.njit` with a cache; without one where neither the package nor a cache of the user's can be written.
+    """`numba.njit` with a cache; without one if neither the package's folder nor the user's cache can be written.
 
-    A container that runs as nobody in particular compiles anew in every process, some seconds; NUMBA_CACHE_DIR names a
-    folder that may be written. A folder that everybody writes, such as /tmp, is no place: cached code is run.
+    Without a cache every process compiles again, which takes some seconds. NUMBA_CACHE_DIR names another folder. Do not
+    name one that everybody can write to, such as /tmp: cached code is executed.
     """
     import numba
 
@@ -29,5 +29,5 @@ def compiled(**options: Any) -> Callable[[T], T]:
 
 
 def kept() -> bool:
-    """Whether all that was compiled in this process will be found by the next."""
+    """Whether the next process finds all that this one compiled."""
     return not _uncached

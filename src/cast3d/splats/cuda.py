@@ -1,8 +1,8 @@
 """Rasterisation on a CUDA card by gsplat (Apache-2.0): the same rules as `reference`, differentiable.
 
-gsplat compiles its kernels at the first use, which takes minutes and the CUDA toolkit, and keeps them. It stops alpha
-at 0.999 where the released renderer and our rasterisers stop at 0.99, so opacities are held at 0.99 on the way in:
-what is left of the difference is the flanks of Gaussians more opaque than that.
+gsplat compiles its kernels at the first use and keeps them. That takes minutes and needs the CUDA toolkit. gsplat
+limits alpha to 0.999, the released renderer and our rasterisers to 0.99. So opacities are limited to 0.99 on the way
+in, and only the flanks of more opaque Gaussians differ.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The 3DGS PLY file: binary little endian float32, as released by TRELLIS, plus a `part` per Gaussian.
 
-`part` holds whole numbers (-1: none) and is a float like all others, and the last: readers that take every property for
-four bytes of float (Unity's importers, SPZ converters) read wrong positions, or nothing, where one is an integer. Files
-of cast3d 0.1 before that, with an integer, are read as well.
+`part` holds whole numbers (-1: none). It is a float, as all properties are, and the last one: some readers (Unity's
+importers, SPZ converters) take every property for a float, and read wrong positions or nothing if one is an integer.
+Older files of cast3d, with an integer, are read too.
 
 Viewers of such files show y downwards, so the world is turned on the way out: (x, y, z) -> (x, -z, y). GLB files turn
 the opposite way.

@@ -1,14 +1,15 @@
 """The rasteriser protocol, and the choice of one.
 
-On a CUDA device gsplat draws where it is installed. Without it the compiled CPU rasteriser does, which takes the
-Gaussians over and gives the picture back; the torch one works there too, but visits every Gaussian at every pixel of
-the rows that it touches.
+On a CUDA device gsplat draws, if it works there. If not, the compiled rasteriser draws on the CPU: Gaussians are copied
+there, the picture is copied back. The torch rasteriser works on the card too, but it visits every Gaussian at every
+pixel of the rows that the Gaussian touches.
 """
 
 from __future__ import annotations
 
 from dataclasses import fields
 from typing import Protocol
+from warnings import warn
 
 import torch
 from torch import Tensor
@@ -77,8 +78,10 @@ def accumulate(gaussians: Gaussians, camera: Camera, masks: Tensor, screen_filte
 
 def best(gaussians: Gaussians, forward_only: bool = False) -> Rasterizer:
     """gsplat for Gaussians on a card that it is installed for, `reference` where a gradient is wanted, else `fast`."""
-    if gaussians.positions.is_cuda and cuda.available():
-        return cuda
+    if gaussians.positions.is_cuda:
+        if (reason := cuda.problem()) is None:
+            return cuda
+        warn(f"Gaussians on the card are drawn on the CPU, many times slower: {reason}", stacklevel=3)
     return reference if _wants_gradient(gaussians) and not forward_only else fast
 
 

@@ -1,4 +1,4 @@
-"""What colour Gaussians show at points of a surface: many views read back, as for baking a texture."""
+"""The colours that Gaussians show at points of a surface, read from many views, as for baking a texture."""
 
 from __future__ import annotations
 

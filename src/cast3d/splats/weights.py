@@ -1,4 +1,4 @@
-"""A render as a matrix: compositing weights alpha T, with which colours become a picture, and a picture votes back."""
+"""A render as a matrix of compositing weights alpha T: it turns colours into a picture, and masks into votes."""
 
 from __future__ import annotations
 

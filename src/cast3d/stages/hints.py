@@ -57,20 +57,18 @@ def extract_hints(kit: Kit, main: MainGeometry, painted: Slat, reading: Reading)
     settings, base, coords = kit.settings, reading.base, painted.coords
     gaussians = kit.backbone.gaussians(coords, painted.feats)
     views = cameras(kit.backbone, settings)
-    images, masks, report = [], [], []
-    for done, camera in enumerate(views, 1):
-        picture = render(gaussians, camera, settings.view_size, background=1.0)
-        image = picture.color.permute(2, 0, 1).clamp(0, 1)
-        mask = torch.zeros(len(reading.terms), *picture.alpha.shape, dtype=torch.bool, device=picture.alpha.device)
-        for i, (term, name) in enumerate(zip(reading.terms, reading.names)):
-            if i != base:
-                found = kit.backbone.detect(image, picture.alpha, name)
-                mask[i] = found.mask
-                report.append(found.line(done, term))
-        masks.append(mask)
-        images.append((picture.color.clamp(0, 1) * 255).round().to(torch.uint8))
-        kit.on_step(done, len(views))
-    mask = torch.stack(masks)
+    pictures = [render(gaussians, camera, settings.view_size, background=1.0) for camera in views]
+    images = torch.stack([picture.color for picture in pictures]).clamp(0, 1)
+    alphas = torch.stack([picture.alpha for picture in pictures])
+    asked = [i for i in range(len(reading.terms)) if i != base]
+    mask = torch.zeros(len(views), len(reading.terms), *alphas.shape[1:], dtype=torch.bool, device=alphas.device)
+    report = []
+    found = kit.backbone.detect(images.permute(0, 3, 1, 2), alphas, [reading.names[i] for i in asked])
+    for view, those in enumerate(found):
+        for i, one in zip(asked, those):
+            mask[view, i] = one.mask
+            report.append(one.line(view + 1, reading.terms[i]))
+        kit.on_step(view + 1, len(views))
     assert gaussians.voxel is not None  # decoded from voxels
     votes = voting.vote(gaussians, views, mask, detected=mask.flatten(2).any(2))
     minimum = settings.minimum_hint
@@ -79,4 +77,4 @@ def extract_hints(kit: Kit, main: MainGeometry, painted: Slat, reading: Reading)
     rows, given = voting.give_back(rows, own, coords, base, settings.base_in_hint, minimum)
     report += [f"{reading.terms[i]}: held most of {reading.main}, gave it back" for i in given]
     grids = torch.stack([to_grid(coords[row]) for row in rows])
-    return Hints(grids, torch.stack(images), mask, reading.terms, tuple(report))
+    return Hints(grids, (images * 255).round().to(torch.uint8), mask, reading.terms, tuple(report))

@@ -21,7 +21,7 @@ class Coarse:
 
 
 def expand(grid: Tensor, sigma: float = 1.5, threshold: float = 0.05) -> Tensor:
-    """Expand(.) of Eq. 14: where its blur exceeds `threshold`; the defaults reach 2 voxels beyond a flat surface."""
+    """Expand(.) of Eq. 14: voxels whose blur exceeds `threshold`; the defaults reach 2 voxels beyond a flat surface."""
     return blur(grid, sigma) > threshold
 
 
@@ -45,7 +45,7 @@ def remove_halo(
     base_hint: Tensor,  # [X, Y, Z] bool, h_B
     hints: Tensor,  # [N, X, Y, Z] bool, h_i of every part but the base
 ) -> Tensor:
-    """The anchor without voxels that only a part's hint brought in: its finished part may well be smaller."""
+    """The anchor without voxels that only a part's hint brought in: a part can be smaller than its hint."""
     return anchor & ~(hints.any(0) & ~main_geometry & ~base_hint)
 
 
@@ -60,7 +60,7 @@ def coarse_geometry(
 ) -> Coarse:
     """Eq. 14 and the pruning after it: the anchor beside the parts, without scraps, and the parts themselves.
 
-    Without `halo` voxels go that only a part's hint brought in (ours). With `pruned` false scraps stay.
+    Without `halo`, voxels that only a part's hint brought in are removed (ours). With `pruned` false, scraps stay.
     """
     base = anchor(main_geometry, base_hint | hints.any(0), parts)
     union = parts.any(0)

@@ -57,13 +57,14 @@ MOST_LID = 0.25  # voxels of a lid per voxel that it encloses; openings took .00
 
 
 def seal(grid: Tensor, guide: Tensor, share: float) -> Tensor:
-    """The grid with the openings closed through which the inside of `guide` leaks out of it.
+    """The grid with its openings closed, if the inside of `guide` leaks out through them.
 
-    What `guide` encloses and the grid does not counts as leaked where a connected piece of it has at least `share` of
-    `guide`'s inside. The grid gets the patches of `guide`'s surface beside that which are away from it by more than
-    three voxels, and what joins them to it; where that does not win back half of the leak, by more than two, or one. A
-    wall that merely stands elsewhere is so not doubled. Where nothing helps, or takes more than `MOST_LID` voxels for
-    each that it wins back (the guide has a room there that the grid has not), the grid stays as it is.
+    `guide` encloses voxels that the grid does not enclose. A connected piece of these is a leak if it has at least
+    `share` of `guide`'s inside. The grid gets patches of `guide`'s surface beside the leak, and what joins them to the
+    grid. At first only patches more than three voxels away from the grid are taken, so that a wall that stands
+    elsewhere is not doubled; if they win back less than half of the leak, patches more than two, then more than one
+    voxel away. The grid stays as it is if nothing helps, or if a patch takes more than `MOST_LID` voxels for each voxel
+    that it wins back: then `guide` has a room there, and the grid has none.
     """
     body = solid(guide)
     inside = body & ~guide

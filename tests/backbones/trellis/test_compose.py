@@ -47,18 +47,18 @@ def case(monkeypatch):
     """A known composition: its voxels come out of the decoder, its outlines out of the segmenter."""
     case = read_case(SUITE, "cap", 0.4)
     answers = iter(case.decoded())
-    views = iter([(view, term) for view in rings(YAWS, [0.0]) for term in case.scene.sentence.accessories])
+    views = iter(rings(YAWS, [0.0]))
     decode, detect = Backbone.decode_structure, Backbone.detect
 
     def decoded(self, latent):
         assert torch.is_tensor(decode(self, latent))
         return next(answers)
 
-    def detected(self, image, alpha, term):
-        detect(self, image, alpha, term)
-        camera, asked = next(views)
-        assert asked == term
-        return Detections(outline(case.grids[term], camera, len(alpha)))
+    def detected(self, images, alphas, terms):
+        for alpha, those in zip(alphas, detect(self, images, alphas, terms)):
+            assert len(those) == len(terms)
+            camera = next(views)
+            yield [Detections(outline(case.grids[term], camera, len(alpha))) for term in terms]
 
     monkeypatch.setattr(Backbone, "decode_structure", decoded)
     monkeypatch.setattr(Backbone, "detect", detected)

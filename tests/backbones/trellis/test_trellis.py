@@ -107,6 +107,7 @@ def test_two_repositories_are_one_backbone(backbone):
     assert set(backbone.structure_flows) == set(backbone.slat_flows) == {"image", "text"}
     assert backbone.structure_flows["text"].config["qk_rms_norm_cross"]
     assert backbone.hashes["segmenter"].startswith("grounded-sam2:")
+    assert backbone.space > 300e6  # a run of 30,000 voxels: 69 MB of scene.ply, 38 MB of views and masks, meshes
     torch.testing.assert_close(backbone.slat_mean, torch.tensor(NORMALIZATION["mean"]))
     assert not backbone.at_once and not backbone.orthographic
 

@@ -38,8 +38,8 @@ class PictureEncoder(nn.Module):
     The first token says which frame the picture's object is wanted in: "filled" (it fills the grid) or "in_place" (at
     its true place and scale in the frame of the base it belongs to); without it a cropped picture cannot tell.
 
-    The others also say in so many words where in that frame the surfaces of their patch are (`look`), as positions that
-    a flow can compare with those of its own tokens.
+    The others also tell where in that frame the surfaces of their patch are (`look`): as positions, which a flow can
+    compare with the positions of its own tokens.
     """
 
     def __init__(

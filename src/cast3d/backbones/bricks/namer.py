@@ -48,9 +48,9 @@ class PictureNamer(nn.Module):
     def ranked(self, pooled: Tensor, relation: str = "", first: Collection[str] = ()) -> list[str]:
         """The likest name of every kind, the likest kind first; `pooled` [B, in_channels] are pictures of one thing.
 
-        A kind is as likely as all of its things together: many that are rather alike say more than one that is more so.
-        `relation`, the word that ties the thing to its base, may keep to things in hands or to the others. Names in
-        `first` go before all others.
+        A kind is as likely as all of its things together: many fairly similar things count more than one very similar
+        thing. `relation`, the word that ties the thing to its base, may allow only things in hands, or only others.
+        Names in `first` go before all others.
         """
         best: dict[str, str] = {}
         total: dict[str, float] = defaultdict(float)

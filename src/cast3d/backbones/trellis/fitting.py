@@ -28,7 +28,7 @@ FAMILY = {models.CLASSES[name] for name, _ in RELEASED.values()}
 
 
 def check_classes(named: Iterable[tuple[Source, str, Path]]) -> None:
-    """No network of the family stands under the key of another; a class that was registered may stand under any."""
+    """Raises if a network of the family stands under the key of another; a registered class may stand under any."""
     for source, key, stem in named:
         name, _ = read_config(Path(f"{stem}.json"))
         cls = models.CLASSES.get(name)
@@ -63,7 +63,7 @@ def numbers(source: Source, key: str, values: Any) -> list[float]:
 
 
 def check_latents(source: Source, flow: Path, mean: list[float], std: list[float]) -> None:
-    """The normalization has a number for each channel of the flow of structured latents."""
+    """Raises unless the normalization has a number for each channel of the flow of structured latents."""
     channels = argument(flow, "in_channels")
     for key, values in {"mean": mean, "std": std}.items():
         if channels not in (None, len(values)):
@@ -74,7 +74,7 @@ def check_latents(source: Source, flow: Path, mean: list[float], std: list[float
 
 
 def check_conditions(source: Source, flow: Path, width: int) -> None:
-    """A flow attends to tokens as wide as those of the source's encoder."""
+    """Raises unless a flow takes tokens as wide as those of the source's encoder."""
     channels = argument(flow, "cond_channels")
     if channels not in (None, width):
         key = next(key for key, kind in KINDS.items() if kind == source.kind)
@@ -85,5 +85,5 @@ def check_conditions(source: Source, flow: Path, width: int) -> None:
 
 
 def argument(stem: Path, name: str) -> Any:
-    """An argument of a network; None where its json leaves it out, of which `load` speaks."""
+    """An argument of a network; None if its json leaves it out, which `load` reports."""
     return read_config(Path(f"{stem}.json"))[1].get(name)

@@ -40,6 +40,9 @@ SHARED = {
 }
 FLOWS = ("sparse_structure_flow_model", "slat_flow_model")
 ENCODERS = 3_000_000_000  # bytes of DINOv2, CLIP and the segmenter, about
+# Bytes of a run of 30,000 voxels: 69 MB of Gaussians (32 a voxel), 38 MB of views and masks, meshes twice; and as much
+# again, since files appear beside those that they replace.
+SPACE = 512 << 20
 KEPT = 64  # encoded pictures and sentences
 
 
@@ -117,8 +120,10 @@ class LateSegmenter:
     def __call__(self, image: Tensor, alpha: Tensor, term: str) -> Tensor:
         return self.loaded(image, alpha, term)
 
-    def detect(self, image: Tensor, alpha: Tensor, term: str, thresholds: Thresholds) -> Detections:
-        return self.loaded.detect(image, alpha, term, thresholds)
+    def detect_all(
+        self, images: Tensor, alphas: Tensor, terms: Sequence[str], thresholds: Thresholds
+    ) -> Iterator[list[Detections]]:
+        return self.loaded.detect_all(images, alphas, terms, thresholds)
 
 
 def load_trellis(sources: Sequence[Source], device: torch.device, loading: Loading) -> Backbone:
@@ -167,6 +172,7 @@ def load_trellis(sources: Sequence[Source], device: torch.device, loading: Loadi
         hashes=hashes | {SEGMENTER: segmenter_identity(loading.segmenter)},
         about={"licence": "TRELLIS: MIT; DINOv2: Apache-2.0; CLIP: MIT"},
         residency=residency,
+        space=SPACE,
     )
 
 
@@ -189,7 +195,7 @@ def named(by_kind: dict[str, Source], stems: dict[str, Path]) -> Iterator[tuple[
 
 
 def hashes_by_use(networks: Mapping[str, Path], by_kind: Mapping[str, Source]) -> dict[str, str]:
-    """What tells this backbone from any other, by what it is for: file names need not differ.
+    """The hashes that tell this backbone from any other, by what each file is for: file names may be equal.
 
     A pipeline.json counts as a whole, as it holds the latents' constants.
     """
@@ -204,7 +210,7 @@ def hashes_by_use(networks: Mapping[str, Path], by_kind: Mapping[str, Source]) -
 
 
 def encoder_hash(source: Source) -> str:
-    """Of the files of an encoder in a folder; of one on the hub "owner/name@commit", which says as much."""
+    """The hash of an encoder's files in a folder; for one on the hub "owner/name@commit", which is as exact."""
     place, revision = encoder_place(source)
     if files := encoder_files(Path(place)):
         named = {path.relative_to(Path(place).parent).as_posix(): found for path, found in hashes_of(files).items()}
@@ -222,7 +228,7 @@ def encoder_files(place: Path) -> list[Path]:
 
 
 def tell_slow(device: torch.device) -> None:
-    """A warning where a card lies idle: nothing is moved to it unless it is asked for."""
+    """Warns if there is a card that nobody asked for: it is not used."""
     if device.type == "cpu" and torch.cuda.is_available():
         warn(
             "TRELLIS runs on the CPU, which takes hours; to use this machine's CUDA card give device 'cuda' (--device)",

@@ -1,4 +1,4 @@
-"""Is a released backbone what this code takes it for? Everything that could not be tried without the real weights.
+"""Checks of a released backbone: everything that could not be tried without the real weights.
 
 `inspect` reads files and configs only; `exercise` runs each network once; `front` looks at an object from four sides.
 """
@@ -126,7 +126,7 @@ def encoder(kind: str, source: Source) -> Finding:
 
 @torch.no_grad()
 def exercise(backbone: Backbone) -> Iterator[Finding]:
-    """Each network once on small inputs: that it runs here, how long it takes, that nothing is infinite."""
+    """Runs each network once on small inputs: whether it works here, how long it takes, whether all is finite."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(1, *backbone.structure_shape, generator=generator).to(backbone.device)
     coords = torch.cartesian_prod(*[torch.arange(28, 34)] * 3).to(backbone.device)
@@ -155,7 +155,7 @@ def segmenter(backbone: Backbone) -> Finding:
     pixels = torch.from_numpy(np.asarray(_disc(), dtype=np.float32) / 255).permute(2, 0, 1).to(backbone.device)
     alpha = pixels[3]
     try:
-        found = backbone.detect(pixels[:3] * alpha + 1 - alpha, alpha, "red ball")
+        ((found,),) = backbone.detect((pixels[:3] * alpha + 1 - alpha)[None], alpha[None], ["red ball"])
     except Cast3dError as error:
         return Finding("segmenter", str(error), False, "--with segmenter=KIND:FOLDER, see docs/segmentation.md")
     if found.best is not None and not 0 <= found.best <= 1:  # a NaN is neither

@@ -53,8 +53,8 @@ class SubmanifoldConvolution(nn.Module):
 class PointConvolution(nn.Module):
     """1^3 convolution as the released weights were trained: the stored [out, in] memory is read as [in, out].
 
-    A bug of the sparse convolution library behind the released models (spconv issue 450); transposing the weight
-    instead, as its shape suggests, gives wrong meshes.
+    This is a bug of the sparse convolution library behind the released models (spconv issue 450). Transposing the
+    weight, as its shape suggests, gives wrong meshes.
     """
 
     def __init__(self, in_channels: int, out_channels: int):
