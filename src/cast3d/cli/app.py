@@ -18,6 +18,7 @@ from .output import error_facts, print_json
 from .resume import resume
 from .settings_table import settings
 from .single import imagine, lift
+from .web import web
 
 app = typer.Typer(
     help="Composes one 3D object with named parts from a sentence and one picture per named thing.",
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 for command in (compose, resume, lift, imagine, export, evaluate, doctor, settings):
     app.command()(command)
+app.command("app")(web)
 
 
 def _version(wanted: bool) -> None:
