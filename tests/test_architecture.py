@@ -30,7 +30,9 @@ FLOORS = (
     ("composition",),
     ("result",),
     ("composer",),
+    ("jobs",),
     ("evaluation",),
+    ("app",),
     ("cli",),
     ("__main__",),
 )

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 # How the extras of `pyproject.toml` are installed.
-INSTALL_TRELLIS, INSTALL_MATTING, INSTALL_CUDA = (
-    f'python3 -m pip install -e ".[{extra}]"' for extra in ("trellis", "matting", "cuda")
+INSTALL_TRELLIS, INSTALL_MATTING, INSTALL_CUDA, INSTALL_APP, INSTALL_RAY = (
+    f'python3 -m pip install -e ".[{extra}]"' for extra in ("trellis", "matting", "cuda", "app", "ray")
 )
 
 

@@ -20,6 +20,7 @@ from .resume import resume
 from .settings_table import settings
 from .single import imagine, lift
 from .study import study
+from .web import web
 
 app = typer.Typer(
     help="Composes one 3D object with named parts from a sentence and one picture per named thing.",
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 for command in (compose, resume, lift, imagine, export, evaluate, judge, study, doctor, settings):
     app.command()(command)
+app.command("app")(web)
 
 
 def _version(wanted: bool) -> None:

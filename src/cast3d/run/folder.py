@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["RunFolder", "StageData"]
 
 FORMAT = 2
+JOB = "job.json"  # of a job, which may be there before its run
 SPACE = 64 << 20  # bytes that must be free before a run starts
 
 
@@ -188,6 +189,8 @@ def _is_run(path: Path, must_exist: bool) -> bool:
             raise InputError(f"{printable(path)} is a file; the output is a folder")
         if (path / "run.json").is_file():
             return True
+        if (path / JOB).is_file() and not must_exist:
+            return False
         if must_exist:
             siblings = path.parent.iterdir() if path.parent.is_dir() else ()
             runs = [entry.name for entry in siblings if (entry / "run.json").is_file()]

@@ -71,6 +71,14 @@ def unpictured(prompt: str, spans: Mapping[str, Span]) -> list[str]:
     return list(dict.fromkeys(thing for thing in things if thing.split()[-1] not in _NO_THINGS))
 
 
+def things(prompt: str) -> list[Span]:
+    """Where the things stand that a sentence names with an article: what may become its terms."""
+    told = prompt.lower()
+    if len(told) != len(prompt):
+        return []
+    return [Span(*found.span(1)) for found in _THING.finditer(told) if found[1].split()[-1] not in _NO_THINGS]
+
+
 def confusable(prompt: str, spans: Mapping[str, Span]) -> list[str]:
     """A warning for each pair of terms that differ by their side only, and for each that counts several things."""
     found, keys = [], {term: match_key(term) for term in spans}

@@ -16,7 +16,7 @@ from ..backbones import Backbone
 from ..run.staging import Progress
 
 Preview = Callable[[str, int, Tensor], None]  # of a stage's name, the step, and voxels [64, 64, 64] bool
-SHARE = 0.1  # most of the time that glimpses may take
+SHARE = 0.2  # most of the time that glimpses may take
 
 
 class Glimpses:

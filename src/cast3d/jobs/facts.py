@@ -1,0 +1,98 @@
+"""What is to be told of a job's run, read from its folder without torch: hints, parts, the layout's start."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..scene import unique_slugs
+
+# As in `result.previews.PALETTE`: the base grey, the others told apart with any colour vision.
+BASE = "#afafaf"
+COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
+
+
+@dataclass(frozen=True)
+class FoundHints:
+    """`grids` [N, 64, 64, 64] bool, h_i of `terms`; the layout is all of them together."""
+
+    terms: list[str]
+    grids: np.ndarray
+    painted: bool  # whether a person had a hand in it
+
+
+def hints_of(folder: Path) -> FoundHints | None:
+    """The hints that a run works with; None where it has none yet."""
+    for name in ("04-painted_hints", "04-hints"):
+        stage = folder / "stages" / name
+        try:
+            from safetensors.numpy import load
+
+            head = json.loads((stage / "stage.json").read_text(encoding="utf-8"))
+            grids = load((stage / "tensors.safetensors").read_bytes())["grids"]
+            return FoundHints(list(head["meta"]["terms"]), grids.astype(bool), name == "04-painted_hints")
+        except (OSError, ValueError, KeyError):
+            continue
+    return None
+
+
+def start_of(folder: Path) -> tuple[list[int], int | None]:
+    """The start levels that a run tries, and the one that its layout has."""
+    try:
+        info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        head = json.loads((folder / "stages" / "01-reading" / "stage.json").read_text(encoding="utf-8"))
+        return [int(level) for level in info["settings"]["layout_starts"]], int(head["meta"]["start"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return [], None
+
+
+def colors_of(terms: list[str], main: str) -> dict[str, str]:
+    """A colour per term, as in the pictures of the stages."""
+    others = [term for term in terms if term != main]
+    return {term: BASE if term == main else COLORS[others.index(term) % len(COLORS)] for term in terms}
+
+
+def parts_of(folder: Path) -> list[dict[str, Any]]:
+    """The parts of a finished run: file, triangles, size in world units (x, y, z), whether they are solid."""
+    info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    terms = list(info.get("terms") or info.get("meshes", {}))
+    main = info.get("main") or (terms[0] if terms else "")
+    colors, slugs, meshes = colors_of(terms, main), unique_slugs(terms), info.get("meshes", {})
+    return [
+        {
+            "term": term,
+            "slug": slugs[term],
+            "base": term == main,
+            "color": colors[term],
+            "file": meshes[term]["file"],
+            "triangles": meshes[term]["triangles"],
+            "solid": bool(meshes[term]["watertight"]),
+            "size": size_of_glb(folder / meshes[term]["file"]),
+        }
+        for term in terms
+        if term in meshes
+    ]
+
+
+def size_of_glb(path: Path) -> list[float] | None:
+    """Width, depth and height of a GLB of ours in world units: glTF's y is up, its z the front."""
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack_from("<I", file.read(20), 12)
+            document = json.loads(file.read(length))
+        corners = [
+            document["accessors"][primitive["attributes"]["POSITION"]]
+            for mesh in document["meshes"]
+            for primitive in mesh["primitives"]
+        ]
+        low = np.min([one["min"] for one in corners], axis=0)
+        high = np.max([one["max"] for one in corners], axis=0)
+        x, z, y = (round(float(side), 5) for side in high - low)
+        return [x, y, z]
+    except (OSError, ValueError, KeyError, IndexError, struct.error):
+        return None
