@@ -145,12 +145,21 @@ class Jobs:
                 left = (1 - fraction) * len(made.stages) * STEPS * self.pace
                 job.update(stage=stage["name"], fraction=fraction, seconds_left=left)
                 told = {"stage": stage["name"], "title": stage["title"], "term": stage["term"]}
-                self.tell(key, "progress", {**told, "done": step, "total": STEPS, "fraction": fraction, "seconds_left": left})
+                self.tell(
+                    key, "progress", {**told, "done": step, "total": STEPS, "fraction": fraction, "seconds_left": left}
+                )
                 if step in (1, 3, 5):
-                    self.tell(key, "preview", {"stage": stage["name"], "step": step, "url": f"{url}/{stage['pictures'][-1]}"})
+                    self.tell(
+                        key, "preview", {"stage": stage["name"], "step": step, "url": f"{url}/{stage['pictures'][-1]}"}
+                    )
                 time.sleep(self.pace)
             if stage["name"] == self.fail_at:
-                return self._set(key, state="failed", error="the layout does not show the cap; try another seed", finished=time.time())
+                return self._set(
+                    key,
+                    state="failed",
+                    error="the layout does not show the cap; try another seed",
+                    finished=time.time(),
+                )
             done = {**stage, "pictures": [f"{url}/{name}" for name in stage["pictures"]]}
             job["stages"] = [*job["stages"], done]
             self.tell(key, "stage", done)

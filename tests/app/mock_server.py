@@ -93,7 +93,16 @@ class Handler(BaseHTTPRequestHandler):
             case "GET", ["health"]:
                 running = sum(job["state"] == "running" for job in jobs.all.values())
                 queue = {"queued": 0, "running": running, "limit": 100}
-                self._json({"status": "ok", "version": "0", "backbone": "bricks", "devices": ["cpu"], "queue": queue, "disk": {"used": 1, "limit": None}})
+                self._json(
+                    {
+                        "status": "ok",
+                        "version": "0",
+                        "backbone": "bricks",
+                        "devices": ["cpu"],
+                        "queue": queue,
+                        "disk": {"used": 1, "limit": None},
+                    }
+                )
             case "GET", ["settings"]:
                 self._json(SETTINGS)
             case "GET", ["examples"]:
@@ -150,7 +159,12 @@ class Handler(BaseHTTPRequestHandler):
         image = cut.rgba
         out = io.BytesIO()
         image.save(out, "PNG")
-        told |= {"kind": "picture", "width": image.width, "height": image.height, "cutout": f"{API}/uploads/{key}/cutout"}
+        told |= {
+            "kind": "picture",
+            "width": image.width,
+            "height": image.height,
+            "cutout": f"{API}/uploads/{key}/cutout",
+        }
         told |= {"warnings": [*cut.warnings] or risks(image), "notes": [*cut.notes], "risk": slab_risk(image)}
         self.server.uploads[key] = {"file": body, "cutout": out.getvalue(), "told": told}
         return told
@@ -177,7 +191,10 @@ class Handler(BaseHTTPRequestHandler):
             with jobs.changed:
                 jobs.changed.wait_for(lambda: len(jobs.events[key]) > at, timeout=1)
                 fresh = jobs.events[key][at:]
-            text = "".join(f"id: {i}\nevent: {n}\ndata: {d}\n\n" for i, (n, d) in enumerate(fresh, at + 1)) or ": still here\n\n"
+            text = (
+                "".join(f"id: {i}\nevent: {n}\ndata: {d}\n\n" for i, (n, d) in enumerate(fresh, at + 1))
+                or ": still here\n\n"
+            )
             at += len(fresh)
             self.wfile.write(text.encode())
             self.wfile.flush()
@@ -215,8 +232,15 @@ class Handler(BaseHTTPRequestHandler):
 
 def _read(body: dict[str, Any]) -> dict[str, Any]:
     prompt = body["prompt"]
-    words = [*(body.get("terms") or []), *(noun for noun in _nouns(prompt) if not any(noun in t for t in body.get("terms") or []))]
-    nouns = [{"text": word, "start": prompt.find(word), "end": prompt.find(word) + len(word)} for word in words if word in prompt]
+    words = [
+        *(body.get("terms") or []),
+        *(noun for noun in _nouns(prompt) if not any(noun in t for t in body.get("terms") or [])),
+    ]
+    nouns = [
+        {"text": word, "start": prompt.find(word), "end": prompt.find(word) + len(word)}
+        for word in words
+        if word in prompt
+    ]
     nouns.sort(key=lambda noun: noun["start"])
     return {"nouns": nouns, "base": body.get("main") or (nouns[0]["text"] if nouns else None), "warnings": []}
 
@@ -231,19 +255,76 @@ def _examples() -> list[dict[str, Any]]:
     found = []
     for file in sorted(EXAMPLES.glob("*/scene.yaml")):
         scene, url = yaml.safe_load(file.read_text(encoding="utf-8")), f"{API}/examples/{file.parent.name}/files"
-        assets = {term: [f"{url}/{name}" for name in (names if isinstance(names, list) else [names])] for term, names in scene["assets"].items()}
-        found.append({"id": file.parent.name, "title": file.parent.name, "kind": "compose", "prompt": scene["prompt"], "main": scene["main"], "assets": assets, "picture": f"{url}/result.png"})
+        assets = {
+            term: [f"{url}/{name}" for name in (names if isinstance(names, list) else [names])]
+            for term, names in scene["assets"].items()
+        }
+        found.append(
+            {
+                "id": file.parent.name,
+                "title": file.parent.name,
+                "kind": "compose",
+                "prompt": scene["prompt"],
+                "main": scene["main"],
+                "assets": assets,
+                "picture": f"{url}/result.png",
+            }
+        )
     return found
 
 
 SETTINGS = [
-    {"name": "diffusion", "symbol": "λ_diff", "title": "diffusion", "help": "stochasticity of STM; 0 is FlowEdit", "default": 0.6, "minimum": 0, "maximum": 9, "choices": None, "group": "Layout"},
-    {"name": "layout_starts", "symbol": "n_max", "title": "layout starts", "help": "start levels tried until every term is found", "default": [10, 11, 12], "minimum": None, "maximum": None, "choices": None, "group": "Layout"},
-    {"name": "refine", "symbol": "", "title": "refine", "help": "refine the coarse geometry with STM", "default": True, "minimum": None, "maximum": None, "choices": None, "group": "Geometry"},
-    {"name": "multi_image", "symbol": "", "title": "multi image", "help": "several pictures of one thing", "default": "multidiffusion", "minimum": None, "maximum": None, "choices": ["multidiffusion", "stochastic"], "group": "Parts"},
+    {
+        "name": "diffusion",
+        "symbol": "λ_diff",
+        "title": "diffusion",
+        "help": "stochasticity of STM; 0 is FlowEdit",
+        "default": 0.6,
+        "minimum": 0,
+        "maximum": 9,
+        "choices": None,
+        "group": "Layout",
+    },
+    {
+        "name": "layout_starts",
+        "symbol": "n_max",
+        "title": "layout starts",
+        "help": "start levels tried until every term is found",
+        "default": [10, 11, 12],
+        "minimum": None,
+        "maximum": None,
+        "choices": None,
+        "group": "Layout",
+    },
+    {
+        "name": "refine",
+        "symbol": "",
+        "title": "refine",
+        "help": "refine the coarse geometry with STM",
+        "default": True,
+        "minimum": None,
+        "maximum": None,
+        "choices": None,
+        "group": "Geometry",
+    },
+    {
+        "name": "multi_image",
+        "symbol": "",
+        "title": "multi image",
+        "help": "several pictures of one thing",
+        "default": "multidiffusion",
+        "minimum": None,
+        "maximum": None,
+        "choices": ["multidiffusion", "stochastic"],
+        "group": "Parts",
+    },
 ]
 
 if __name__ == "__main__":
-    server = MockServer(from_run(Path(sys.argv[1])), pace=float(sys.argv[3]) if len(sys.argv) > 3 else 0.1, port=int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    server = MockServer(
+        from_run(Path(sys.argv[1])),
+        pace=float(sys.argv[3]) if len(sys.argv) > 3 else 0.1,
+        port=int(sys.argv[2]) if len(sys.argv) > 2 else 0,
+    )
     print(server.address, flush=True)
     server.serve_forever()
