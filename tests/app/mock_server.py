@@ -1,0 +1,330 @@
+"""A server that speaks the page's HTTP contract with recorded data: `python -m tests.app.mock_server RUN [PORT]`."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import mimetypes
+import re
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from PIL import Image
+
+from cast3d.errors import Cast3dError
+from cast3d.pictures.checks import risks, slab_risk
+from cast3d.pictures.cutout import open_cut_out
+from cast3d.scene.grammar import unpictured
+from tests.app.mock_jobs import API, Jobs, Refusal
+from tests.app.recorded import Recorded, from_run
+
+POLICY = "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+class MockServer(ThreadingHTTPServer):
+    """`uploads` and `jobs` may be looked at by tests."""
+
+    daemon_threads = True
+
+    def __init__(self, recorded: Recorded, pace: float = 0.01, port: int = 0, examples: bool = True):
+        super().__init__(("127.0.0.1", port), Handler)
+        self.recorded, self.jobs, self.examples = recorded, Jobs(recorded, pace), examples
+        self.uploads: dict[str, dict[str, Any]] = {}
+        self.count = itertools.count(1)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def start(self) -> MockServer:
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: MockServer
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self._answer("GET")
+
+    def do_POST(self) -> None:
+        self._answer("POST")
+
+    def do_PUT(self) -> None:
+        self._answer("PUT")
+
+    def do_PATCH(self) -> None:
+        self._answer("PATCH")
+
+    def do_DELETE(self) -> None:
+        self._answer("DELETE")
+
+    def _answer(self, method: str) -> None:
+        url = urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        path, query = unquote(url.path), {key: value[0] for key, value in parse_qs(url.query).items()}
+        try:
+            if not path.startswith(API):
+                self._page(path)
+            else:
+                self._route(method, path.removeprefix(API), query, body)
+        except Refusal as error:
+            self._json({"error": {"kind": error.kind, "message": error.message}}, error.status)
+        except Cast3dError as error:
+            self._json({"error": {"kind": "input", "message": str(error)}}, 400)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
+    def _route(self, method: str, path: str, query: dict[str, str], body: bytes) -> None:
+        jobs = self.server.jobs
+        said = (lambda: json.loads(body or b"{}")) if method in ("POST", "PATCH") else dict
+        match method, path.strip("/").split("/", 3):
+            case "GET", ["health"]:
+                running = sum(job["state"] == "running" for job in jobs.all.values())
+                queue = {"queued": 0, "running": running, "limit": 100}
+                self._json(
+                    {
+                        "status": "ok",
+                        "version": "0",
+                        "backbone": "bricks",
+                        "devices": ["cpu"],
+                        "queue": queue,
+                        "disk": {"used": 1, "limit": None},
+                    }
+                )
+            case "GET", ["settings"]:
+                self._json(SETTINGS)
+            case "GET", ["examples"]:
+                self._json(_examples() if self.server.examples else [])
+            case "GET", ["examples", name, "files", rest]:
+                self._file(EXAMPLES / Path(name).name / Path(rest).name)
+            case "POST", ["uploads"]:
+                self._json(self._upload(query.get("name", "file"), body), 201)
+            case "GET", ["uploads", key]:
+                self._json(self._uploaded(key)["told"])
+            case "GET", ["uploads", key, what]:
+                self._send(self._uploaded(key)[what], "application/octet-stream" if what == "file" else "image/png")
+            case "PUT", ["uploads", key, "cutout"]:
+                self._uploaded(key)["cutout"] = body
+                self._json(self._uploaded(key)["told"])
+            case "POST", ["scene", "read"]:
+                self._json(_read(said()))
+            case "POST", ["jobs"]:
+                self._json(jobs.submit(said(), self._picture), 201)
+            case "GET", ["jobs"]:
+                self._json({"jobs": list(jobs.all.values())[: int(query.get("limit", 50))]})
+            case "GET", ["jobs", key]:
+                self._json(jobs.get(key))
+            case "GET", ["events"]:
+                self._stream("")
+            case "GET", ["jobs", key, "events"]:
+                jobs.get(key)
+                self._stream(key)
+            case "POST", ["jobs", key, ("cancel" | "resume") as what]:
+                self._json(getattr(jobs, what)(key))
+            case "PATCH", ["jobs", key]:
+                self._json(jobs.patch(key, said()))
+            case "DELETE", ["jobs", key]:
+                jobs.delete(key)
+                self._send(b"", "application/json", 204)
+            case "GET", ["jobs", key, ("hints" | "parts") as what]:
+                self._json(getattr(jobs, what)(key))
+            case "GET", ["jobs", key, "export"]:
+                jobs.get(key)
+                self._send(b"exported", "application/octet-stream", name=f"scene.{query['to']}")
+            case "GET", ["jobs", _, "files", rest]:
+                self._file(self.server.recorded.folder / rest)
+            case _:
+                raise Refusal(404, "not_found", f"there is no {path}")
+
+    def _upload(self, name: str, body: bytes) -> dict[str, Any]:
+        key = f"up-{next(self.server.count)}"
+        told = {"id": key, "name": name, "bytes": len(body), "warnings": [], "notes": [], "risk": None, "cutout": None}
+        if body[:4] == b"glTF":
+            told |= {"kind": "model", "nodes": self.server.recorded.terms, "triangles": 1600}
+            self.server.uploads[key] = {"file": body, "told": told}
+            return told
+        cut = open_cut_out(body, name=name)
+        image = cut.rgba
+        out = io.BytesIO()
+        image.save(out, "PNG")
+        told |= {
+            "kind": "picture",
+            "width": image.width,
+            "height": image.height,
+            "cutout": f"{API}/uploads/{key}/cutout",
+        }
+        told |= {"warnings": [*cut.warnings] or risks(image), "notes": [*cut.notes], "risk": slab_risk(image)}
+        self.server.uploads[key] = {"file": body, "cutout": out.getvalue(), "told": told}
+        return told
+
+    def _uploaded(self, key: str) -> dict[str, Any]:
+        if key not in self.server.uploads:
+            raise Refusal(404, "not_found", f"there is no upload {key}")
+        return self.server.uploads[key]
+
+    def _picture(self, key: str) -> dict[str, Any]:
+        self._uploaded(key)
+        return {"id": key, "url": f"{API}/uploads/{key}/file", "cutout": f"{API}/uploads/{key}/cutout"}
+
+    def _stream(self, key: str) -> None:
+        jobs, at = self.server.jobs, int(self.headers.get("Last-Event-ID", 0))
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        if not key and not at:
+            at = len(jobs.events[""])
+        while True:
+            with jobs.changed:
+                jobs.changed.wait_for(lambda: len(jobs.events[key]) > at, timeout=1)
+                fresh = jobs.events[key][at:]
+            text = (
+                "".join(f"id: {i}\nevent: {n}\ndata: {d}\n\n" for i, (n, d) in enumerate(fresh, at + 1))
+                or ": still here\n\n"
+            )
+            at += len(fresh)
+            self.wfile.write(text.encode())
+            self.wfile.flush()
+
+    def _page(self, path: str) -> None:
+        name = "index.html" if path == "/" else path.strip("/")
+        if not re.fullmatch(r"(index\.html|licenses\.txt|assets/[\w.-]+)", name):
+            raise Refusal(404, "not_found", f"there is no {path}")
+        file = resources.files("cast3d").joinpath("app", "page", f"{name}.gz")
+        if not file.is_file():
+            raise Refusal(404, "not_found", f"there is no {path}")
+        self._send(file.read_bytes(), mimetypes.guess_type(name)[0] or "text/plain", packed=True)
+
+    def _file(self, path: Path) -> None:
+        if not path.is_file():
+            raise Refusal(404, "not_found", f"there is no {path.name}")
+        self._send(path.read_bytes(), mimetypes.guess_type(path.name)[0] or "application/octet-stream")
+
+    def _json(self, value: Any, status: int = 200) -> None:
+        self._send(json.dumps(value).encode(), "application/json", status)
+
+    def _send(self, data: bytes, kind: str, status: int = 200, packed: bool = False, name: str = "") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Content-Security-Policy", POLICY)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        if packed:
+            self.send_header("Content-Encoding", "gzip")
+        if name:
+            self.send_header("Content-Disposition", f'attachment; filename="{name}"')
+        self.end_headers()
+        self.wfile.write(data)
+
+
+def _read(body: dict[str, Any]) -> dict[str, Any]:
+    prompt = body["prompt"]
+    words = [
+        *(body.get("terms") or []),
+        *(noun for noun in _nouns(prompt) if not any(noun in t for t in body.get("terms") or [])),
+    ]
+    nouns = [
+        {"text": word, "start": prompt.find(word), "end": prompt.find(word) + len(word)}
+        for word in words
+        if word in prompt
+    ]
+    nouns.sort(key=lambda noun: noun["start"])
+    return {"nouns": nouns, "base": body.get("main") or (nouns[0]["text"] if nouns else None), "warnings": []}
+
+
+def _nouns(prompt: str) -> list[str]:
+    return unpictured(prompt, {})
+
+
+def _examples() -> list[dict[str, Any]]:
+    import yaml
+
+    found = []
+    for file in sorted(EXAMPLES.glob("*/scene.yaml")):
+        scene, url = yaml.safe_load(file.read_text(encoding="utf-8")), f"{API}/examples/{file.parent.name}/files"
+        assets = {
+            term: [f"{url}/{name}" for name in (names if isinstance(names, list) else [names])]
+            for term, names in scene["assets"].items()
+        }
+        found.append(
+            {
+                "id": file.parent.name,
+                "title": file.parent.name,
+                "kind": "compose",
+                "prompt": scene["prompt"],
+                "main": scene["main"],
+                "assets": assets,
+                "picture": f"{url}/result.png",
+            }
+        )
+    return found
+
+
+SETTINGS = [
+    {
+        "name": "diffusion",
+        "symbol": "λ_diff",
+        "title": "diffusion",
+        "help": "stochasticity of STM; 0 is FlowEdit",
+        "default": 0.6,
+        "minimum": 0,
+        "maximum": 9,
+        "choices": None,
+        "group": "Layout",
+    },
+    {
+        "name": "layout_starts",
+        "symbol": "n_max",
+        "title": "layout starts",
+        "help": "start levels tried until every term is found",
+        "default": [10, 11, 12],
+        "minimum": None,
+        "maximum": None,
+        "choices": None,
+        "group": "Layout",
+    },
+    {
+        "name": "refine",
+        "symbol": "",
+        "title": "refine",
+        "help": "refine the coarse geometry with STM",
+        "default": True,
+        "minimum": None,
+        "maximum": None,
+        "choices": None,
+        "group": "Geometry",
+    },
+    {
+        "name": "multi_image",
+        "symbol": "",
+        "title": "multi image",
+        "help": "several pictures of one thing",
+        "default": "multidiffusion",
+        "minimum": None,
+        "maximum": None,
+        "choices": ["multidiffusion", "stochastic"],
+        "group": "Parts",
+    },
+]
+
+if __name__ == "__main__":
+    server = MockServer(
+        from_run(Path(sys.argv[1])),
+        pace=float(sys.argv[3]) if len(sys.argv) > 3 else 0.1,
+        port=int(sys.argv[2]) if len(sys.argv) > 2 else 0,
+    )
+    print(server.address, flush=True)
+    server.serve_forever()

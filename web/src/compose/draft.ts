@@ -1,0 +1,269 @@
+// The scene that a person is writing: sentence, things, pictures. It survives a reload of the tab.
+
+import { computed, effect, signal } from "@preact/signals";
+import * as api from "../api/client.ts";
+import type { Job, JobRequest, Pause, SettingValue, Upload } from "../api/types.ts";
+import { attempt, remember, remembered, say } from "../app/store.ts";
+import { find, nameToTerm, sentenceOf, withArticle } from "../app/terms.ts";
+
+export interface Picture {
+  key: string; // of the page's own
+  name: string;
+  upload: Upload | null; // null while it travels
+  error: string | null;
+  version: number; // counts corrections of the cut-out
+}
+
+export interface Chip {
+  term: string;
+  manual: boolean; // a person made it; others come and go with the sentence
+  pictures: Picture[];
+}
+
+export interface Draft {
+  prompt: string;
+  chips: Chip[];
+  dropped: string[]; // suggestions that a person took away
+  main: string | null;
+  seed: number | null;
+  pause: Pause[];
+  settings: Record<string, SettingValue>;
+  duplicateOf: string | null;
+}
+
+export const EMPTY: Draft = { prompt: "", chips: [], dropped: [], main: null, seed: null, pause: [], settings: {}, duplicateOf: null };
+const KEPT = "cast3d.draft";
+
+export const draft = signal<Draft>(restored());
+export const said = signal<string[]>([]); // what the server says of the sentence
+export const reading = signal(false);
+
+function restored(): Draft {
+  try {
+    const kept = JSON.parse(remembered(KEPT, "sessionStorage") ?? "null") as Draft | null;
+    if (!kept) return EMPTY;
+    const chips = kept.chips.map((chip) => ({ ...chip, pictures: chip.pictures.filter((picture) => picture.upload) }));
+    return { ...EMPTY, ...kept, chips };
+  } catch {
+    return EMPTY;
+  }
+}
+
+effect(() => remember(KEPT, JSON.stringify(draft.value), "sessionStorage"));
+
+export function update(what: Partial<Draft>): void {
+  draft.value = { ...draft.value, ...what };
+}
+
+function updateChip(term: string, how: (chip: Chip) => Chip): void {
+  update({ chips: draft.value.chips.map((chip) => (chip.term === term ? how(chip) : chip)) });
+}
+
+function updatePicture(key: string, how: (picture: Picture) => Picture): void {
+  const of = (chip: Chip) => ({ ...chip, pictures: chip.pictures.map((one) => (one.key === key ? how(one) : one)) });
+  update({ chips: draft.value.chips.map(of) });
+}
+
+export const base = computed<string | null>(() => {
+  const { main, chips } = draft.value;
+  return chips.some((chip) => chip.term === main) ? main : (chips[0]?.term ?? null);
+});
+
+export const pictured = computed(() => draft.value.chips.filter((chip) => chip.pictures.some((picture) => picture.upload)));
+
+export const outside = (chip: Chip) => !find(draft.value.prompt, chip.term);
+
+// --- the sentence ---
+
+let timer: number | undefined;
+let running: AbortController | undefined;
+let chosen = draft.value.main !== null; // a person chose the base
+
+export function setPrompt(prompt: string): void {
+  update({ prompt });
+  window.clearTimeout(timer);
+  timer = window.setTimeout(() => void read(), 250);
+}
+
+export function chooseBase(term: string): void {
+  chosen = true;
+  update({ main: term });
+  void read();
+}
+
+/** Asks the server for the things of the sentence, and makes them chips. */
+export async function read(): Promise<void> {
+  running?.abort();
+  const { prompt, chips } = draft.value;
+  if (!prompt.trim()) {
+    said.value = [];
+    const kept = chips.filter((chip) => chip.pictures.length);
+    update({ chips: kept, dropped: [], main: null });
+    chosen = false;
+    return;
+  }
+  running = new AbortController();
+  reading.value = true;
+  const fixed = chips.filter((chip) => (chip.manual || chip.pictures.length) && find(prompt, chip.term)).map((chip) => chip.term);
+  const answer = await attempt(() =>
+    api.readScene(prompt, fixed, chosen ? draft.value.main : null, running!.signal));
+  reading.value = false;
+  if (!answer || draft.value.prompt !== prompt) return;
+  said.value = answer.warnings;
+  const now = draft.value, kept = now.chips.filter((chip) => chip.manual || chip.pictures.length);
+  const known = new Set(kept.map((chip) => chip.term.toLocaleLowerCase()));
+  const fresh = answer.nouns
+    .map((noun) => noun.text)
+    .filter((text) => !known.has(text.toLocaleLowerCase()) && !now.dropped.includes(text))
+    .map((term) => now.chips.find((chip) => chip.term === term) ?? { term, manual: false, pictures: [] });
+  const place = (chip: Chip) => find(prompt, chip.term)?.start ?? 1e9;
+  const all = [...kept, ...fresh].sort((a, b) => place(a) - place(b));
+  update({ chips: all, main: chosen ? now.main : (answer.base ?? all[0]?.term ?? null) });
+}
+
+export function addChip(term: string): void {
+  const { chips, dropped } = draft.value, name = term.trim();
+  if (!name || chips.some((chip) => chip.term.toLocaleLowerCase() === name.toLocaleLowerCase())) return;
+  const rest = chips.filter((chip) => chip.pictures.length || !overlaps(chip.term, name)); // "cap" gives way to "baseball cap"
+  update({ chips: [...rest, { term: name, manual: true, pictures: [] }], dropped: dropped.filter((one) => one !== name) });
+  void read();
+}
+
+const overlaps = (a: string, b: string) => !!find(b, a) || !!find(a, b);
+
+export function removeChip(term: string): void {
+  const { chips, dropped, main } = draft.value;
+  update({ chips: chips.filter((chip) => chip.term !== term), dropped: [...dropped, term], main: main === term ? null : main });
+  if (main === term) chosen = false;
+  void read();
+}
+
+/** Puts a thing whose words are gone back into the sentence. */
+export function putBack(term: string): void {
+  const { prompt } = draft.value, told = prompt.trim().replace(/[.,;]$/, "");
+  setPrompt(told ? `${told} and ${withArticle(term)}` : withArticle(term));
+}
+
+// --- pictures ---
+
+let keys = 0;
+
+export async function addPictures(term: string, files: readonly File[]): Promise<void> {
+  await Promise.all(files.map((file) => addPicture(term, file, file.name)));
+}
+
+export async function addPicture(term: string, file: Blob, name: string): Promise<Upload | null> {
+  const key = `${Date.now()}-${keys++}`;
+  const fresh: Picture = { key, name, upload: null, error: null, version: 0 };
+  updateChip(term, (chip) => ({ ...chip, pictures: [...chip.pictures, fresh] }));
+  try {
+    const upload = await api.upload(file, name);
+    if (upload.kind !== "picture") throw new Error(`${name} is no picture. Give a PNG, JPEG or WebP; 3D models go to “Edit a model”.`);
+    updatePicture(key, (picture) => ({ ...picture, upload }));
+    return upload;
+  } catch (error) {
+    updatePicture(key, (picture) => ({ ...picture, error: api.inWords(error) }));
+    say(api.inWords(error), "error");
+    return null;
+  }
+}
+
+export function removePicture(key: string): void {
+  const { chips } = draft.value;
+  update({ chips: chips.map((chip) => ({ ...chip, pictures: chip.pictures.filter((picture) => picture.key !== key) })) });
+}
+
+export function corrected(key: string, upload: Upload | null): void {
+  updatePicture(key, (picture) => ({ ...picture, upload: upload ?? picture.upload, version: picture.version + 1 }));
+}
+
+/** Pictures dropped on the page: each goes to the thing that its name says; the others become things themselves. */
+export async function dropOnPage(files: readonly File[]): Promise<void> {
+  const pairs = files.map((file) => [file, nameToTerm(file.name)] as const);
+  const match = (term: string) => draft.value.chips.find((chip) => overlaps(chip.term, term));
+  const strangers = pairs.filter(([, term]) => !match(term)).map(([, term]) => term);
+  const { prompt, chips } = draft.value;
+  const made = [...new Set(strangers)].map((term): Chip => ({ term, manual: true, pictures: [] }));
+  const told = prompt.trim().replace(/[.,;]$/, "");
+  const sentence = told
+    ? [told, ...made.map((chip) => withArticle(chip.term))].join(" and ")
+    : sentenceOf(made.map((chip) => chip.term));
+  if (made.length) {
+    update({ chips: [...chips, ...made] });
+    setPrompt(sentence);
+  }
+  await Promise.all(pairs.map(([file, term]) => addPicture(match(term)?.term ?? term, file, file.name)));
+}
+
+// --- sending ---
+
+/** What would be asked for, or the reason why it cannot be yet. */
+export const request = computed<{ ask: JobRequest } | { problem: string }>(() => {
+  const { prompt, chips, seed, settings, pause, duplicateOf } = draft.value, text = prompt.trim();
+  if (!text) return { problem: "Write a sentence, or drop pictures." };
+  if (chips.some((chip) => chip.pictures.some((one) => !one.upload && !one.error))) return { problem: "Pictures are still on their way." };
+  const gone = pictured.value.find(outside);
+  if (gone) return { problem: `“${gone.term}” is not in the sentence. Put it back, or remove its card.` };
+  const more = { ...(seed === null ? {} : { seed }), ...(Object.keys(settings).length ? { settings } : {}), ...(duplicateOf ? { duplicate_of: duplicateOf } : {}) };
+  if (!pictured.value.length) return { ask: { kind: "imagine", prompt: text, ...more } };
+  const ids = (chip: Chip) => chip.pictures.flatMap((picture) => (picture.upload ? [picture.upload.id] : []));
+  const assets = Object.fromEntries(pictured.value.map((chip) => [chip.term, ids(chip)]));
+  const [only] = pictured.value;
+  if (chips.length === 1 && only && only.term.length + 6 > text.length) {
+    return { ask: { kind: "lift", prompt: text, main: only.term, assets, ...more } };
+  }
+  const main = base.value;
+  if (!main || !(main in assets)) {
+    return { problem: `The base${main ? `, “${main}”,` : ""} needs a picture. Drop one on its card, or choose another base.` };
+  }
+  return { ask: { kind: "compose", prompt: text, main, assets, ...more, ...(pause.length ? { pause } : {}) } };
+});
+
+/** Fills the draft from a job or an example; its pictures are uploaded again where their ids are not known. */
+export async function fillFrom(source: {
+  prompt: string;
+  main: string | null;
+  assets: Record<string, { url: string; id?: string | null }[]>;
+  duplicateOf?: string;
+  seed?: number | null;
+  settings?: Record<string, SettingValue>;
+  pause?: Pause[];
+}): Promise<boolean> {
+  const terms = Object.keys(source.assets);
+  chosen = source.main !== null;
+  draft.value = {
+    ...EMPTY,
+    prompt: source.prompt,
+    main: source.main,
+    seed: source.seed ?? null,
+    settings: source.settings ?? {},
+    pause: source.pause ?? [],
+    duplicateOf: source.duplicateOf ?? null,
+    chips: terms.map((term) => ({ term, manual: true, pictures: [] })),
+  };
+  const put = async (term: string, { url, id }: { url: string; id?: string | null }) => {
+    const name = decodeURIComponent(url.split("?")[0]!.split("/").pop() ?? "picture.png");
+    if (id) {
+      const upload = await api.uploaded(id).catch(() => null); // it may be gone by now
+      if (upload) {
+        const picture: Picture = { key: `${Date.now()}-${keys++}`, name: upload.name, upload, error: null, version: 0 };
+        updateChip(term, (chip) => ({ ...chip, pictures: [...chip.pictures, picture] }));
+        return true;
+      }
+    }
+    const blob = await attempt(() => api.fetchBlob(url));
+    return !!blob && !!(await addPicture(term, blob, name));
+  };
+  const done = await Promise.all(Object.entries(source.assets).flatMap(([term, files]) => files.map((file) => put(term, file))));
+  return done.every(Boolean);
+}
+
+export function fillFromJob(job: Job): Promise<boolean> {
+  return fillFrom({ ...job, duplicateOf: job.id });
+}
+
+export function clear(): void {
+  chosen = false;
+  said.value = [];
+  draft.value = EMPTY;
+}

@@ -1,0 +1,148 @@
+// The whole: as a mesh or as splats, under several lights, coloured by part, with its wires.
+
+import { useEffect, useState } from "preact/hooks";
+import * as api from "../api/client.ts";
+import { attempt } from "../app/store.ts";
+import { Check, IconButton, Segmented, Slider } from "../ui/controls.tsx";
+import { Icon } from "../ui/icons.tsx";
+import { Stage } from "../ui/stage.tsx";
+import { colorOf, whole } from "../ui/words.ts";
+import type { SplatMesh } from "../viewer/index.ts";
+import { useModel, usePointed } from "../viewer/use-model.ts";
+import { useView, type Made } from "../viewer/use-view.ts";
+import { LIGHT_NAMES, type Light } from "../viewer/lights.ts";
+import { Downloads } from "./downloads.tsx";
+import { saveBlob } from "./save.ts";
+import type { Watched } from "./watch.ts";
+
+export function WholePane({ watched }: { watched: Watched }) {
+  const job = watched.job.value!;
+  const preview = job.state === "running" ? (watched.previews.value.whole?.url ?? null) : null;
+  if (!job.scene) {
+    const single = job.kind === "lift" || job.kind === "imagine";
+    return (
+      <Stage
+        label="The whole" preview={preview}
+        empty={job.state === "failed" || job.state === "cancelled" ? "It did not come to this" : single ? "It appears here" : "The parts come together here"}
+      />
+    );
+  }
+  return <Loaded watched={watched} preview={preview} />;
+}
+
+type Kind = "mesh" | "splat";
+type Paint = "own" | "part" | "clay";
+
+function Loaded({ watched, preview }: { watched: Watched; preview: string | null }) {
+  const job = watched.job.value!, parts = watched.parts.value;
+  const { canvas, made, problem } = useView();
+  const [kind, setKind] = useState<Kind>("mesh");
+  const [paint, setPaint] = useState<Paint>("own");
+  const [light, setLight] = useState<Light>("studio");
+  const [wireframe, setWireframe] = useState(false);
+  const [explode, setExplode] = useState(0);
+  const [hidden] = useState<ReadonlySet<string>>(new Set());
+  const [turning, setTurning] = useState(false);
+  const [asking, ask] = useState(false);
+  const stamp = encodeURIComponent(String(job.finished ?? ""));
+  const order = parts.length ? parts.map((part) => part.term) : Object.keys(job.assets);
+  const colors = Object.fromEntries(order.map((term, i) => [term, parts[i]?.color ?? colorOf(order, job.main, term)]));
+  const { model, failed, loading } = useModel(made, [{ url: `${job.scene}?v=${stamp}` }], { hidden, explode, paint, wireframe, colors });
+  const [pointed] = usePointed(made, kind === "mesh" ? model : null);
+  const splat = useSplat(made, kind === "splat" && job.splat ? `${job.splat}?v=${stamp}` : null);
+
+  useEffect(() => {
+    if (!made) return;
+    made.view.light = light;
+    made.view.onTurn = () => setTurning(made.view.isTurning);
+    made.view.redraw();
+  }, [made, light]);
+  useEffect(() => {
+    if (!made || !model) return;
+    model.visible = kind === "mesh" || !splat.mesh;
+    splat.mesh?.explode(explode);
+    splat.mesh?.paint(order.map((term) => colors[term]!), paint === "part");
+    made.view.redraw();
+  }, [made, model, kind, splat.mesh, explode, paint]);
+
+  const triangles = parts.reduce((sum, part) => sum + part.triangles, 0) || model?.parts.reduce((sum, part) => sum + part.triangles, 0) || 0;
+  const solid = parts.length ? parts.every((part) => part.solid) : null;
+  return (
+    <div class="pane-body">
+      <Stage
+        canvas={canvas} label="The whole" problem={problem || failed || splat.failed} under={pointed} preview={preview}
+        busy={loading && !model ? "Loading the model" : splat.loading ? "Loading the splats" : null}
+      >
+        <div class="corner-tools">
+          <IconButton icon="turn" label={turning ? "Stop turning" : "Turn it"} pressed={turning} onClick={() => made?.view.turn(!turning)} />
+          <IconButton icon="camera" label="Save this view as a picture" onClick={() => void made?.view.picture().then((blob) => blob && saveBlob(blob, `${job.id}.png`))} />
+        </div>
+      </Stage>
+      <div class="controls">
+        <div class="toolbar">
+          {job.splat && (
+            <Segmented label="Show as" value={kind} onChange={setKind} choices={[{ value: "mesh", title: "Mesh" }, { value: "splat", title: "Splat" }]} />
+          )}
+          <Segmented
+            label="Colours" value={paint} onChange={setPaint}
+            choices={[{ value: "own", title: "Own colours" }, { value: "part", title: "By part" }, { value: "clay", title: "Clay", disabled: kind === "splat" }]}
+          />
+        </div>
+        <div class="toolbar">
+          <label class="field inline">
+            <span>Light</span>
+            <select value={light} disabled={kind === "splat"} onChange={(event) => setLight(event.currentTarget.value as Light)}>
+              {LIGHT_NAMES.map(([value, title]) => <option key={value} value={value}>{title}</option>)}
+            </select>
+          </label>
+          <Check label="Wires" checked={wireframe} disabled={kind === "splat"} onChange={setWireframe} />
+          {order.length > 1 && <Slider label="Pull apart" value={explode} onInput={setExplode} />}
+        </div>
+        <div class="facts-row">
+          <p class="soft">
+            {whole(triangles)} triangles{solid === null ? "" : solid ? " · every part is solid" : " · some parts are open"}
+          </p>
+          <div class="row wrap">
+            {job.report && <a class="button quiet" href={api.exportUrl(job.id, "report")} download><Icon name="share" />Share</a>}
+            <button type="button" class="primary" onClick={() => ask(true)}><Icon name="download" />Download</button>
+          </div>
+        </div>
+        {asking && <Downloads job={job} parts={parts} box={model?.box ?? null} onClose={() => ask(false)} />}
+      </div>
+    </div>
+  );
+}
+
+function useSplat(made: Made | null, url: string | null): { mesh: SplatMesh | null; loading: boolean; failed: string } {
+  const [mesh, setMesh] = useState<SplatMesh | null>(null);
+  const [loading, setLoading] = useState(false);
+  const [failed, setFailed] = useState("");
+  useEffect(() => {
+    if (!made || !url) return;
+    const stop = new AbortController(), { lib, view } = made;
+    let fresh: SplatMesh | null = null;
+    setLoading(true);
+    setFailed("");
+    void attempt(async () => {
+      const splats = lib.readSplats(await api.fetchBytes(url, stop.signal));
+      if (stop.signal.aborted) return;
+      fresh = new lib.SplatMesh(splats);
+      view.content.add(fresh);
+      view.onDraw = () => {
+        const { width, height } = view.canvas;
+        fresh!.prepare(view.camera, width, height);
+      };
+      setMesh(fresh);
+    }).then(() => setLoading(false));
+    return () => {
+      stop.abort();
+      setLoading(false);
+      view.onDraw = null;
+      fresh?.removeFromParent();
+      fresh?.dispose();
+      setMesh(null);
+      view.redraw();
+    };
+  }, [made, url]);
+  return { mesh, loading, failed };
+}

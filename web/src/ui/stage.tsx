@@ -1,0 +1,23 @@
+// The frame around a 3D view: canvas, what is under the pointer, and what shows while there is nothing yet.
+
+import type { ComponentChildren, RefObject } from "preact";
+
+export function Stage({ canvas, label, problem, empty, preview, under, children, busy }: {
+  canvas?: RefObject<HTMLCanvasElement | null>; label: string; problem?: string; empty?: string | null; preview?: string | null;
+  under?: string; children?: ComponentChildren; busy?: string | null;
+}) {
+  return (
+    <div class="stage">
+      {canvas && <canvas
+        ref={canvas} tabIndex={empty || preview ? -1 : 0} role="application" aria-hidden={!!(empty || preview)}
+        aria-label={`${label}. Arrow keys turn the view, plus and minus zoom, 0 shows all.`}
+      />}
+      {under && <p class="under-pointer" aria-hidden="true">{under}</p>}
+      {preview && <img class="preview" src={preview} alt={`${label}: a preview`} />}
+      {empty && !preview && <p class="empty">{empty}</p>}
+      {busy && <p class="busy-note"><span class="spinner" />{busy}</p>}
+      {problem && <p class="problem">{problem}</p>}
+      {children}
+    </div>
+  );
+}
