@@ -21,6 +21,7 @@ FLOORS = (
     ("splats",),
     ("meshes",),
     ("models",),
+    ("existing",),
     ("scene", "pictures"),
     ("following",),
     ("run",),

@@ -8,6 +8,7 @@ The method itself is in `composition`.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -21,24 +22,26 @@ from . import composition
 from .backbones import Backbone, Loading, load_backbone
 from .backbones.bricks.encoders import FRAMES
 from .errors import InputError, TermNotFound, nearest
+from .existing.frame import frame_of
+from .existing.opening import is_picture, open_model
+from .existing.seen import Existing
 from .models.precision import in_float32
 from .pictures.cutout import open_cut_out
 from .pictures.opening import Picture
 from .result import previews
-from .result.recipe import COMPOSE, IMAGINE, LIFT, NOT_FOUND, Recipe, unread
+from .result.edited import EditedResult, save_regions
+from .result.making import alone, composed, edited_result
+from .result.recipe import COMPOSE, EDIT, IMAGINE, LIFT, NOT_FOUND, Recipe
 from .result.result import Result
 from .run.folder import RunFolder
 from .run.staging import Progress, Staging
 from .scene import Asset, Pictures, Scene, imagined
+from .scene.edits import EditScene
 from .settings import Settings
-from .stages.appearance import Appearance
-from .stages.checks import what_may_be_wrong
 from .stages.glimpses import Glimpses, Preview
 from .stages.kit import Kit, Seeds
-from .stages.layout import Slat
 from .stages.painted import PAINTED_HINTS
-from .stages.reading import notes
-from .stages.refit import Refit
+from .stages.regions import Regions
 from .stages.search import LayoutShowsNot
 from .stages.table import HINTS
 
@@ -114,6 +117,98 @@ class Composer:
 
         kit = Kit(self.backbone, chosen, pictures, seeds, hints=hints or {}, choices=choose or {})
         return self._made(make, recipe, kit, out, progress, scene.slugs, preview, pause)
+
+    @in_float32
+    def edit(
+        self,
+        model: str | Path | EditScene,
+        prompt: str = "",
+        *,
+        replace: Mapping[str, Any] | None = None,
+        add: Mapping[str, Pictures] | None = None,
+        remove: Sequence[str] = (),
+        main: str | None = None,
+        seed: int | None = None,
+        keep: str | None = None,
+        regions: Mapping[str, Any] | None = None,
+        up: str | None = None,
+        front: float | None = None,
+        settings: Mapping[str, Any] | None = None,
+        out: RunFolder | str | Path | None = None,
+        reseed: Mapping[str, int] | None = None,
+        choose: Mapping[str, int] | None = None,
+        progress: Progress | None = None,
+        preview: Preview | None = None,
+    ) -> EditedResult:
+        """A model with some parts replaced, added or removed; the rest keeps its triangles, textures and names.
+
+        `model` is a run folder, a mesh, a splat or a picture (see `existing.opening`), or an EditScene, which has all
+        that follows. `prompt` says what the whole will be. `replace` is {part of the model: picture}, or {part: {new
+        term: picture}} where the new thing is called otherwise; `add` is {term: picture}; `remove` names parts.
+        `main` is what the rest is called, by default what the prompt begins with. Parts are found by the names of
+        nodes, else by the segmenter; `regions` tells them: {part: npz file, bool [64, 64, 64], or a box (x, y, z, x, y,
+        z) in the model's units}. `keep` "exact" leaves the rest as it is, "recompose" makes all anew as the paper
+        does. `up` and `front` tell how the model stands, where its kind of file does not. Raises InputError before any
+        work for unusable input, and where a part is not found.
+        """
+        if isinstance(out, str | Path):
+            with RunFolder(out) as folder:
+                return self.edit(
+                    edit_of(model, prompt, replace, add, remove, main, seed, keep, regions, up, front),
+                    settings=settings, out=folder, reseed=reseed, choose=choose, progress=progress, preview=preview,
+                )  # fmt: skip
+        scene = edit_of(model, prompt, replace, add, remove, main, seed, keep, regions, up, front)
+        require_terms(scene, reseed or {})
+        require_choices(scene, choose or {})
+        chosen = self.backbone.defaults.changed({**scene.settings, **(settings or {})})
+        self.backbone.require_model_encoder()
+        pictures = {asset.term: _cut_out(asset, chosen.background) for asset in scene.assets}
+        existing = self._opened(scene, chosen, out)
+        given = scene.read_regions(existing)
+        self.backbone.require_segmenter()
+        seeds = Seeds(scene.seed, {term: (reseed or {}).get(term, scene.seed) for term in scene.terms})
+        recipe = self._recipe(
+            EDIT, scene.prompt, chosen, {"scene": seeds.scene, "terms": seeds.terms},
+            scene=scene, pictures=pictures, existing=existing, regions=given, more={"choices": dict(choose or {})},
+        )  # fmt: skip
+
+        def make(run: Staging[Kit]) -> Result:
+            if isinstance(out, RunFolder):  # before anything costly, so that a person can stop it
+                save_regions(out, *composition.locate(run, scene.change)[::2])
+            return edited_result(run, scene, composition.edit(run, scene.change))
+
+        kit = Kit(self.backbone, chosen, pictures, seeds, existing, given, choices=choose or {})
+        result = self._made(make, recipe, kit, out, progress, scene.slugs, preview)
+        assert isinstance(result, EditedResult)
+        return result
+
+    @in_float32
+    def locate(
+        self, scene: EditScene, *, out: RunFolder | str | Path | None = None, progress: Progress | None = None
+    ) -> Regions:
+        """Where the parts are that an edit names: its first stages alone. `out` keeps them, and shows them in files."""
+        if isinstance(out, str | Path):
+            with RunFolder(out) as folder:
+                return self.locate(scene, out=folder, progress=progress)
+        chosen = self.backbone.defaults.changed(scene.settings)
+        self.backbone.require_model_encoder()
+        existing = self._opened(scene, chosen, out)
+        kit = Kit(self.backbone, chosen, existing=existing, regions=scene.read_regions(existing))
+        run = Staging(kit, out, progress, partial(previews.of_stage, self.backbone), scene.slugs)
+        source, _, regions = composition.locate(run, scene.change)
+        if out:
+            save_regions(out, source, regions)
+        return regions
+
+    def _opened(self, scene: EditScene, settings: Settings, out: RunFolder | str | Path | None) -> Existing:
+        """The model that a scene names, in the cube; a picture is lifted first."""
+        file = scene.model
+        if is_picture(file):
+            folder = out.path if isinstance(out, RunFolder) else Path(out) if out else Path(tempfile.mkdtemp())
+            self.lift(file, scene.main, scene.seed, frame="in_place", settings=settings.plain(), out=folder / "lifted")
+            file = folder / "lifted"
+        model = open_model(file)
+        return Existing(model, frame_of(model, scene.up, scene.front))
 
     @in_float32
     def lift(
@@ -209,60 +304,7 @@ class Composer:
         return result
 
 
-def composed(run: Staging[Kit], scene: Scene, made: composition.Composition) -> Result:
-    """Meshes, splats and voxels of a composition, and what is to be said about it."""
-    backbone, reading = run.kit.backbone, made.hinted.reading
-    whole = torch.stack([made.parts.get(term, made.hinted.main).grid for term in scene.terms])
-    result = _decoded(run, list(scene.terms), scene.sentence.base, made.appearance, whole, made.detail.colors)
-    result.prompt, result.seed = scene.prompt, scene.seed
-    result.facts = {"free_steps": made.appearance.free_steps, "soft_share": round(made.appearance.soft, 4)}
-    result.warnings = notes(reading, backbone.describer.reads)
-    result.warnings += unread(backbone, reading.prompt)
-    result.warnings += what_may_be_wrong(
-        made.hinted.main, made.hinted.hints, made.parts, made.geometry, made.appearance, reading
-    )
-    if made.detail.confidence:
-        result.facts["pictures"] = _seen_from(made.detail, scene.terms)
-        if made.detail.unlike(scene.sentence.base):
-            result.warnings.append(
-                f"{scene.main}: what came out looks like its picture from no side; {backbone.name} may not know such a "
-                "thing: try a picture of something that it knows, or another backbone"
-            )
-    return result
-
-
-def _seen_from(detail: Refit, terms: Sequence[str]) -> dict[str, Any]:
-    """Where each picture's camera stood, and how surely that is known."""
-    rows = zip(terms, detail.yaw, detail.pitch, detail.confidence)
-    return {
-        term: [{"yaw": y, "pitch": p, "confidence": c} for y, p, c in zip(yaws, pitches, sure)]
-        for term, yaws, pitches, sure in rows
-    }
-
-
-def alone(run: Staging[Kit], term: str, slat: Slat) -> Result:
-    """One object without parts."""
-    owner = torch.zeros(len(slat.coords), dtype=torch.long, device=slat.coords.device)
-    result = _decoded(run, [term], 0, Appearance(slat.coords, slat.feats, owner))
-    result.prompt, result.seed = term, run.kit.seeds.scene
-    return result
-
-
-def _decoded(
-    run: Staging[Kit],
-    terms: list[str],
-    base: int,
-    appearance: Appearance,
-    whole: Tensor | None = None,
-    colors: Tensor | None = None,
-) -> Result:
-    run.tell("meshes", 0, 1)
-    result = Result.decode(run.kit.backbone, terms, base, appearance, whole, colors)
-    run.tell("meshes", 1, 1)
-    return result
-
-
-def _shown(error: LayoutShowsNot, scene: Scene | None, out: RunFolder | None) -> TermNotFound:
+def _shown(error: LayoutShowsNot, scene: Scene | EditScene | None, out: RunFolder | None) -> TermNotFound:
     """The error, with the clearest view of the layout for people to look at where there is a folder for it."""
     if error.hints is None or out is None or scene is None:
         return error
@@ -287,7 +329,17 @@ def scene_of(prompt: str | Scene, assets: Mapping[str, Pictures] | None, main: s
     return prompt if seed is None else prompt.with_seed(seed)
 
 
-def require_terms(scene: Scene, reseed: Mapping[str, int]) -> None:
+def edit_of(model: str | Path | EditScene, prompt: str, *given: Any) -> EditScene:
+    """An edit as it is given, or from its pieces."""
+    if not isinstance(model, EditScene):
+        return EditScene.make(model, prompt, *given)
+    replace, add, remove, main, seed, keep, regions, up, front = given
+    if prompt or replace or add or remove or main or regions or up or front:
+        raise InputError("an EditScene has its prompt, parts and pictures; give them in it, not beside it")
+    return model.changed(seed=seed, keep=keep)
+
+
+def require_terms(scene: Scene | EditScene, reseed: Mapping[str, int]) -> None:
     """Re-seeded terms must be terms of the scene, their seeds seeds."""
     for term, seed in reseed.items():
         if term not in scene.terms:
@@ -316,12 +368,11 @@ def require_points(pause: Collection[str]) -> None:
             )
 
 
-def require_choices(scene: Scene, choices: Mapping[str, int]) -> None:
+def require_choices(scene: Scene | EditScene, choices: Mapping[str, int]) -> None:
     """Candidates are chosen for accessories, by a number from 0; whether there are so many is known later."""
+    own = [term for term in scene.terms if term != scene.main]
     for term, number in choices.items():
-        if term not in scene.sentence.accessories:
-            raise InputError(
-                f"no candidate is chosen for {term!r}: it can be for {', '.join(map(repr, scene.sentence.accessories))}"
-            )
+        if term not in own:
+            raise InputError(f"no candidate is chosen for {term!r}: it can be for {', '.join(map(repr, own))}")
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
             raise InputError(f"the candidate of {term!r} is a whole number from 0, not {number!r}")

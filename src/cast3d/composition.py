@@ -1,4 +1,4 @@
-"""The method, read along Fig. 3 of the paper: 3D layout hinting, then compositional generation.
+"""The method, read along Fig. 3 of the paper: 3D layout hinting, then compositional generation; Fig. 8: edits.
 
 Every line is a stage: `run(STAGE, given, ...)` computes it, or finds it where the run has made it of just the same
 before. `stages.table` says what each is, `stages.operators` how the backbone is asked.
@@ -7,11 +7,14 @@ before. `stages.table` says what each is, `stages.operators` how the backbone is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .run.staging import Staging
+from .scene.change import Change
 from .scene.sentence import Sentence
 from .stages.appearance import Appearance
+from .stages.candidates import followed
+from .stages.existing import Source
 from .stages.geometry import Geometry
 from .stages.hints import Hints
 from .stages.kit import Kit
@@ -19,13 +22,13 @@ from .stages.layout import MainGeometry, Slat
 from .stages.painted import as_painted
 from .stages.parts import PartGeometry
 from .stages.placed import as_placed
-from .stages.reading import Reading
+from .stages.reading import Reading, read
 from .stages.refit import Refit
+from .stages.regions import Regions
 from .stages.search import READING
 from .stages.table import (
     APPEARANCE,
-    CANDIDATES,
-    CHOICE,
+    ENCODED,
     GEOMETRY,
     HINTS,
     IMAGINED,
@@ -36,8 +39,13 @@ from .stages.table import (
     LIFTED_APPEARANCE,
     MAIN,
     PART,
+    PLACES,
     REFIT,
+    REGIONS,
+    REST,
+    REST_APPEARANCE,
     SLAT,
+    SOURCE,
 )
 
 
@@ -45,9 +53,11 @@ from .stages.table import (
 class Hinted:
     """What the first half gives to the second."""
 
-    main: MainGeometry  # p_B
+    main: MainGeometry  # p_B; of an edit a `stages.rest.Rest`
     reading: Reading  # of c, under which the layout shows every term
     hints: Hints  # h_i
+    slat: Slat | None = None  # z_B of a model that exists; else it is made from the main picture
+    regions: Regions | None = None  # where the parts were that an edit takes away
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,34 @@ class Composition:
 def compose(run: Staging[Kit], sentence: Sentence) -> Composition:
     """Fig. 3. Raises TermNotFound where the layout shows no part for a term."""
     return generate(run, sentence, hint(run, sentence))
+
+
+def edit(run: Staging[Kit], change: Change) -> Composition:
+    """Fig. 8 right: hints from a model that exists. Raises InputError where it has no such part."""
+    return generate(run, change.sentence, known(run, change))
+
+
+def known(run: Staging[Kit], change: Change) -> Hinted:
+    """In place of the first half: p_B is the model without the parts that go, h_i where they were."""
+    source, encoded, regions = locate(run, change)
+    rest = run(REST, source, regions, change)  # p_B = V - h_r, filled
+    slat = run(REST_APPEARANCE, rest, encoded, change)  # z_B
+    reading, shown = read(change.sentence, {}, 1), None
+    if change.added:  # what is new has a place in a layout only
+        drawn = run(READING, change.layout, rest)
+        layout = run(LAYOUT, rest, drawn)  # p_C, Eq. 10
+        voted = run(HINTS, rest, run(LAYOUT_APPEARANCE, layout, drawn), drawn)  # Eq. 11, 12
+        shown = as_placed(run, rest, voted, drawn)
+        reading = replace(read(change.sentence, drawn.lookalikes, drawn.start), absent=drawn.absent)
+    hints = run(PLACES, rest, regions, shown, change)  # h_i
+    return Hinted(rest, reading, hints, slat, regions)
+
+
+def locate(run: Staging[Kit], change: Change) -> tuple[Source, Slat, Regions]:
+    """V, z_V, and where in V the parts are that go (h_r)."""
+    source = run(SOURCE)
+    encoded = run(ENCODED, source)
+    return source, encoded, run(REGIONS, source, encoded, change)
 
 
 def hint(run: Staging[Kit], sentence: Sentence) -> Hinted:
@@ -85,18 +123,11 @@ def generate(run: Staging[Kit], sentence: Sentence, hinted: Hinted) -> Compositi
     made = run.each(PART, {term: (hints,) for term in sentence.accessories})  # p_i, Eq. 13
     parts = followed(run, hints, made)  # ours: what looks more like the picture
     geometry = run(GEOMETRY, main, hints, parts, reading)  # p̂_B, p̂_GC, p_GC, Eq. 14
-    slats = run.each(SLAT, {term: (parts.get(term, main),) for term in sentence.terms})  # z_i
+    own = {} if hinted.slat is None else {sentence.main: hinted.slat}
+    slats = own | run.each(SLAT, {term: (parts.get(term, main),) for term in sentence.terms if term not in own})  # z_i
     appearance = run(APPEARANCE, geometry, slats, reading)  # z_o, Eq. 15
     detail = run(REFIT, appearance, slats, reading)  # ours, after Eq. 15
     return Composition(hinted, parts, geometry, slats, appearance, detail)
-
-
-def followed(run: Staging[Kit], hints: Hints, parts: Mapping[str, PartGeometry]) -> Mapping[str, PartGeometry]:
-    """Ours, after Eq. 13: of each part the candidate that follows its pictures, or that a person chose."""
-    if run.kit.settings.candidates == 1:
-        return parts
-    tried = run.each(CANDIDATES, {term: (hints, part) for term, part in parts.items()})
-    return run.each(CHOICE, {term: (hints, one) for term, one in tried.items()})
 
 
 def lift(run: Staging[Kit], term: str, frame: str) -> Slat:

@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from PIL import Image
-
 from cast3d.errors import Cast3dError
 from cast3d.pictures.checks import risks, slab_risk
 from cast3d.pictures.cutout import open_cut_out

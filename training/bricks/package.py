@@ -33,6 +33,7 @@ STEMS = {
     "slat_flow": "slat_flow",
     "gaussians": "slat_decoder_gs",
     "sdf": "slat_decoder_sdf",
+    "appearance_encoder": "appearance_encoder",
     "segmenter": "segmenter",
 }
 
@@ -86,10 +87,10 @@ def networks(num_words: int) -> dict[str, dict[str, nn.Module]]:
 def trained(checkpoints: Path, num_words: int) -> dict[str, nn.Module]:
     """All shipped networks with their averaged weights."""
     groups = networks(num_words)
-    del groups["appearance"]["encoder"]  # training only
     for name, group in groups.items():
         if not load_half(group, checkpoints / name):
             raise SystemExit(f"{checkpoints} holds no {name} weights")
+    groups["appearance"]["appearance_encoder"] = groups["appearance"].pop("encoder")  # there are two encoders
     return {key: net for group in groups.values() for key, net in group.items()}
 
 
@@ -119,6 +120,7 @@ def pipeline(words: list[str], unread: list[str]) -> dict:
         },
         "cast3d": {
             "segmenter": "ckpts/segmenter",
+            "appearance_encoder": "ckpts/appearance_encoder",
             "defaults": DEFAULTS,
             "about": ABOUT,
             "unread": unread,
@@ -142,7 +144,8 @@ def main() -> None:
         stem = args.out / "ckpts" / STEMS[key]
         constants = set(net.constants()) if hasattr(net, "constants") else set()
         weights = {k: v for k, v in net.state_dict().items() if k not in constants}
-        packed = {k: v.half() for k, v in weights.items()} if args.half else eight_bit.pack(weights)
+        whole = args.half or key == "appearance_encoder"  # the flow of step 4 lives in the latents that it makes
+        packed = {k: v.half() for k, v in weights.items()} if whole else eight_bit.pack(weights)
         packed = {k: v.contiguous() for k, v in packed.items()}
         save_file(packed, f"{stem}.safetensors")
         config = {"name": name_of(type(net)), "args": net.config}

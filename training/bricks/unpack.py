@@ -15,10 +15,8 @@ from torch import nn
 import cast3d.backbones.bricks.loading  # noqa: F401  (registers the small classes)
 from cast3d.models import load
 
-from .common import load_half, save_half
+from .common import save_half
 from .package import STEMS, networks
-
-STATE = Path(__file__).parent / "state"
 
 
 def main() -> None:
@@ -38,8 +36,7 @@ def main() -> None:
 
 def filled(net: nn.Module, name: str, key: str, shipped: dict[str, nn.Module]) -> bool:
     """Gives a network its shipped weights; False where it has grown or shrunk since."""
-    if (name, key) == ("appearance", "encoder"):  # not in the package
-        return load_half({key: net}, STATE / "appearance_encoder")
+    key = "appearance_encoder" if (name, key) == ("appearance", "encoder") else key  # there are two encoders
     weights, own = shipped[key].state_dict(), net.state_dict()
     fits = {k: v.shape for k, v in weights.items()} == {k: v.shape for k, v in own.items()}
     if fits:

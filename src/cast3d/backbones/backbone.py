@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .. import flow
 from ..errors import InputError
+from ..existing.seen import Existing, Surface
 from ..meshes.mesh import Mesh
 from ..models import SparseTensor
 from ..models.precision import fast_bfloat16
@@ -63,6 +64,17 @@ class Describer(Protocol):
         ...
 
 
+class ModelEncoder(Protocol):
+    """Latents of models that exist; `networks` are what it needs on the device."""
+
+    @property
+    def networks(self) -> Sequence[nn.Module]: ...
+
+    def __call__(self, coords: Tensor, surface: Surface, model: Existing) -> Tensor:
+        """[N, C] latents, not yet normalised, of voxels [N, 3] that the model's surface passes."""
+        ...
+
+
 class MeshDecoder(Protocol):
     """What the network that makes meshes does, too: two steps, of which the second needs no weights."""
 
@@ -99,6 +111,7 @@ class Backbone:
     slat_std: Tensor  # [C]
     describer: Describer
     segmenter: Segmenter
+    model_encoder: ModelEncoder | None = None
     defaults: Settings = field(default_factory=Settings)
     hashes: dict[str, str] = field(default_factory=dict)  # of the weight files, or the commits that they come from
     about: dict[str, Any] = field(default_factory=dict)  # licence and limits, for people
@@ -203,6 +216,23 @@ class Backbone:
 
     def denormalised(self, coords: Tensor, feats: Tensor) -> SparseTensor:
         return self.sparse(coords, feats * self.slat_std + self.slat_mean)
+
+    def encode_model(self, coords: Tensor, surface: Surface, model: Existing) -> Tensor:
+        """Normalised latents [N, C] of a model that exists, on the voxels [N, 3] of its shell."""
+        encoder = self.require_model_encoder()
+        self.used("networks")
+        with self.residency(*encoder.networks):
+            latents = encoder(coords, surface, model).to(self.device)
+        return (latents - self.slat_mean) / self.slat_std
+
+    def require_model_encoder(self) -> ModelEncoder:
+        """What encodes models; raises InputError where the backbone has none."""
+        if self.model_encoder is None:
+            raise InputError(
+                f"the backbone {self.name} has no encoder of appearances, so it cannot edit models; "
+                "use another backbone, such as bricks"
+            )
+        return self.model_encoder
 
     def require_segmenter(self) -> None:
         """Loads a segmenter that would load at its first question; raises CheckpointError if it cannot be loaded.

@@ -11,6 +11,7 @@ import typer
 from ..version import __version__
 from .compose import compose
 from .doctor import doctor
+from .edit import edit
 from .endings import INTERRUPTED, TERMINATED, Terminated, careful_streams, on_sigterm
 from .evaluate import evaluate
 from .export import export
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (compose, resume, lift, imagine, export, evaluate, judge, study, doctor, settings):
+for command in (compose, edit, resume, lift, imagine, export, evaluate, judge, study, doctor, settings):
     app.command()(command)
 app.command("app")(web)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from ..files import expanded
 if TYPE_CHECKING:
     from ..run.folder import RunFolder
     from ..scene import Scene
+    from ..scene.edits import EditScene
     from ..settings import Settings
 
 # Of these the paper says nothing: how pictures are read, and what is written.
@@ -61,6 +63,92 @@ def read_scene(
         or backbone_path(base.backbone if base else None, file and file.parent),
         settings={**(paper_settings() if paper else {}), **(base.settings if base else {}), **settings},
     )
+
+
+def read_edit(
+    given: str,
+    prompt: str,
+    asked: Mapping[str, Any],
+    backbone: str | None,
+    settings: Mapping[str, Any],
+    paper: bool = False,
+) -> EditScene:
+    """The edit of a model, or of a scene file; options add to the file and go before it, but for the `paper`'s."""
+    from ..scene.edits import EditScene
+    from ..scene.files import read_any
+
+    if not given.lower().endswith((".yaml", ".yml")):
+        chosen = {**(paper_settings() if paper else {}), **settings}
+        parts = {name: asked[name] for name in ("main", "keep", "up", "front", "seed")}
+        return EditScene.make(
+            given, prompt, read_replacements(asked["replace"]), _named(asked["add"], "--add", "TERM=PICTURE"),
+            list(asked["remove"]), regions=read_regions(asked["region"]), backbone=backbone_path(backbone, Path()),
+            settings=chosen, **parts,
+        )  # fmt: skip
+    if prompt or any(asked[name] for name in ("replace", "add", "remove", "main")):
+        raise InputError("a scene file says what is edited; of it the options change seed, keep, regions and settings")
+    scene = read_any(given)
+    if not isinstance(scene, EditScene):
+        raise InputError(f"{given} is a composition, not an edit; run it with cast3d compose")
+    known = scene.settings
+    return replace(
+        scene,
+        seed=scene.seed if asked["seed"] is None else asked["seed"],
+        keep=asked["keep"] or scene.keep,
+        up=asked["up"] or scene.up,
+        front=scene.front if asked["front"] is None else asked["front"],
+        regions={**scene.regions, **read_regions(asked["region"])},
+        backbone=backbone_path(backbone, Path()) or backbone_path(scene.backbone, Path(given).parent),
+        settings={**(paper_settings() if paper else {}), **known, **settings},
+    )
+
+
+def read_replacements(texts: Iterable[str]) -> dict[str, Any]:
+    """{part: pictures} or {part: {term: pictures}} of PART=PICTURE and PART=TERM=PICTURE."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        part, rest = pair(text, "--replace", "PART=PICTURE or PART=TERM=PICTURE")
+        term, equals, picture = rest.partition("=")
+        if equals and not expanded(rest).exists():
+            found.setdefault(part, {}).setdefault(term.strip(), []).append(picture.strip())
+        else:
+            found.setdefault(part, []).append(rest)
+    return found
+
+
+def read_regions(texts: Iterable[str]) -> dict[str, Any]:
+    """{part: path or box} of PART=FILE and PART=x,y,z,x,y,z."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        part, what = pair(text, "--region", "PART=FILE or PART=x,y,z,x,y,z")
+        numbers = what.split(",")
+        try:
+            found[part] = [float(one) for one in numbers] if len(numbers) == 6 else what
+        except ValueError:
+            found[part] = what
+    return found
+
+
+def _named(texts: Iterable[str], option: str, shape: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        name, path = pair(text, option, shape)
+        found.setdefault(name, []).append(path)
+    return found
+
+
+def check_model(scene: EditScene) -> None:
+    """The model and the regions can be read; a picture can, too."""
+    from ..existing.frame import frame_of
+    from ..existing.opening import is_picture, open_model
+    from ..existing.seen import Existing
+    from ..pictures.cutout import open_cut_out
+
+    if is_picture(scene.model):
+        open_cut_out(scene.model, "auto")
+        return
+    model = open_model(scene.model)
+    scene.read_regions(Existing(model, frame_of(model, scene.up, scene.front)))
 
 
 def backbone_path(name: str | None, folder: Path | None) -> str | None:

@@ -8,21 +8,27 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ..run.staging import Stage
 from ..scene import Scene
+from ..scene.edits import EditScene
 
 AFTERWARDS = {"meshes": "Meshes", "export": "Files"}  # what follows the stages
 
 
-def labels_of(scene: Scene | None) -> dict[str, str]:
-    """The stages in words: of a composition or, without parts, of `lift` and `imagine`."""
-    from ..stages.table import COMPOSITION, SINGLE
+def labels_of(scene: Scene | EditScene | None) -> dict[str, str]:
+    """The stages in words: of a composition, of an edit or, without parts, of `lift` and `imagine`."""
+    from ..stages.table import COMPOSITION, DRAWN, EDITING, SINGLE
 
+    editing = isinstance(scene, EditScene)
+    table: tuple[Stage, ...] = SINGLE if scene is None else EDITING if editing else COMPOSITION
+    if isinstance(scene, EditScene) and not scene.change.added:
+        table = tuple(stage for stage in table if stage not in DRAWN)
     labels: dict[str, str] = {}
-    for stage in SINGLE if scene is None else COMPOSITION:
+    for stage in table:
         if not stage.per_term:
             labels[stage.name] = stage.title
         elif scene is not None:
-            for term in scene.terms if stage.name == "slat" else scene.sentence.accessories:
+            for term in scene.terms if stage.name == "slat" and not editing else scene.sentence.accessories:
                 labels[f"{stage.name}-{scene.slugs[term]}"] = f"{stage.title}: {term}"
     return labels | AFTERWARDS
 

@@ -20,8 +20,14 @@ if TYPE_CHECKING:
     from ..result.result import Result
     from ..run.folder import RunFolder
     from ..scene import Scene
+    from ..scene.edits import EditScene
 
-KINDS_NEEDED = {"compose": {"image", "text"}, "lift": {"image"}, "imagine": {"text"}}  # kinds of models by task
+KINDS_NEEDED = {
+    "compose": {"image", "text"},
+    "edit": {"image", "text"},
+    "lift": {"image"},
+    "imagine": {"text"},
+}  # kinds of models by task
 
 
 def resume(
@@ -74,9 +80,9 @@ def resume(
     with plain_errors(out, as_json=as_json), inputs.run_folder(out, must_exist=True) as run:
         info = run.info
         if "task" not in info:
-            raise InputError(f"{out} holds nothing to go on with; start with cast3d compose, lift or imagine")
+            raise InputError(f"{out} holds nothing to go on with; start with cast3d compose, edit, lift or imagine")
         scene = None if info["task"] == "imagine" else run.scene()
-        composition = scene if info["task"] == "compose" else None
+        composition = scene if info["task"] in ("compose", "edit") else None
         if reseed and not composition:
             raise InputError(f"--reseed is for parts of a composition; run cast3d {info['task']} with another --seed")
         seeds = read_reseeds(composition, info["seeds"]["terms"], reseed or ()) if composition else {}
@@ -111,30 +117,36 @@ def require_ready(loaded: Composer, task: str) -> None:
         raise InputError(
             f"the backbone {backbone.name} has no {kind} model, which {task} needs; give another --backbone"
         )
-    if task == "compose":
+    if task in ("compose", "edit"):
         backbone.require_segmenter()
 
 
 def again(
     loaded: Composer,
     run: RunFolder,
-    scene: Scene | None,
+    scene: Scene | EditScene | None,
     seeds: Mapping[str, int],
     choices: Mapping[str, int],
     settings: Mapping[str, Any],
     progress: Any,
 ) -> Result:
     """What the run was begun for, from what it kept."""
+    from ..scene.edits import EditScene
+
     info = run.info
     rest = {"settings": settings, "out": run, "progress": progress}
     if scene is None:
         return loaded.imagine(info["prompt"], info["seeds"]["scene"], **rest)
+    if isinstance(scene, EditScene):
+        return loaded.edit(scene, reseed=seeds, choose=choices, **rest)
     if info["task"] == "lift":
         return loaded.lift(scene.assets[0].images, scene.main, scene.seed, frame=info["frame"], **rest)
     return loaded.compose(scene, reseed=seeds, choose=choices, **rest)
 
 
-def read_reseeds(scene: Scene, recorded: Mapping[str, int], texts: list[str] | tuple[str, ...]) -> dict[str, int]:
+def read_reseeds(
+    scene: Scene | EditScene, recorded: Mapping[str, int], texts: list[str] | tuple[str, ...]
+) -> dict[str, int]:
     """Seeds of single terms: those of the run so far, and `TERM[=SEED]`, by default the one after the term's last."""
     from ..composer import require_terms
 
@@ -149,7 +161,9 @@ def read_reseeds(scene: Scene, recorded: Mapping[str, int], texts: list[str] | t
     return seeds
 
 
-def read_choices(scene: Scene, recorded: Mapping[str, int], texts: list[str] | tuple[str, ...]) -> dict[str, int]:
+def read_choices(
+    scene: Scene | EditScene, recorded: Mapping[str, int], texts: list[str] | tuple[str, ...]
+) -> dict[str, int]:
     """Candidates that a person chose: those of the run so far, and `TERM=N`."""
     from ..composer import require_choices
 

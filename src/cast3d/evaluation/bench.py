@@ -11,11 +11,11 @@ from PIL import Image
 from torch import Tensor
 
 from ..backbones import Backbone
-from ..composer import alone, composed
 from ..composition import Composition, lift
 from ..meshes.mesh import Mesh
 from ..pictures.cutout import open_cut_out
 from ..pictures.opening import Picture, open_picture
+from ..result.making import alone, composed
 from ..result.part import Part
 from ..result.result import Result
 from ..run.staging import Staging

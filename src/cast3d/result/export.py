@@ -41,7 +41,7 @@ def write_files(
     extras = {**asked, "images": hashes, "version": __version__}
     write_glb(run.path / "scene.glb", surfaces, extras)
     slugs = unique_slugs(parts)
-    files = _part_files(run, {term: f"{slugs[term]}.glb" for term in surfaces})
+    files = part_files(run, {term: f"{slugs[term]}.glb" for term in surfaces})
     for term, one in surfaces.items():
         write_glb(files[term], {term: one}, extras)
     write_ply(run.path / "scene.ply", gaussians, gaussians.part)
@@ -90,7 +90,7 @@ def baked(part: Part, mesh: Mesh, size: int) -> Textured:
     return bake(mesh, color, size)
 
 
-def _part_files(run: RunFolder, names: Mapping[str, str]) -> dict[str, Path]:
+def part_files(run: RunFolder, names: Mapping[str, str]) -> dict[str, Path]:
     """The paths of files in `parts/`; those that an earlier result wrote and this one does not are deleted."""
     folder = run.path / "parts"
     earlier = run.info.get("part_files", {})

@@ -15,7 +15,9 @@ from ..backbones import Backbone
 from ..splats import Gaussians, contact_sheet, orbit, render
 from ..splats.gaussians import dc_of
 from ..stages.appearance import Appearance
+from ..stages.existing import Source
 from ..stages.layout import Slat
+from ..stages.regions import Regions
 from ..voxels import blur, to_coords, to_world
 
 # Told apart by people with any colour vision (Okabe and Ito 2008), the base in grey.
@@ -43,6 +45,16 @@ def of_stage(backbone: Backbone, name: str, given: tuple[Any, ...], made: Any) -
     match name:
         case "main":
             return {"geometry": of_voxels(made.grid)}
+        case "source":
+            return {"model": of_points(made.position, made.color)}
+        case "encoded" | "rest_appearance":
+            return {"model": of_splat(backbone, made)}
+        case "regions":
+            return {"regions": of_regions(given[0], made)}
+        case "rest":
+            return {"rest": of_voxels(torch.stack([made.grid & ~made.filled, made.filled]))}
+        case "places":
+            return {"hints": of_voxels(made.grids, part_colors(len(made.grids)))}
         case "layout":
             return {"layout": of_voxels(made.grid)}
         case "layout_appearance":
@@ -75,6 +87,22 @@ def of_stage(backbone: Backbone, name: str, given: tuple[Any, ...], made: Any) -
 def of_splat(backbone: Backbone, slat: Slat | Appearance) -> Image.Image:
     """Two views of painted voxels."""
     return of_gaussians(backbone.gaussians(slat.coords, slat.feats))
+
+
+def of_points(positions: Tensor, rgb: Tensor, size: int = SIZE) -> Image.Image:
+    """Two views of points all over a surface."""
+    return _sheet(_balls(positions.cpu(), rgb.cpu()), size)
+
+
+def of_regions(source: Source, regions: Regions, size: int = 384) -> Image.Image:
+    """Two views of a model with the parts that an edit takes away coloured."""
+    rgb = source.color.cpu() * 0.7 + 0.3
+    cells = tuple(((source.position.cpu() + 0.5) * 64).floor().long().clamp(0, 63).unbind(1))
+    colors = part_colors(len(regions.parts) + 1)[1:]
+    for grid, pieces, color in zip(regions.grids.cpu(), regions.pieces, colors):
+        own = torch.isin(source.piece.cpu(), torch.tensor(pieces, dtype=torch.int32)) if pieces else grid[cells]
+        rgb[own] = 0.35 * rgb[own] + 0.65 * color
+    return of_points(source.position, rgb, size)
 
 
 def part_colors(count: int, base: int = 0) -> Tensor:

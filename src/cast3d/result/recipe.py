@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import Tensor
+
 from ..backbones import Backbone
+from ..existing.seen import Existing
 from ..pictures.opening import Picture
 from ..run.folder import RunFolder
 from ..scene import Scene
+from ..scene.edits import EditScene
 from ..settings import Settings
 
-COMPOSE, LIFT, IMAGINE = "compose", "lift", "imagine"
+COMPOSE, LIFT, IMAGINE, EDIT = "compose", "lift", "imagine", "edit"
 NOT_FOUND = "not-found.png"  # what a composition leaves that did not find a term
 
 
@@ -20,16 +24,18 @@ NOT_FOUND = "not-found.png"  # what a composition leaves that did not find a ter
 class Recipe:
     """A run folder keeps it as `inputs/` and as entries of `run.json`."""
 
-    task: str  # COMPOSE, LIFT or IMAGINE
+    task: str  # COMPOSE, LIFT, IMAGINE or EDIT
     prompt: str
     settings: Settings
     backbone: Backbone
     seeds: Mapping[str, Any]  # "scene", and for compositions "terms"
     source: str | None = None  # what the backbone was loaded from
     loading: Mapping[str, Any] = field(default_factory=dict)  # and how, as far as it was asked for
-    scene: Scene | None = None  # None where there are no pictures
+    scene: Scene | EditScene | None = None  # None where there are no pictures
     pictures: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)  # as opened, by term
     more: Mapping[str, Any] = field(default_factory=dict)  # further entries
+    existing: Existing | None = None  # the model that is edited
+    regions: Mapping[str, Tensor] = field(default_factory=dict)  # of its parts, as given
 
     @property
     def notes(self) -> list[str]:
@@ -63,7 +69,9 @@ class Recipe:
             warnings=[],
             **self.more,
         )
-        if self.scene:
+        if self.existing and isinstance(self.scene, EditScene):
+            run.keep_edit(self.scene, self.pictures, self.existing.model, self.regions, **entries)
+        elif isinstance(self.scene, Scene):
             run.keep_inputs(self.scene, self.pictures, **entries)
         else:
             run.replace(prompt=self.prompt, **entries)

@@ -82,7 +82,6 @@ class Result:
                 if self.recipe:
                     self.recipe.keep(run)
                 return self.save(run, settings)
-        from .export import write_files
         from .report import report_of_run, write_report
 
         if settings:
@@ -94,8 +93,13 @@ class Result:
         for note in self.notes:
             out.note(note)
         with out.timed("export"):
-            write_files(self.parts, self.gaussians, {"prompt": self.prompt, "seed": self.seed}, out, chosen)
+            self._write(out, chosen)
         write_report(out.path / "report.html", report_of_run(out.path))
+
+    def _write(self, out: RunFolder, settings: Settings) -> None:
+        from .export import write_files
+
+        write_files(self.parts, self.gaussians, {"prompt": self.prompt, "seed": self.seed}, out, settings)
 
 
 _TENSORS = ("positions", "features_dc", "scales", "rotations", "opacities", "voxel")

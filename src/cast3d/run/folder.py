@@ -13,8 +13,9 @@ from __future__ import annotations
 import json
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +23,13 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from ..errors import InputError, nearest
+from ..existing.keeping import as_file, packed
+from ..existing.model import Model
 from ..files import atomic_file, atomic_folder, atomic_write, printable, remove_temporaries, write_error
 from ..pictures.opening import Picture
 from ..scene import Scene, unique_slugs
-from ..scene.files import read_scene, scene_text
+from ..scene.edits import EditScene
+from ..scene.files import edit_text, read_any, scene_text
 from ..version import __version__
 from .cost import measured
 from .locks import FolderLock
@@ -86,6 +90,31 @@ class RunFolder(Keeper):
 
         `entries` go to `run.json` in the same write, and like what is told of the scene replace those of earlier runs.
         """
+        self._keep(scene, pictures, {}, scene_text, entries)
+
+    def keep_edit(
+        self,
+        scene: EditScene,
+        pictures: Mapping[str, tuple[Picture, ...]],
+        model: Model,
+        regions: Mapping[str, Tensor],
+        **entries: Any,
+    ) -> None:
+        """The same of an edit: its model and the regions that were given are copied, too."""
+        name, content = as_file(model)
+        slugs = unique_slugs(regions)
+        files = {name: content} | {f"{slugs[part]}.region.npz": packed(grid) for part, grid in regions.items()}
+        held = {part: f"{slugs[part]}.region.npz" for part in regions}
+        self._keep(scene, pictures, files, partial(edit_text, model=name, up=model.up, regions=held), entries)
+
+    def _keep(
+        self,
+        scene: Any,
+        pictures: Mapping[str, tuple[Picture, ...]],
+        files: Mapping[str, bytes],
+        text: Callable[[Any, Mapping[str, list[str]]], str],
+        entries: Mapping[str, Any],
+    ) -> None:
         slugs = unique_slugs(scene.terms)
         names = {
             term: [f"{slugs[term]}{f'_{view}' if view else ''}{one.suffix}" for view, one in enumerate(views)]
@@ -98,13 +127,15 @@ class RunFolder(Keeper):
                     (folder / name).write_bytes(one.data)
                     said = {"notes": list(one.notes), "warnings": list(one.warnings)}
                     images[term].append({"file": f"inputs/{name}", "sha256": one.sha256, **said})
-            (folder / "scene.yaml").write_text(scene_text(scene, names), encoding="utf-8")
+            for name, content in files.items():
+                (folder / name).write_bytes(content)
+            (folder / "scene.yaml").write_text(text(scene, names), encoding="utf-8")
         told = dict(prompt=scene.prompt, main=scene.main, terms=list(scene.terms), images=images)
         self.replace(**told, **entries)
 
-    def scene(self) -> Scene:
-        """The scene that `keep_inputs` kept; its pictures are those in `inputs/`."""
-        return read_scene(self.path / "inputs" / "scene.yaml")
+    def scene(self) -> Scene | EditScene:
+        """The scene or edit that was kept; its pictures, and its model, are those in `inputs/`."""
+        return read_any(self.path / "inputs" / "scene.yaml")
 
     def save_stage(
         self,

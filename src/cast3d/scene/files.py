@@ -10,6 +10,17 @@
     backbone: bricks
     settings: {}
 
+An edit (`kind: edit`) has a model in place of a main picture:
+
+    kind: edit
+    model: dragon.glb                 # a run folder, mesh, splat or picture
+    prompt: a dragon with butterfly wings
+    replace: {wings: butterfly.png}   # or {old part: {new term: picture}}
+    add: {hat: hat.png}
+    remove: [saddle]
+    main: dragon                      # default: what the prompt begins with
+    keep: exact                       # or recompose; and regions, up, front: see docs/editing.md
+
 Paths are relative to the file's folder; a leading `~` is the home folder. The file is text in UTF-8 or UTF-16.
 """
 
@@ -23,9 +34,13 @@ import yaml
 
 from ..errors import InputError, nearest
 from ..files import local_path, printable
+from .edits import EditScene
 from .scene import Asset, Scene
 
-_KEYS = ("prompt", "main", "assets", "seed", "backbone", "settings")
+_EDIT_REST = ("main", "seed", "keep", "up", "front", "backbone", "settings")
+_EDIT_KEYS = ("kind", "model", "prompt", "replace", "add", "remove", "regions", *_EDIT_REST)
+KINDS = ("compose", "edit")
+_KEYS = ("kind", "prompt", "main", "assets", "seed", "backbone", "settings")
 _MAX_BYTES = 1 << 20
 
 
@@ -33,9 +48,53 @@ def read_scene(path: str | Path) -> Scene:
     """The scene of a YAML file; every complaint names the file."""
     try:
         path = local_path(path, "the scene file")
-        return _scene(_load(path), path.parent)
+        content = _load(path)
+        if is_edit(content):
+            raise InputError("it is an edit, not a composition; run it with cast3d edit")
+        return _scene(content, path.parent)
     except InputError as error:
         raise InputError(f"{printable(path)}: {error}") from error
+
+
+def read_any(path: str | Path) -> Scene | EditScene:
+    """The scene or the edit of a YAML file; every complaint names the file."""
+    try:
+        path = local_path(path, "the scene file")
+        content = _load(path)
+        if content.get("kind", "compose") not in KINDS:
+            raise InputError(f"the kind is {' or '.join(KINDS)}, not {content['kind']!r}")
+        return _edit(content, path.parent) if is_edit(content) else _scene(content, path.parent)
+    except InputError as error:
+        raise InputError(f"{printable(path)}: {error}") from error
+
+
+def is_edit(content: Mapping[str, Any]) -> bool:
+    """Whether a scene file is an edit: it says so, or has a model."""
+    return content.get("kind") == "edit" or ("model" in content and "kind" not in content)
+
+
+def edit_text(
+    scene: EditScene, images: Mapping[str, list[str]], model: str, up: str, regions: Mapping[str, str]
+) -> str:
+    """An edit as such a file, with its model and regions at paths relative to the file's folder."""
+    replaced = {part: {term: images[term]} for part, term in scene.replaced.items()}
+    content = {
+        "kind": "edit",
+        "model": model,
+        "prompt": scene.prompt,
+        "main": scene.main,
+        "replace": replaced,
+        "add": {term: images[term] for term in scene.change.added},
+        "remove": list(scene.removed),
+        "keep": scene.keep,
+        "regions": dict(regions),
+        "up": scene.up or up,
+        "front": scene.front,
+        "seed": scene.seed,
+        "backbone": scene.backbone,
+        "settings": dict(scene.settings),
+    }
+    return _dumped(content)
 
 
 def scene_text(scene: Scene, images: Mapping[str, list[str]]) -> str:
@@ -48,6 +107,10 @@ def scene_text(scene: Scene, images: Mapping[str, list[str]]) -> str:
         "backbone": scene.backbone,
         "settings": dict(scene.settings),
     }
+    return _dumped(content)
+
+
+def _dumped(content: Mapping[str, Any]) -> str:
     try:
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
     except yaml.YAMLError as error:
@@ -105,6 +168,37 @@ def _scene(content: dict[str, Any], folder: Path) -> Scene:
             f"'main' is one of the terms, not {main!r}; in YAML put words such as yes, no and on in quotes"
         )
     return Scene(content["prompt"], _assets(content["assets"], folder), main=main or "", **rest)
+
+
+def _edit(content: dict[str, Any], folder: Path) -> EditScene:
+    _check_keys(content, _EDIT_KEYS, "an edit")
+    if not isinstance(content.get("model"), str) or not content["model"].strip():
+        raise InputError("the key 'model' is missing; it names the model that is edited")
+    replace = {}
+    for part, what in _named(content, "replace").items():
+        renamed = isinstance(what, dict)
+        pictures = {term: _images(term, one, folder) for term, one in what.items()} if renamed else None
+        replace[part] = pictures if renamed else _images(part, what, folder)
+    add = {term: _images(term, what, folder) for term, what in _named(content, "add").items()}
+    remove = content.get("remove") or []
+    if not isinstance(remove, str | list):
+        raise InputError("'remove' is a list of names of parts")
+    regions = {
+        part: folder / local_path(what, f"the region of {part!r}") if isinstance(what, str) else what
+        for part, what in _named(content, "regions").items()
+    }
+    rest = {key: content[key] for key in _EDIT_REST if content.get(key) is not None}
+    return EditScene.make(
+        folder / local_path(content["model"], "the model"), content.get("prompt") or "", replace, add, remove,
+        regions=regions, **rest,
+    )  # fmt: skip
+
+
+def _named(content: Mapping[str, Any], key: str) -> dict[str, Any]:
+    given = content.get(key) or {}
+    if not isinstance(given, dict):
+        raise InputError(f"{key!r} is a mapping from names to files")
+    return given
 
 
 def _assets(given: Any, folder: Path) -> tuple[Asset, ...]:

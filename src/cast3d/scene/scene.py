@@ -138,7 +138,7 @@ class Scene:
     @property
     def slugs(self) -> dict[str, str]:
         """A name for stages per term: ASCII, unique in this scene."""
-        return _unique({term: _plain_slug(term) for term in self.terms})
+        return slugs_of(self.terms)
 
     def __getitem__(self, term: str) -> Asset:
         """The asset of a term, written in any way that the prompt search would accept."""
@@ -151,6 +151,11 @@ class Scene:
         raise InputError(
             f"{term!r} is not a term of this scene{nearest(term, self.terms)}; its terms are {list(self.terms)}"
         )
+
+
+def slugs_of(terms: Iterable[str]) -> dict[str, str]:
+    """A name for stages per term: ASCII, each once."""
+    return _unique({term: _plain_slug(term) for term in terms})
 
 
 def unique_slugs(terms: Iterable[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ thing lifted alone and laid over the hint, and Eq. 13 from the hint guided by th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..following import ANYHOW, Agreement, agree
 from ..following.registering import placed, registered
+from ..run.staging import Stage, Staging
 from ..voxels import resample
 from .hints import Hints
 from .kit import Kit
@@ -104,3 +105,23 @@ def chosen(kit: Kit, term: str, tried: Candidates) -> PartGeometry:
         raise InputError(f"there is no candidate {own} for {term!r}; there are {listed}")
     index = tried.best if own is None else own
     return PartGeometry(term, tried.grids[index], tried.labels[index])
+
+
+CANDIDATES = Stage(
+    "candidates", 5, Candidates, candidates,
+    "Candidates", "What else the part could be; the one that follows its picture and its hint is taken (ours).",
+    "Compositional generation", per_term=True,
+)  # fmt: skip
+CHOICE = Stage(
+    "choice", 5, PartGeometry, choices,
+    "Chosen part", "The candidate that was taken, or that a person chose (ours); grey: hint that it left.",
+    "Compositional generation", per_term=True,
+)  # fmt: skip
+
+
+def followed(run: Staging[Kit], hints: Hints, parts: Mapping[str, PartGeometry]) -> Mapping[str, PartGeometry]:
+    """The parts, each as the candidate that follows its pictures, or that a person chose."""
+    if run.kit.settings.candidates == 1:
+        return parts
+    tried = run.each(CANDIDATES, {term: (hints, part) for term, part in parts.items()})
+    return run.each(CHOICE, {term: (hints, one) for term, one in tried.items()})

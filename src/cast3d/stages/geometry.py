@@ -48,8 +48,8 @@ def composed_geometry(
     grids = [parts[term].grid for term in reading.terms if term in parts]
     stack = torch.stack(grids) if grids else main.grid.new_zeros(0, *main.grid.shape)
     geometry = compose_geometry(main.grid, hints.grids, stack, reading.base, kit.settings)
-    if kit.settings.refine:
-        geometry = refine_geometry(kit, geometry, reading.prompt)
+    if kit.settings.refine and (hints.free is None or hints.free.any()):
+        geometry = refine_geometry(kit, geometry, reading.prompt, hints.free)
     return without_crumbs(geometry, stack, kit.settings)
 
 
@@ -86,8 +86,11 @@ def compose_geometry(
     return Geometry(coarse.anchor, grid, grid, tuple(report))
 
 
-def refine_geometry(kit: Kit, geometry: Geometry, prompt: str) -> Geometry:
-    """p_GC = D_ss^STM(G_stc(.; p̂_GC); c, ∅): smooths the joints. Kept only if it stays close to p̂_GC."""
+def refine_geometry(kit: Kit, geometry: Geometry, prompt: str, free: Tensor | None = None) -> Geometry:
+    """p_GC = D_ss^STM(G_stc(.; p̂_GC); c, ∅): smooths the joints. Kept only if it stays close to p̂_GC.
+
+    With `free` [64, 64, 64] it changes nothing elsewhere: what exists stays as it is.
+    """
     settings, start, target = kit.settings, kit.settings.refine_start, kit.text(prompt)
     latent = d_ss_stm(
         kit,
@@ -98,6 +101,8 @@ def refine_geometry(kit: Kit, geometry: Geometry, prompt: str) -> Geometry:
         static(kit, [kit.structure_noise("refine")], start),
     )
     (refined,) = decoded(kit, latent)
+    if free is not None:
+        refined = torch.where(free, refined, geometry.coarse)
     agreement = iou(refined, geometry.coarse)
     kept = agreement >= REFINE_GUARD or not settings.guards
     line = f"{_KEPT if kept else _DROPPED}: IoU {agreement:.3f} with the coarse geometry"

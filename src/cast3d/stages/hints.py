@@ -28,6 +28,7 @@ class Hints:
     masks: Tensor  # [V, N, H, W] bool; the segmenter is not asked for the base, whose masks are empty
     terms: tuple[str, ...]  # [N]
     report: tuple[str, ...] = ()  # per view and term what was found, with which scores; then what was given back
+    free: Tensor | None = None  # [64, 64, 64] bool, where a refinement may change the whole; None: anywhere
 
     def of(self, term: str) -> Tensor:
         """h_i of a term, [64, 64, 64] bool."""

@@ -6,7 +6,7 @@ run knows what each result depends on (see `run.staging`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .. import flow
 from ..backbones import Backbone, Condition
+from ..existing.seen import Existing
 from ..pictures.opening import Picture, pixels_hash
 from ..run.plain_data import digest
 from ..run.staging import Note
@@ -40,12 +41,14 @@ class Seeds:
 
 @dataclass(frozen=True)
 class Kit:
-    """Handed to every stage. `pictures` are those of each term, cut out."""
+    """Handed to every stage. `pictures` are those of each term, cut out; `existing` is the model that is edited."""
 
     backbone: Backbone
     settings: Settings
     pictures: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)
     seeds: Seeds = field(default_factory=Seeds)
+    existing: Existing | None = None
+    regions: Mapping[str, Tensor] = field(default_factory=dict)  # [64, 64, 64] bool, of parts of the model, as given
     on_step: flow.OnStep = _silent
     retry: flow.OnStep = _silent  # of the search for a layout that shows every term
     hints: Mapping[str, Tensor] = field(default_factory=dict)  # painted by a person, by term: [64, 64, 64] bool
@@ -57,13 +60,25 @@ class Kit:
     # --- what stages ask for ------------------------------------------------------------------------------------------
 
     def shown(self, term: str) -> list[Image.Image]:
-        """A term's pictures I_i, cut out (RGBA)."""
+        """A term's pictures I_i, cut out (RGBA); none of what a model that exists holds."""
         self._note(f"picture:{term}", self.now(f"picture:{term}"))
-        return [picture.rgba for picture in self.pictures[term]]
+        return [picture.rgba for picture in self.pictures.get(term, ())]
 
     def picture(self, term: str, frame: str = "in_place") -> Condition:
         """I_i as a condition; `frame` tells whether the thing fills the cube ("filled") or keeps its place."""
         return self.backbone.of_pictures(self.shown(term), frame)
+
+    def model(self) -> Existing:
+        """The model that is edited."""
+        assert self.existing is not None  # stages of an edit alone ask
+        self._note("existing:", self.now("existing:"))
+        return self.existing
+
+    def given_regions(self, parts: Sequence[str]) -> dict[str, Tensor]:
+        """The regions of those of the parts that a person gave."""
+        for part in parts:
+            self._note(f"region:{part}", self.now(f"region:{part}"))
+        return {part: self.regions[part] for part in parts if part in self.regions}
 
     def text(self, words: str) -> Condition:
         """A sentence or a few words as a condition."""
@@ -127,7 +142,7 @@ class Kit:
                 return getattr(self.settings, name)
             case "picture":
                 if name not in self._hashes:
-                    self._hashes[name] = [pixels_hash(picture.rgba) for picture in self.pictures[name]]
+                    self._hashes[name] = [pixels_hash(picture.rgba) for picture in self.pictures.get(name, ())]
                 return self._hashes[name]
             case "seed":
                 return self.seeds.terms[name] if name else self.seeds.scene
@@ -135,6 +150,10 @@ class Kit:
                 return voxels_hash(self.hints[name]) if name in self.hints else None
             case "choice":
                 return self.choices.get(name)
+            case "existing":
+                return self.existing.identity if self.existing else None
+            case "region":
+                return digest(self.regions[name].cpu().numpy().tobytes()) if name in self.regions else None
             case "model":
                 return self.backbone.identity(name)
         raise KeyError(key)

@@ -75,8 +75,11 @@ def propose_layout(kit: Kit, main: MainGeometry, reading: Reading, noise: flow.D
 
 
 def _generator(kit: Kit, main: MainGeometry, start: int, noise: flow.Draws | None) -> flow.TrajectoryGenerator:
-    """G_trj (the paper's) or G_stc, with the layout's own noise unless another is given."""
-    if kit.settings.layout_generator == "trajectory":
+    """G_trj (the paper's) or G_stc, with the layout's own noise unless another is given.
+
+    A model that exists has no trajectory {x_t^B}: its only state is the clean one.
+    """
+    if kit.settings.layout_generator == "trajectory" and len(main.states) > 1:
         return flow.Trajectory(main.states)
     return static(kit, [noise or kit.structure_noise("layout")], start)
 

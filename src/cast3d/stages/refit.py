@@ -34,7 +34,7 @@ class Refit:
 
     def unlike(self, index: int) -> bool:
         """Whether the thing looks like none of its pictures."""
-        return bool(self.confidence) and max(self.confidence[index]) < UNLIKE
+        return bool(self.confidence) and bool(self.confidence[index]) and max(self.confidence[index]) < UNLIKE
 
 
 def refit_colors(kit: Kit, appearance: Appearance, slats: Mapping[str, Slat], reading: Reading) -> Refit:
@@ -47,7 +47,7 @@ def refit_colors(kit: Kit, appearance: Appearance, slats: Mapping[str, Slat], re
     colors, poses = whole.features_dc.clone(), []
     for index, term in enumerate(reading.terms):
         shown, mine = kit.shown(term), owner == index
-        poses.append(found := _poses(kit, slats[term], shown))
+        poses.append(found := _poses(kit, slats[term], shown) if shown else [])
         if mine.any() and len(found):
             cameras, trusts = [pose.camera for pose in found], [pose.confidence for pose in found]
             colors[mine] = refitted(whole[mine], shown, cameras, trusts, strength=strength).features_dc

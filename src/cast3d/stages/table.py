@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from ..run.staging import Stage
 from .appearance import Appearance, composed_appearance
-from .candidates import Candidates, candidates, choices
+from .candidates import CANDIDATES, CHOICE
+from .existing import Source, encoded_model, existing_model
 from .geometry import Geometry, composed_geometry
 from .hints import Hints, extract_hints
 from .layout import (
@@ -24,6 +25,8 @@ from .painted import PAINTED_HINTS
 from .parts import PartGeometry, imagined_appearance, lifted_appearance, part_appearances, part_geometries
 from .placed import PLACED_HINTS
 from .refit import Refit, refit_colors
+from .regions import Regions, found_regions, joined_hints
+from .rest import Rest, rest_appearance, rest_of_model
 
 HINTING, GENERATION, ALONE = "3D layout hinting", "Compositional generation", "Stages"
 
@@ -48,16 +51,6 @@ PART = Stage(
     "Part", "Its structure, from its hint and its picture by STM (Eq. 13); grey: hint that it left.", GENERATION,
     per_term=True,
 )  # fmt: skip
-CANDIDATES = Stage(
-    "candidates", 5, Candidates, candidates,
-    "Candidates", "What else the part could be; the one that follows its picture and its hint is taken (ours).",
-    GENERATION, per_term=True,
-)  # fmt: skip
-CHOICE = Stage(
-    "choice", 5, PartGeometry, choices,
-    "Chosen part", "The candidate that was taken, or that a person chose (ours); grey: hint that it left.", GENERATION,
-    per_term=True,
-)  # fmt: skip
 GEOMETRY = Stage(
     "geometry", 6, Geometry, composed_geometry,
     "Geometry", "Parts anchored, pruned, put together (coarse, Eq. 14) and refined.", GENERATION,
@@ -77,7 +70,38 @@ REFIT = Stage(
     "Detail", "The pictures' own detail on the surface, from where each picture was taken (ours).", GENERATION,
 )  # fmt: skip
 
+# A model that exists takes the place of the first half.
+EXISTING = "The model as it is"
+SOURCE = Stage("source", 0, Source, existing_model, "Model", "Its surface, and the voxels that it passes.", EXISTING)
+ENCODED = Stage(
+    "encoded", 0, Slat, encoded_model,
+    "Latents of the model", "How it looks, encoded as the backbone sees it.", EXISTING,
+)  # fmt: skip
+REGIONS = Stage(
+    "regions", 1, Regions, found_regions,
+    "Regions", "The parts that go, coloured: by their nodes, by text, or as given.", EXISTING,
+)  # fmt: skip
+REST = Stage(
+    "rest", 1, Rest, rest_of_model,
+    "Rest", "The model without these parts; what they hid is filled in.", EXISTING,
+)  # fmt: skip
+REST_APPEARANCE = Stage(
+    "rest_appearance", 1, Slat, rest_appearance,
+    "Painted rest", "The model's own colours, and made-up ones where something was filled in.", EXISTING,
+)  # fmt: skip
+PLACES = Stage(
+    "places", 4, Hints, joined_hints,
+    "Hints", "Where each new part goes: in place of an old one, or where the layout has it.", EXISTING,
+)  # fmt: skip
+
 COMPOSITION = (MAIN, LAYOUT, LAYOUT_APPEARANCE, HINTS, PART, CANDIDATES, CHOICE, GEOMETRY, SLAT, APPEARANCE, REFIT)
+
+EDITING = (
+    SOURCE, ENCODED, REGIONS, REST, REST_APPEARANCE, LAYOUT, LAYOUT_APPEARANCE, HINTS, PLACES, PART, CANDIDATES, CHOICE,
+    GEOMETRY, SLAT, APPEARANCE, REFIT,
+)  # fmt: skip
+
+DRAWN = (LAYOUT, LAYOUT_APPEARANCE, HINTS)  # of an edit, only where something is added
 
 # One object without parts.
 LIFTED = Stage("main", 1, MainGeometry, lifted_geometry, "Geometry", "Its structure, from noise.", ALONE)
@@ -94,7 +118,7 @@ SINGLE = (LIFTED, LIFTED_APPEARANCE)
 
 def stage_of(name: str, alone: bool = False) -> tuple[Stage, str] | None:
     """The stage that is kept under a name, and which term's it is ("" for those of the whole); None for others."""
-    for stage in SINGLE if alone else (*COMPOSITION, PLACED_HINTS, PAINTED_HINTS):
+    for stage in SINGLE if alone else (*COMPOSITION, PLACED_HINTS, PAINTED_HINTS, *EDITING):
         if name == stage.name and not stage.per_term:
             return stage, ""
         if stage.per_term and name.startswith(f"{stage.name}-"):

@@ -21,6 +21,7 @@ from ..backbone import Backbone
 from ..hashes import compute
 from ..sources import Source
 from .encoders import FRAMES, PictureEncoder, WordEncoder
+from .model_encoder import BricksModelEncoder
 from .namer import PictureNamer, pool
 from .prompted import PromptedSegmenter
 from .sdf_decoder import SLatSdfDecoder
@@ -169,6 +170,9 @@ def load_bricks(source: Source, device: torch.device) -> Backbone:
             cast(PictureNamer, load(folder / own["namer"], device)) if "namer" in own else None,
             own.get("animals"),
         ),
+        model_encoder=BricksModelEncoder(load(folder / own["appearance_encoder"], device))
+        if "appearance_encoder" in own
+        else None,
         segmenter=BricksSegmenter(cast(PromptedSegmenter, load(folder / own["segmenter"], device)), vocabulary),
         defaults=Settings().changed(own["defaults"]),
         hashes=weight_hashes(folder),

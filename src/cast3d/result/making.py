@@ -1,0 +1,90 @@
+"""What the stages made becomes a result: meshes, splats and voxels, and what is to be said about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..composition import Composition
+from ..run.staging import Staging
+from ..scene import Scene
+from ..scene.edits import EditScene
+from ..stages.appearance import Appearance
+from ..stages.checks import what_may_be_wrong
+from ..stages.kit import Kit
+from ..stages.layout import Slat
+from ..stages.reading import notes
+from ..stages.refit import Refit
+from .edited import EXACT, EditedResult, kept_exactly
+from .recipe import unread
+from .result import Result
+
+
+def composed(run: Staging[Kit], scene: Scene | EditScene, made: Composition) -> Result:
+    """Meshes, splats and voxels of a composition, and what is to be said about it."""
+    backbone, reading = run.kit.backbone, made.hinted.reading
+    whole = torch.stack([made.parts.get(term, made.hinted.main).grid for term in scene.terms])
+    result = _decoded(run, list(scene.terms), scene.sentence.base, made.appearance, whole, made.detail.colors)
+    result.prompt, result.seed = scene.prompt, scene.seed
+    result.facts = {"free_steps": made.appearance.free_steps, "soft_share": round(made.appearance.soft, 4)}
+    result.warnings = notes(reading, backbone.describer.reads)
+    result.warnings += unread(backbone, reading.prompt)
+    result.warnings += what_may_be_wrong(
+        made.hinted.main, made.hinted.hints, made.parts, made.geometry, made.appearance, reading
+    )
+    if made.detail.confidence:
+        result.facts["pictures"] = _seen_from(made.detail, scene.terms)
+        if made.detail.unlike(scene.sentence.base):
+            result.warnings.append(
+                f"{scene.main}: what came out looks like its picture from no side; {backbone.name} may not know such a "
+                "thing: try a picture of something that it knows, or another backbone"
+            )
+    return result
+
+
+def _seen_from(detail: Refit, terms: Sequence[str]) -> dict[str, Any]:
+    """Where each picture's camera stood, and how surely that is known."""
+    rows = zip(terms, detail.yaw, detail.pitch, detail.confidence)
+    return {
+        term: [{"yaw": y, "pitch": p, "confidence": c} for y, p, c in zip(yaws, pitches, sure)]
+        for term, yaws, pitches, sure in rows
+    }
+
+
+def alone(run: Staging[Kit], term: str, slat: Slat) -> Result:
+    """One object without parts."""
+    owner = torch.zeros(len(slat.coords), dtype=torch.long, device=slat.coords.device)
+    result = _decoded(run, [term], 0, Appearance(slat.coords, slat.feats, owner))
+    result.prompt, result.seed = term, run.kit.seeds.scene
+    return result
+
+
+def _decoded(
+    run: Staging[Kit],
+    terms: list[str],
+    base: int,
+    appearance: Appearance,
+    whole: Tensor | None = None,
+    colors: Tensor | None = None,
+) -> Result:
+    run.tell("meshes", 0, 1)
+    result = Result.decode(run.kit.backbone, terms, base, appearance, whole, colors)
+    run.tell("meshes", 1, 1)
+    return result
+
+
+def edited_result(run: Staging[Kit], scene: EditScene, made: Composition) -> EditedResult:
+    """The model with its new parts: what is kept as it was, or everything made anew."""
+    whole = composed(run, scene, made)
+    existing = run.kit.model()
+    fields = {name: getattr(whole, name) for name in ("parts", "gaussians", "prompt", "seed", "facts", "warnings")}
+    result = EditedResult(**fields, existing=existing, change=scene.change, keep=scene.keep)
+    result.regions = made.hinted.regions
+    if scene.keep == EXACT:
+        kept_exactly(result, made, run.kit.backbone, scene.change)
+    result.notes = [*existing.model.notes, *(result.regions.report if result.regions else ())]
+    result.warnings += existing.model.warnings
+    return result

@@ -1,0 +1,28 @@
+"""What is asked for of a model that exists: which of its parts go, what takes their place, and what is added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .sentence import Sentence
+
+
+@dataclass(frozen=True)
+class Change:
+    """An edit in words. Parts of the model go by the names under which they are looked for."""
+
+    sentence: Sentence  # of the whole as it will be; its terms are the rest of the model (the main thing) and new parts
+    replaced: Mapping[str, str] = field(default_factory=dict)  # the part of the model -> the new term in its place
+    added: tuple[str, ...] = ()  # terms
+    removed: tuple[str, ...] = ()  # parts of the model
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the model that go."""
+        return (*self.replaced, *self.removed)
+
+    @property
+    def layout(self) -> Sentence:
+        """What the layout has to show: the rest of the model and what is added."""
+        return Sentence(self.sentence.prompt, (self.sentence.main, *self.added), self.sentence.main)

@@ -1,0 +1,157 @@
+"""Where the parts of a model are that an edit names: by node, by text, or as it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError, nearest
+from ..existing.model import Piece
+from ..scene.change import Change
+from ..scene.names import EQUAL, HELD, alike
+from ..voxels import dilate, outer_shell
+from .existing import Source
+from .hints import Hints, extract_hints
+from .kit import Kit
+from .layout import MainGeometry, Slat
+from .reading import Reading
+
+NODE, TEXT, GIVEN = "node", "text", "given"
+NEAR = 3  # voxels around what changes in which the joints are smoothed
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Where each part is that goes."""
+
+    parts: tuple[str, ...]
+    grids: Tensor  # [N, 64, 64, 64] bool, voxels of the model's shell, and around it those that a person gave
+    pieces: tuple[tuple[int, ...], ...]  # per part the model's pieces that are all of it; none where voxels say it
+    found: tuple[str, ...]  # per part how: NODE, TEXT or GIVEN
+    report: tuple[str, ...]  # in words, per part
+
+    @property
+    def union(self) -> Tensor:
+        """[64, 64, 64]"""
+        return self.grids.any(0) if len(self.parts) else torch.zeros(64, 64, 64, dtype=torch.bool)
+
+    @property
+    def by_voxels(self) -> Tensor:
+        """[64, 64, 64] of the parts that are no nodes."""
+        rows = [grid for grid, pieces in zip(self.grids, self.pieces) if not pieces]
+        return torch.stack(rows).any(0) if rows else torch.zeros(64, 64, 64, dtype=torch.bool)
+
+    @property
+    def pieces_of_all(self) -> list[int]:
+        return [piece for pieces in self.pieces for piece in pieces]
+
+    def of(self, part: str) -> Tensor:
+        """[64, 64, 64] bool"""
+        return self.grids[self.parts.index(part)]
+
+
+def found_regions(kit: Kit, source: Source, model: Slat, change: Change) -> Regions:
+    """The region of every part that is replaced or removed.
+
+    A region that is given goes first; then nodes of the model with such a name; then what the segmenter finds in views.
+    Raises InputError where a part is found in no way, with the names that the model has.
+    """
+    given = kit.given_regions(change.parts)
+    grids: dict[str, Tensor] = {}
+    pieces: dict[str, tuple[int, ...]] = {}
+    found: dict[str, str] = {}
+    report: dict[str, str] = {}
+    for part in change.parts:
+        if part in given:
+            grids[part], pieces[part], found[part] = given[part].cpu(), (), GIVEN
+            report[part] = f"{part}: as given, {int((grids[part] & source.grid).sum())} voxels of the model"
+            _require_touching(part, grids[part], source.grid)
+        elif names := nodes_named(kit.model().model.pieces, part):
+            pieces[part], found[part] = tuple(names), NODE
+            grids[part] = source.shell_of(torch.isin(source.piece, torch.tensor(names, dtype=torch.int32)))
+            shown = dict.fromkeys(kit.model().model.pieces[index].names[0] or "(without a name)" for index in names)
+            report[part] = f"{part}: the model's {', '.join(map(repr, list(shown)[:8]))}"
+    _require_apart(pieces)
+    if rest := [part for part in change.parts if part not in grids]:
+        for part, grid in segmented(kit, source, model, change, rest).items():
+            grids[part], pieces[part], found[part] = grid, (), TEXT
+            report[part] = f"{part}: {int(grid.sum())} voxels, as the segmenter sees it in views"
+    rows = torch.stack([grids[part] for part in change.parts]) if change.parts else torch.zeros(0, 64, 64, 64) > 0
+    return Regions(
+        change.parts,
+        rows.to(kit.device),
+        tuple(pieces[part] for part in change.parts),
+        tuple(found[part] for part in change.parts),
+        tuple(report[part] for part in change.parts),
+    )
+
+
+def nodes_named(pieces: Sequence[Piece], part: str) -> list[int]:
+    """The pieces that go by a name: best those whose node is called just so, then those whose node's name holds it.
+
+    After them those below such a node, or with such a mesh or material.
+    """
+    for least in (EQUAL, HELD):
+        if found := [index for index, piece in enumerate(pieces) if alike(piece.names[0], part) >= least]:
+            return found
+    for least in (EQUAL, HELD):
+        if found := [
+            i for i, piece in enumerate(pieces) if any(alike(name, part) >= least for name in piece.names[1:])
+        ]:
+            return found
+    return []
+
+
+def _require_apart(pieces: Mapping[str, tuple[int, ...]]) -> None:
+    taken: dict[int, str] = {}
+    for part, own in pieces.items():
+        for index in own:
+            if index in taken:
+                raise InputError(f"{taken[index]!r} and {part!r} are the same node of the model; name one of them")
+            taken[index] = part
+
+
+def _require_touching(part: str, grid: Tensor, shell: Tensor) -> None:
+    if not (dilate(grid) & shell).any():
+        raise InputError(f"the region of {part!r} lies where the model is not; give one that covers the part")
+
+
+def segmented(kit: Kit, source: Source, model: Slat, change: Change, parts: list[str]) -> dict[str, Tensor]:
+    """Voxels of the shell that the segmenter's masks vote for, as hints are voted for (Eq. 12)."""
+    main = change.sentence.main
+    names = [part for part in parts if part != main]
+    reading = Reading(", ".join([main, *names]), (main, *names), (main, *names), main, 1)
+    nothing = MainGeometry(torch.zeros(0), torch.zeros(0), torch.zeros_like(source.grid))  # no voxel is the base's own
+    hints: Hints = extract_hints(kit, nothing, model, reading)
+    missing = [reading.terms[index] for index in hints.missing(kit.settings.minimum_hint, 0)]
+    if missing:
+        known = kit.model().model.nodes
+        listed = f"; its nodes are {', '.join(map(repr, known[:20]))}" if known else ""
+        raise InputError(
+            f"no part of the model is called {missing[0]!r}{nearest(missing[0], known)}, and the segmenter sees none "
+            f"in its views{listed}. Name a node, use plainer words or give the region: --region {missing[0]!r}=FILE.npz"
+        )
+    return {part: hints.of(part).cpu() for part in names}
+
+
+def joined_hints(kit: Kit, rest: MainGeometry, regions: Regions, layout: Hints | None, change: Change) -> Hints:
+    """h_i of every new term: where the part was that it replaces, or where the layout shows what is added.
+
+    The rest's own hint is p_B: near new parts it stays what it is.
+    """
+    grids = {change.sentence.main: rest.grid}
+    whole = rest.grid | regions.union
+    for part, term in change.replaced.items():
+        region = regions.of(part)
+        grids[term] = region & outer_shell(whole) if (region & outer_shell(whole)).any() else region
+    for term in change.added:
+        assert layout is not None  # drawn for them
+        grids[term] = layout.of(term) & ~rest.grid if (layout.of(term) & ~rest.grid).any() else layout.of(term)
+    stacked = torch.stack([grids[term] for term in change.sentence.terms])
+    nothing = torch.zeros(0, len(stacked), 1, 1, dtype=torch.bool)
+    views = torch.zeros(0, 1, 1, 3, dtype=torch.uint8)
+    changed = torch.stack([regions.union, *(grids[term] for term in change.sentence.accessories)]).any(0)
+    return Hints(stacked, views, nothing, change.sentence.terms, regions.report, dilate(changed, NEAR))
