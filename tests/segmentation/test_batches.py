@@ -120,7 +120,7 @@ def test_a_cpu_is_asked_one_by_one_and_a_card_as_its_memory_allows(monkeypatch):
     asked = []
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 3 << 30)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 1 << 30)
-    for free, questions in ((100, 16), (4, 6), (0, 2)):
+    for free, questions in ((100, 8), (4, 6), (0, 2)):
         monkeypatch.setattr(
             torch.cuda, "mem_get_info", lambda device, free=free: asked.append(device) or (free << 30, 0)
         )
