@@ -44,7 +44,7 @@ def test_candidates_are_kept_and_a_person_may_choose_another(tmp_path, monkeypat
     out = tmp_path / "run"
     compose(out, CAP_ONLY, settings=OURS)
     with RunFolder(out, must_exist=True) as run:
-        kept = run.load_stage("candidates-cap")
+        kept = run.load_stage("part_candidates-cap")
         assert run.info["choices"] == {}
     assert len(kept.tensors["grids"]) == len(kept.meta["labels"]) == 2
     before = contents(out / "stages" / next(p.name for p in (out / "stages").iterdir() if "candidates" in p.name))
@@ -54,7 +54,7 @@ def test_candidates_are_kept_and_a_person_may_choose_another(tmp_path, monkeypat
     Composer(tiny_backbone()).compose(CAP_ONLY, terms, out=out, settings=OURS, choose={"cap": other}, progress=watch)
     assert "main" not in watch.computed and "part-cap" not in watch.computed
     with RunFolder(out, must_exist=True) as run:
-        chosen = run.load_stage("choice-cap")
+        chosen = run.load_stage("part_choice-cap")
         assert torch.equal(chosen.tensors["grid"], kept.tensors["grids"][other])
         assert run.info["choices"] == {"cap": other}
     folder = next(p for p in (out / "stages").iterdir() if "candidates" in p.name)

@@ -88,7 +88,7 @@ class Composer:
         same. `prompt` may be a Scene, which has its assets and its main term; a `seed` beside it goes before its own.
         `reseed` gives single terms another seed in the second stage. `hints` are a person's, bool [64, 64, 64] by term,
         in place of those that are found. `choose` takes another candidate for single parts, by its number in the stage
-        `candidates`. `pause` names points (`PAUSES`) at which Paused is raised, so that one may
+        `part_candidates`. `pause` names points (`PAUSES`) at which Paused is raised, so that one may
         look; the same call without them goes on. `progress(stage, done, total)` hears of every step and may raise
         Cancelled; `preview(stage, step, voxels)` is shown the structure while it is sampled, every few steps.
         Raises InputError before any work for unusable input, TermNotFound when the layout shows no part for a term.

@@ -63,13 +63,13 @@ def of_stage(backbone: Backbone, name: str, given: tuple[Any, ...], made: Any) -
             base = given[-1].base
             colors = part_colors(len(made.grids), base)
             return {"masks": of_masks(made.views, made.masks, base), "hints": of_voxels(made.grids, colors)}
-        case "candidates":
+        case "part_candidates":
             hint = given[0].of(made.term)
             return {
                 f"{i}-{label}{'-best' * (i == made.best)}": of_voxels(torch.stack([hint & ~grid, grid]))
                 for i, (label, grid) in enumerate(zip(made.labels, made.grids))
             }
-        case "part" | "choice":
+        case "part" | "part_choice":
             hint = given[0].of(made.term)
             return {"part": of_voxels(torch.stack([hint & ~made.grid, made.grid]))}
         case "geometry":

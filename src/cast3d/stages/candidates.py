@@ -108,12 +108,12 @@ def chosen(kit: Kit, term: str, tried: Candidates) -> PartGeometry:
 
 
 CANDIDATES = Stage(
-    "candidates", 5, Candidates, candidates,
+    "part_candidates", 5, Candidates, candidates,
     "Candidates", "What else the part could be; the one that follows its picture and its hint is taken (ours).",
     "Compositional generation", per_term=True,
 )  # fmt: skip
 CHOICE = Stage(
-    "choice", 5, PartGeometry, choices,
+    "part_choice", 5, PartGeometry, choices,
     "Chosen part", "The candidate that was taken, or that a person chose (ours); grey: hint that it left.",
     "Compositional generation", per_term=True,
 )  # fmt: skip
