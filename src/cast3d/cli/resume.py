@@ -40,8 +40,8 @@ def resume(
             "--from",
             metavar="STAGE",
             help="Compute this stage and all after it anew: main, layout, layout_appearance, hints, part-TERM, "
-            "part_candidates-TERM, part_choice-TERM, geometry, slat-TERM, appearance, refit (as in FOLDER/stages; of lift "
-            "and imagine main, appearance).",
+            "part_candidates-TERM, part_choice-TERM, geometry, slat-TERM, appearance, refit (as in FOLDER/stages; of "
+            "lift and imagine main, appearance).",
         ),
     ] = None,
     reseed: Annotated[
