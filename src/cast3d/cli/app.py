@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..version import __version__
+from .batch import batch, with_address
 from .compose import compose
 from .doctor import doctor
 from .endings import INTERRUPTED, TERMINATED, Terminated, careful_streams, on_sigterm
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (compose, resume, lift, imagine, export, evaluate, doctor, settings):
+for command in (compose, batch, resume, lift, imagine, export, evaluate, doctor, settings):
     app.command()(command)
 app.command("app")(web)
 
@@ -54,6 +55,7 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     careful_streams()
     on_sigterm()
+    sys.argv[1:] = with_address(sys.argv[1:])
     try:
         if "--json" in sys.argv[1:]:
             _json_errors()
