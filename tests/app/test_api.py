@@ -406,7 +406,7 @@ def test_a_sentence_is_read_while_it_is_typed(idle):
 
     told = read(prompt="a figure wearing a baseball cap and a backpack")
     assert [one["text"] for one in told["nouns"]] == ["figure", "baseball cap", "backpack"] and told["base"] == "figure"
-    assert told["nouns"][1] == {"text": "baseball cap", "start": 17, "end": 29}
+    assert told["nouns"][1] == {"text": "baseball cap", "start": 19, "end": 31}
     told = read(prompt="a cap on a figure", terms=["cap", "figure"])
     assert told["base"] == "figure" and told["terms"]["cap"] == {"start": 2, "end": 5}
     assert "does not occur" in read(prompt="a cap", terms=["hat"])["warnings"][0]

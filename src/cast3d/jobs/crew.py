@@ -55,17 +55,18 @@ class _Crew:
         self.lock = threading.Condition()
 
     def serve(self, slot: Slot) -> None:
-        while (place := self._next()) is not None:
-            try:
-                result: Any = slot.run(self.tasks[place], partial(self._call, self.hear, place))
-            except WorkerDied as error:
-                result = error
-            except (WorkBroke, Cast3dError) as error:
-                result = error
-            except BaseException as error:
-                self._fail(error)
-                return
-            self._end(place, result)
+        try:
+            while (place := self._next()) is not None:
+                self._end(place, self._result(slot, place))
+        except BaseException as error:
+            self._fail(error)
+
+    def _result(self, slot: Slot, place: int) -> Any:
+        """What a task ended with, the error that was planned for included."""
+        try:
+            return slot.run(self.tasks[place], partial(self._call, self.hear, place))
+        except (WorkerDied, WorkBroke, Cast3dError) as error:
+            return error
 
     def _next(self) -> int | None:
         """The next task; None once there is none, and none can come back."""
@@ -94,13 +95,8 @@ class _Crew:
 
     def _call(self, what: Callable[..., Any], *args: Any) -> None:
         with self.lock:
-            if self.over:
-                return
-            try:
+            if not self.over:
                 what(*args)
-            except BaseException as error:
-                self._fail(error)
-                raise
 
     def _fail(self, error: BaseException) -> None:
         with self.lock:

@@ -38,7 +38,9 @@ class RaySlot:
         import ray
 
         if self._actor is None:
-            self._actor = _actor_class().options(**self.resources).remote(self.start)
+            # Threads: one works, the others answer. An actor that dies is replaced here, with its task.
+            options = {"max_concurrency": 4, "max_restarts": 0, "max_task_retries": 0, **self.resources}
+            self._actor = ray.remote(Worker).options(**options).remote(self.start)
         actor = self._actor
         try:
             away = self.probe is not None and not ray.get(actor.sees.remote(str(self.probe)))
@@ -138,13 +140,6 @@ class Worker:
             self._events.append(event)
         if self._cancelled.is_set():
             raise Cancelled
-
-
-def _actor_class() -> Any:
-    import ray
-
-    # Threads: one works, the others answer. A worker that dies is replaced here, with its task.
-    return ray.remote(Worker).options(max_concurrency=4, max_restarts=0, max_task_retries=0)
 
 
 def packed(folder: Path) -> bytes:
