@@ -129,8 +129,8 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
-def serve(application: Guard, sock: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
-    """Serves until SIGINT or SIGTERM; `ready()` is called once requests are answered."""
+def serve(application: Guard, sock: socket.socket, ready: Callable[[Callable[[], None]], Any]) -> None:
+    """Serves until SIGINT or SIGTERM; `ready(end)` is called once requests are answered, `end()` ends it."""
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     config = uvicorn.Config(
         application, log_config=None, access_log=False, timeout_graceful_shutdown=1, timeout_keep_alive=30,
@@ -143,7 +143,7 @@ def serve(application: Guard, sock: socket.socket, ready: Callable[[], None] = l
         while not server.started and not task.done():
             await asyncio.sleep(0.02)
         if server.started:
-            ready()
+            ready(lambda: setattr(server, "should_exit", True))
         await task
 
     asyncio.run(run())

@@ -17,6 +17,7 @@ from .guard import Refused
 from .service import STREAMS, Service, service_of
 
 QUIET = 15.0  # seconds between comments that keep the connection
+LOOK = 1.0  # seconds between looks whether somebody still listens
 
 
 async def of_job(request: Request) -> Response:
@@ -50,13 +51,18 @@ def _answer(
         raise Refused(429, "limit", f"{STREAMS} streams are open already")
     told = request.headers.get("last-event-id") or request.query_params.get("last") or ""
     last = int(told) if told.isdecimal() and len(told) < 16 else first
-    body = _stream(service, id, since, tell, last)
+    body = _stream(request, service, id, since, tell, last)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(body, media_type="text/event-stream", headers=headers)
 
 
 async def _stream(
-    service: Service, id: str | None, since: Callable[[int], list[Event]], tell: Callable[[Event], Any], last: int
+    request: Request,
+    service: Service,
+    id: str | None,
+    since: Callable[[int], list[Event]],
+    tell: Callable[[Event], Any],
+    last: int,
 ) -> AsyncIterator[str]:
     loop, news = asyncio.get_running_loop(), asyncio.Event()
 
@@ -68,6 +74,7 @@ async def _stream(
     service.streams += 1
     try:
         yield "retry: 1000\n\n"
+        quiet = loop.time()
         while True:
             news.clear()
             try:
@@ -77,10 +84,16 @@ async def _stream(
             for event in events:
                 yield f"id: {event.id}\nevent: {event.name}\ndata: {json.dumps(tell(event), ensure_ascii=False)}\n\n"
                 last = event.id
-            if not events:
-                try:
-                    await asyncio.wait_for(news.wait(), QUIET)
-                except TimeoutError:
+            if events:
+                quiet = loop.time()
+                continue
+            try:
+                await asyncio.wait_for(news.wait(), LOOK)
+            except TimeoutError:
+                if await request.is_disconnected():
+                    return
+                if loop.time() - quiet >= QUIET:
+                    quiet = loop.time()
                     yield ": still here\n\n"
     finally:
         service.streams -= 1

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..version import __version__
+from .batch import batch, with_address
 from .compose import compose
 from .doctor import doctor
 from .edit import edit
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (compose, edit, resume, lift, imagine, export, evaluate, judge, study, doctor, settings):
+for command in (compose, edit, batch, resume, lift, imagine, export, evaluate, judge, study, doctor, settings):
     app.command()(command)
 app.command("app")(web)
 
@@ -57,6 +58,7 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     careful_streams()
     on_sigterm()
+    sys.argv[1:] = with_address(sys.argv[1:])
     try:
         if "--json" in sys.argv[1:]:
             _json_errors()

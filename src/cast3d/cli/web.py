@@ -79,7 +79,7 @@ def web(
             secret = None if server.is_loopback(host) else token or server.new_token()
             address = address_of(host, sock, secret)
             app = server.application(service, server.names_of(host), secret)
-            server.serve(app, sock, lambda: _greet(address, browser and server.is_loopback(host)))
+            server.serve(app, sock, lambda _: _greet(address, browser and server.is_loopback(host)))
         finally:
             jobs.close()
             opened.close()

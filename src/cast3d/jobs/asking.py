@@ -17,6 +17,7 @@ from ..scene.scene import MAX_PROMPT, plain_text
 from ..scene.terms import match_key
 from ..settings import Settings
 from .job import KINDS, WAITING, Job, new_id
+from .queue import NotFound
 from .uploads import Upload, Uploads
 from .voxels import from_bits, into_box
 
@@ -326,5 +327,5 @@ def _checked(field: str, make: Callable[[], Any]) -> Any:
         return make()
     except FieldError:
         raise
-    except InputError as error:
+    except (InputError, NotFound) as error:
         raise FieldError(field, str(error)) from error

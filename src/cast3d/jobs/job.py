@@ -48,6 +48,7 @@ class Job:
     remove: list[str] = field(default_factory=list)
     keep: str = ""
     duplicate_of: str | None = None
+    digest: str = ""  # of all that is asked, for batches to know what they have done
 
     reseed: dict[str, int] = field(default_factory=dict)
     hints: dict[str, str] = field(default_factory=dict)  # term -> file

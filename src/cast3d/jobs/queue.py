@@ -105,7 +105,7 @@ class Queue:
             job.created = time.time()
             self.workspace.create(job, files, grids)
             self._jobs[job.id] = job
-            self._put(job, QUEUED)
+            self._tell_state(job)
             return replace(job)
 
     def require_room(self) -> None:
@@ -353,6 +353,10 @@ class Queue:
         if state in ENDED:
             job.finished = time.time()
         write_job(self.workspace.folder(job.id), job)
+        self._tell_state(job)
+
+    def _tell_state(self, job: Job) -> None:
+        state = job.state
         position = {"position": self.positions()[job.id]} if state == QUEUED else {}
         waits = {"waits_at": job.waits_at} if state == WAITING else {}
         self._emit(job, "state", {"state": state, **position, **waits})

@@ -165,8 +165,8 @@ class _plain_main:
 
     def __enter__(self) -> None:
         main = sys.modules["__main__"]
-        kept = {name: main.__dict__[name] for name in ("__file__", "__spec__") if name in main.__dict__}
-        self.kept: dict[str, Any] = kept
+        kept: dict[str, Any] = {name: main.__dict__[name] for name in ("__file__", "__spec__") if name in main.__dict__}
+        self.kept = kept
         if "__file__" in self.kept:
             del main.__file__
         main.__spec__ = None

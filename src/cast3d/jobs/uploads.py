@@ -74,7 +74,10 @@ class Uploads:
                 new_id(), "model", name, suffix, file.stat().st_size, nodes=facts.nodes, triangles=facts.triangles
             )
             return self._keep(told, file, None)
-        picture = open_picture(file.read_bytes())
+        try:
+            picture = open_picture(file.read_bytes())
+        except InputError as error:
+            raise InputError(f"{name}: {str(error).removeprefix('the given bytes: ')}") from error
         cut, warnings = _without_background(picture)
         told = Upload(
             new_id(), "picture", name, picture.suffix, len(picture.data), picture.rgba.width, picture.rgba.height,
