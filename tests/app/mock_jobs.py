@@ -43,9 +43,10 @@ class Jobs:
             raise Refusal(400, "input", "there is no sentence; write what it shall be")
         self.asked.append(body)
         key = f"job-{next(self._count):03d}"
+        assets = {term: [pictures(one) for one in ids] for term, ids in (body.get("assets") or {}).items()}
         job = {
             "id": key, "kind": body["kind"], "title": body.get("title") or body["prompt"], "prompt": body["prompt"],
-            "main": body.get("main"), "assets": {t: [pictures(i) for i in ids] for t, ids in (body.get("assets") or {}).items()},
+            "main": body.get("main"), "assets": assets,
             "seed": body.get("seed", 0), "settings": body.get("settings", {}), "state": "queued", "position": 1,
             "stage": None, "fraction": 0.0, "seconds_left": None, "created": time.time(), "started": None,
             "finished": None, "error": None, "warnings": [], "notes": [], "pause": body.get("pause", []),
@@ -145,12 +146,21 @@ class Jobs:
                 left = (1 - fraction) * len(made.stages) * STEPS * self.pace
                 job.update(stage=stage["name"], fraction=fraction, seconds_left=left)
                 told = {"stage": stage["name"], "title": stage["title"], "term": stage["term"]}
-                self.tell(key, "progress", {**told, "done": step, "total": STEPS, "fraction": fraction, "seconds_left": left})
+                self.tell(
+                    key, "progress", {**told, "done": step, "total": STEPS, "fraction": fraction, "seconds_left": left}
+                )
                 if step in (1, 3, 5):
-                    self.tell(key, "preview", {"stage": stage["name"], "step": step, "url": f"{url}/{stage['pictures'][-1]}"})
+                    self.tell(
+                        key, "preview", {"stage": stage["name"], "step": step, "url": f"{url}/{stage['pictures'][-1]}"}
+                    )
                 time.sleep(self.pace)
             if stage["name"] == self.fail_at:
-                return self._set(key, state="failed", error="the layout does not show the cap; try another seed", finished=time.time())
+                return self._set(
+                    key,
+                    state="failed",
+                    error="the layout does not show the cap; try another seed",
+                    finished=time.time(),
+                )
             done = {**stage, "pictures": [f"{url}/{name}" for name in stage["pictures"]]}
             job["stages"] = [*job["stages"], done]
             self.tell(key, "stage", done)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,13 +61,15 @@ def small(folder: Path) -> Recorded:
     meshes, parts = {}, {}
     for term, (radius, center) in shapes.items():
         mesh = simplify(from_sdf(ball(32, radius, center)), 800)
-        mesh.colors = torch.tensor(colors[term]).expand(len(mesh.vertices), 3).clone()
+        mesh = replace(mesh, colors=torch.tensor(colors[term]).expand(len(mesh.vertices), 3).clone())
         parts[term] = mesh
         write_glb(folder / "parts" / f"{term}.glb", {term: mesh}, {})
         meshes[term] = {"file": f"parts/{term}.glb", "triangles": len(mesh.faces), "watertight": True}
         picture(colors[term]).save(folder / "inputs" / f"{term}.png")
     write_glb(folder / "scene.glb", parts, {"prompt": "a figure wearing a cap"})
-    grids = {term: ((grid(64) - torch.tensor(center)).norm(dim=-1) < radius) for term, (radius, center) in shapes.items()}
+    grids = {
+        term: ((grid(64) - torch.tensor(center)).norm(dim=-1) < radius) for term, (radius, center) in shapes.items()
+    }
     grids["figure"] &= ~grids["cap"]
     write_ply(folder / "scene.ply", _splats(grids, colors))
     hints = {term: one.numpy() for term, one in grids.items()}
@@ -102,7 +104,12 @@ def _splats(grids: dict[str, torch.Tensor], colors: dict[str, tuple[float, float
     count = len(position)
     turn = torch.tensor([1.0, 0.0, 0.0, 0.0]).expand(count, 4)
     return Gaussians(
-        position, torch.cat(tints), torch.full((count, 3), 0.012), turn, torch.full((count,), 0.9), part=torch.cat(parts)
+        position,
+        torch.cat(tints),
+        torch.full((count, 3), 0.012),
+        turn,
+        torch.full((count,), 0.9),
+        part=torch.cat(parts),
     )
 
 

@@ -74,10 +74,14 @@ export interface Job {
   title: string;
   prompt: string;
   main: string | null;
-  assets: Record<string, { url: string; cutout: string | null; id?: string }[]>;
+  assets: Record<string, { url: string; cutout: string | null; id?: string | null }[]>;
+  replace?: Record<string, unknown>;
+  add?: Record<string, unknown>;
+  model?: string | null;
   seed: number;
   settings: Record<string, SettingValue>;
   state: JobState;
+  cancelling?: boolean;
   position: number | null;
   stage: string | null;
   fraction: number;
@@ -106,6 +110,7 @@ export interface JobRequest {
   settings?: Record<string, SettingValue>;
   pause?: Pause[];
   title?: string;
+  duplicate_of?: string;
   model?: string;
   replace?: Record<string, string[]>;
   add?: Record<string, string[]>;

@@ -129,7 +129,7 @@ export function start(): void {
   void refreshHistory();
   void attempt(api.examples).then((found) => (examples.value = found ?? []));
   void attempt(api.settings).then((found) => (settings.value = found ?? []));
-  listen("events", { state: soon }, soon);
+  listen("events", { state: soon, deleted: soon }, soon);
   window.setInterval(() => void refreshHealth(), 15_000);
 }
 

@@ -1,6 +1,7 @@
 // A thing of the sentence: its pictures, their cut-outs and risks, and whether it carries the others.
 
 import { useState } from "preact/hooks";
+import { uploadFile } from "../api/client.ts";
 import { FileButton, IconButton, PICTURES, useDrop } from "../ui/controls.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { dash, risk, tone } from "../ui/words.ts";
@@ -24,7 +25,7 @@ export function TermCard({ chip }: { chip: Chip }) {
         <FileButton
           class="add-picture" icon="picture" accept={PICTURES} multiple
           label={chip.pictures.length ? "Another view" : over ? "Drop it here" : "Picture"}
-          named={`Give ${chip.term} a picture`}
+          of={chip.term}
           onFiles={(files) => void addPictures(chip.term, files)}
         />
       </div>
@@ -59,7 +60,10 @@ function Thumb({ picture, term }: { picture: Picture; term: string }) {
   return (
     <div class="thumb">
       <button type="button" class="see" aria-label={`Correct the cut-out of ${term}`} onClick={() => edit(true)}>
-        {upload.cutout && <img src={`${upload.cutout}?v=${picture.version}`} alt={`Cut-out of ${term}: ${upload.name}`} />}
+        <img
+          src={upload.cutout ? `${upload.cutout}?v=${picture.version}` : uploadFile(upload.id)}
+          alt={upload.cutout ? `Cut-out of ${term}: ${upload.name}` : `${upload.name}, not cut out`}
+        />
         <span class="hint"><Icon name="brush" />Correct</span>
       </button>
       <IconButton icon="close" label={`Remove ${upload.name}`} onClick={() => removePicture(picture.key)} class="corner" />

@@ -48,8 +48,9 @@ export class CutoutCanvas {
     return this.future.length > 0;
   }
 
-  async load(cutout: string, picture: string): Promise<void> {
-    const [cut, own] = await Promise.all([image(cutout), image(picture)]);
+  /** Without a cut-out the whole picture is the object until a person erases the rest. */
+  async load(cutout: string | null, picture: string): Promise<void> {
+    const own = await image(picture), cut = cutout ? await image(cutout) : own;
     [this.width, this.height] = [cut.naturalWidth, cut.naturalHeight];
     [this.canvas.width, this.canvas.height] = [this.width, this.height];
     const pixels = read(cut, this.width, this.height);

@@ -1,6 +1,6 @@
 // Correcting a cut-out by hand: a soft brush that erases, or brings back what the picture had there.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api/client.ts";
 import type { Upload } from "../api/types.ts";
 import { attempt } from "../app/store.ts";
@@ -21,11 +21,11 @@ export function CutoutEditor({ upload, term, version, onClose, onSaved }: {
     const made = new CutoutCanvas(place.current!, () =>
       setState({ undoable: made.undoable, redoable: made.redoable, dirty: made.dirty }));
     canvas.current = made;
-    made.load(`${upload.cutout}?v=${version}`, api.uploadFile(upload.id)).catch(() =>
+    made.load(upload.cutout && `${upload.cutout}?v=${version}`, api.uploadFile(upload.id)).catch(() =>
       setProblem("The picture could not be read. Close this, and drop it once more."));
     return () => made.dispose();
   }, []);
-  useEffect(() => {
+  useLayoutEffect(() => { // before the next key
     if (canvas.current) Object.assign(canvas.current, { stroke, size });
   }, [stroke, size]);
 
@@ -68,6 +68,7 @@ export function CutoutEditor({ upload, term, version, onClose, onSaved }: {
           />
         </div>
         {problem && <p class="warning">{problem}</p>}
+        {!upload.cutout && <p class="warning">It could not be cut out by itself. Erase what is not {term}.</p>}
         <p class="soft">What was cut away shows faintly. It is not part of the object.</p>
         <div class="actions">
           <button type="button" class="quiet" onClick={onClose}>Cancel</button>

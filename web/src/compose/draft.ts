@@ -28,9 +28,10 @@ export interface Draft {
   seed: number | null;
   pause: Pause[];
   settings: Record<string, SettingValue>;
+  duplicateOf: string | null;
 }
 
-export const EMPTY: Draft = { prompt: "", chips: [], dropped: [], main: null, seed: null, pause: [], settings: {} };
+export const EMPTY: Draft = { prompt: "", chips: [], dropped: [], main: null, seed: null, pause: [], settings: {}, duplicateOf: null };
 const KEPT = "cast3d.draft";
 
 export const draft = signal<Draft>(restored());
@@ -198,12 +199,12 @@ export async function dropOnPage(files: readonly File[]): Promise<void> {
 
 /** What would be asked for, or the reason why it cannot be yet. */
 export const request = computed<{ ask: JobRequest } | { problem: string }>(() => {
-  const { prompt, chips, seed, settings, pause } = draft.value, text = prompt.trim();
+  const { prompt, chips, seed, settings, pause, duplicateOf } = draft.value, text = prompt.trim();
   if (!text) return { problem: "Write a sentence, or drop pictures." };
   if (chips.some((chip) => chip.pictures.some((one) => !one.upload && !one.error))) return { problem: "Pictures are still on their way." };
   const gone = pictured.value.find(outside);
   if (gone) return { problem: `“${gone.term}” is not in the sentence. Put it back, or remove its card.` };
-  const more = { ...(seed === null ? {} : { seed }), ...(Object.keys(settings).length ? { settings } : {}) };
+  const more = { ...(seed === null ? {} : { seed }), ...(Object.keys(settings).length ? { settings } : {}), ...(duplicateOf ? { duplicate_of: duplicateOf } : {}) };
   if (!pictured.value.length) return { ask: { kind: "imagine", prompt: text, ...more } };
   const ids = (chip: Chip) => chip.pictures.flatMap((picture) => (picture.upload ? [picture.upload.id] : []));
   const assets = Object.fromEntries(pictured.value.map((chip) => [chip.term, ids(chip)]));
@@ -222,7 +223,8 @@ export const request = computed<{ ask: JobRequest } | { problem: string }>(() =>
 export async function fillFrom(source: {
   prompt: string;
   main: string | null;
-  assets: Record<string, { url: string; id?: string }[]>;
+  assets: Record<string, { url: string; id?: string | null }[]>;
+  duplicateOf?: string;
   seed?: number | null;
   settings?: Record<string, SettingValue>;
   pause?: Pause[];
@@ -236,9 +238,10 @@ export async function fillFrom(source: {
     seed: source.seed ?? null,
     settings: source.settings ?? {},
     pause: source.pause ?? [],
+    duplicateOf: source.duplicateOf ?? null,
     chips: terms.map((term) => ({ term, manual: true, pictures: [] })),
   };
-  const put = async (term: string, { url, id }: { url: string; id?: string }) => {
+  const put = async (term: string, { url, id }: { url: string; id?: string | null }) => {
     const name = decodeURIComponent(url.split("?")[0]!.split("/").pop() ?? "picture.png");
     if (id) {
       const upload = await api.uploaded(id).catch(() => null); // it may be gone by now
@@ -256,7 +259,7 @@ export async function fillFrom(source: {
 }
 
 export function fillFromJob(job: Job): Promise<boolean> {
-  return fillFrom({ ...job, settings: {}, seed: job.seed });
+  return fillFrom({ ...job, duplicateOf: job.id });
 }
 
 export function clear(): void {

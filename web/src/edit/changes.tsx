@@ -78,7 +78,7 @@ function ChangeRow({ change, onFiles, onRemove }: { change: Change; onFiles: (fi
       {change.what !== "remove" && (
         <div class="row wrap">
           {change.uploads.map((upload) => upload.cutout && <img key={upload.id} class="asset checkered" src={upload.cutout} alt={`Cut-out: ${upload.name}`} />)}
-          <FileButton label={change.uploads.length ? "Another view" : "Picture"} icon="picture" named={`Give ${change.term} a picture`} accept={PICTURES} multiple onFiles={onFiles} />
+          <FileButton label={change.uploads.length ? "Another view" : "Picture"} icon="picture" of={change.term} accept={PICTURES} multiple onFiles={onFiles} />
         </div>
       )}
       {change.uploads.flatMap((upload) => upload.warnings).map((text) => <p class="warning" key={text}><Icon name="warn" />{text}</p>)}

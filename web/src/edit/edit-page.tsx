@@ -28,10 +28,11 @@ export function EditPage({ from }: { from?: string }) {
   const { over, drop } = useDrop((files) => void take(files[0]!));
   useEffect(() => void (document.title = "Edit a model · cast3d"), []);
   useEffect(() => {
-    if (from) void attempt(() => api.getJob(from)).then((job) => {
-      if (!job) return;
+    if (from) void attempt(() => Promise.all([api.getJob(from), api.parts(from)])).then((found) => {
+      if (!found) return;
+      const [job, { terms }] = found;
       setModel({
-        id: job.id, name: job.title || job.prompt, prompt: job.prompt, nodes: Object.keys(job.assets), facts: "", url: job.scene, warnings: [],
+        id: job.id, name: job.title || job.prompt, prompt: job.prompt, nodes: terms.map((part) => part.term), facts: "", url: job.scene, warnings: [],
       });
     });
   }, [from]);

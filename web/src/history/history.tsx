@@ -6,7 +6,7 @@ import { fillFromJob } from "../compose/draft.ts";
 import { go, route, toJob } from "../app/route.ts";
 import { ENDED, WORDS, attempt, history, historyEnds, olderHistory } from "../app/store.ts";
 import { IconButton } from "../ui/controls.tsx";
-import { Icon } from "../ui/icons.tsx";
+import { Still } from "../ui/still.tsx";
 import { ago } from "../ui/words.ts";
 import { useState } from "preact/hooks";
 
@@ -44,7 +44,7 @@ function Entry({ job, onOpen }: { job: Job; onOpen?: () => void }) {
   return (
     <li class={here ? "here" : ""}>
       <a href={toJob(job.id)} aria-current={here ? "page" : undefined} onClick={onOpen}>
-        {job.picture ? <img src={`${job.picture}?v=${encodeURIComponent(String(job.finished ?? ""))}`} alt="" loading="lazy" /> : <span class="no-picture"><Icon name="model" /></span>}
+        <Still url={job.picture && `${job.picture}?v=${encodeURIComponent(String(job.finished ?? ""))}`} />
         <span class="text">
           <span class="title">{name}</span>
           <span class="soft">
@@ -54,7 +54,7 @@ function Entry({ job, onOpen }: { job: Job; onOpen?: () => void }) {
         </span>
       </a>
       <span class="entry-tools">
-        <IconButton icon="copy" label={`Duplicate ${name}`} onClick={() => void duplicate()} />
+        {job.kind !== "edit" && <IconButton icon="copy" label={`Duplicate ${name}`} onClick={() => void duplicate()} />}
         {ENDED.includes(job.state) && (
           <IconButton icon={sure ? "check" : "trash"} label={sure ? `Delete ${name} for good` : `Delete ${name}`} class={sure ? "danger" : ""} onClick={() => void erase()} />
         )}

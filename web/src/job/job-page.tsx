@@ -105,7 +105,8 @@ function Loaded({ watched, job }: { watched: Watched; job: Job }) {
 const KINDS: Record<Job["kind"], string> = { compose: "Composed", edit: "Edited", lift: "From one picture", imagine: "From words" };
 
 function JobHead({ job }: { job: Job }) {
-  const terms = Object.keys(job.assets);
+  const terms = [...new Set([job.assets, job.replace ?? {}, job.add ?? {}].flatMap(Object.keys))];
+  const source = job.model?.startsWith("job:") ? job.model.slice(4) : null;
   const [busy, setBusy] = useState(false);
   async function duplicate(): Promise<void> {
     setBusy(true);
@@ -131,7 +132,12 @@ function JobHead({ job }: { job: Job }) {
         </p>
       </div>
       <div class="row wrap">
-        <button type="button" class="quiet" disabled={busy} onClick={() => void duplicate()}><Icon name="copy" />{busy ? "Copying…" : "Duplicate and change"}</button>
+        {job.kind !== "edit" && (
+          <button type="button" class="quiet" disabled={busy} onClick={() => void duplicate()}>
+            <Icon name="copy" />{busy ? "Copying…" : "Duplicate and change"}
+          </button>
+        )}
+        {source && <a class="button quiet" href={`#/edit/${encodeURIComponent(source)}`}><Icon name="copy" />Edit its source anew</a>}
         {job.scene && <a class="button quiet" href={`#/edit/${encodeURIComponent(job.id)}`}><Icon name="model" />Replace parts</a>}
         {ENDED.includes(job.state) && <Sure icon="trash" label="Delete" sure="Delete for good" onClick={() => void erase()} />}
       </div>

@@ -1,6 +1,6 @@
 // The layout with its coloured hints: look, accept, repaint with a brush, move and scale a box, ask again.
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Hints } from "../api/types.ts";
 import { spoken } from "../app/store.ts";
 import { Check, IconButton, Segmented, Slider, type Choice } from "../ui/controls.tsx";
@@ -58,7 +58,7 @@ function Painter({ hints, watched }: { hints: Hints; watched: Watched }) {
   const update = () => { show(); again((value) => value + 1); };
   useEffect(show, [made, painting, hidden]);
 
-  useEffect(() => {
+  useLayoutEffect(() => { // before the next key
     if (!made || !painting || mode === "look" || !free) return;
     const { view, lib } = made;
     if (mode === "box") {
@@ -76,8 +76,9 @@ function Painter({ hints, watched }: { hints: Hints; watched: Watched }) {
       return () => { tool.dispose(); view.tool = null; view.onDraw = null; };
     }
     const tool = new lib.BrushTool(view, {
-      radius: () => radius, color: () => (mode === "erase" ? "#cf4f62" : color), filled: (index) => painting.filled(index),
-      begin: () => painting.begin(), dab: (hit) => { if (painting.dab(term, mode, hit, radius, mirror)) show(); }, end: update,
+      radius: () => radius, color: () => (mode === "erase" ? "#cf4f62" : color), filled: (index) => painting.met(index),
+      begin: () => painting.begin(), dab: (hit) => { if (painting.dab(term, mode, hit, radius, mirror)) show(); },
+      end: () => { painting.end(); update(); },
     });
     view.tool = tool;
     return () => { tool.dispose(); view.tool = null; };

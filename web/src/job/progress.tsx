@@ -15,7 +15,9 @@ export function ProgressBar({ watched }: { watched: Watched }) {
         <p class="what">{what(job, progress)}</p>
         <p class="left soft">{left(job, progress)}</p>
         {(job.state === "running" || job.state === "queued" || job.state === "waiting") && (
-          <button type="button" class="quiet" onClick={() => void watched.run("cancel")}><Icon name="stop" />Cancel</button>
+          <button type="button" class="quiet" disabled={job.cancelling} onClick={() => void watched.run("cancel")}>
+            <Icon name="stop" />{job.cancelling ? "It stops…" : "Cancel"}
+          </button>
         )}
         {(job.state === "failed" || job.state === "cancelled") && (
           <button type="button" class="primary" onClick={() => void watched.run("resume")}>Go on</button>

@@ -132,13 +132,13 @@ export function Sure({ icon, label, sure, onClick, disabled }: {
 }
 
 /** A button that opens a choice of files. */
-export function FileButton({ label, icon, accept, multiple, onFiles, class: look, named }: {
-  label: string; icon?: IconName; accept: string; multiple?: boolean; onFiles: (files: File[]) => void; class?: string; named?: string;
+export function FileButton({ label, icon, accept, multiple, onFiles, class: look, of }: {
+  label: string; icon?: IconName; accept: string; multiple?: boolean; onFiles: (files: File[]) => void; class?: string; of?: string;
 }) {
   const input = useRef<HTMLInputElement>(null);
   return (
     <>
-      <button type="button" class={look ?? "quiet"} aria-label={named} onClick={() => input.current!.click()}>
+      <button type="button" class={look ?? "quiet"} aria-label={of && `${label} of ${of}`} onClick={() => input.current!.click()}>
         {icon && <Icon name={icon} />}{label}
       </button>
       <input

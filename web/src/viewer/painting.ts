@@ -13,6 +13,7 @@ export class Painting {
   readonly base: string;
   readonly changed = new Set<string>();
   private grids: Map<string, Grid>;
+  private surface: Grid | null = null;
   private past: Map<string, Grid>[] = [];
   private future: Map<string, Grid>[] = [];
 
@@ -49,6 +50,16 @@ export class Painting {
   begin(): void {
     this.past = [...this.past.slice(1 - UNDO), this.copy()];
     this.future = [];
+    this.surface = Uint8Array.from({ length: CELLS }, (_, i) => Number(this.filled(i)));
+  }
+
+  end(): void {
+    this.surface = null;
+  }
+
+  /** What a brush meets: during a stroke that which was there before, so that what it adds does not grow on itself. */
+  met(index: number): boolean {
+    return this.surface ? this.surface[index] === 1 : this.filled(index);
   }
 
   /** A dab of the brush; true where it changed something. */

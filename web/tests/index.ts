@@ -1,0 +1,4 @@
+import "./bits.ts";
+import "./painting.ts";
+import "./ply.ts";
+import "./terms.ts";
