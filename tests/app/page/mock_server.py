@@ -1,4 +1,4 @@
-"""A server that speaks the page's HTTP contract with recorded data: `python -m tests.app.mock_server RUN [PORT]`."""
+"""A server that speaks the page's HTTP contract with recorded data: `python -m tests.app.page.mock_server RUN [PORT]`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from cast3d.errors import Cast3dError
 from cast3d.pictures.checks import risks, slab_risk
 from cast3d.pictures.cutout import open_cut_out
-from tests.app.mock_answers import EXAMPLES, SETTINGS, examples, read
-from tests.app.mock_jobs import API, Jobs, Refusal
-from tests.app.recorded import Recorded, from_run
+from tests.app.page.mock_answers import EXAMPLES, SETTINGS, examples, read
+from tests.app.page.mock_jobs import API, Jobs, Refusal
+from tests.app.page.recorded import Recorded, from_run
 
 POLICY = "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.app.mock_server import MockServer
-from tests.app.recorded import Recorded, small
+from tests.app.page.mock_server import MockServer
+from tests.app.page.recorded import Recorded, small
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]

@@ -8,8 +8,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from tests.app.recorded import picture
-from tests.app.steps import PROMPT, compose, eventually, wait_for, write
+from tests.app.page.recorded import picture
+from tests.app.page.steps import PROMPT, compose, eventually, wait_for, write
 
 
 def test_words_become_things_and_pictures_are_cut_out(page, server, pictures):

@@ -8,8 +8,8 @@ import re
 import numpy as np
 import pytest
 
-from tests.app.mock_server import MockServer
-from tests.app.steps import colors, compose, eventually, saturated, wait_for, write
+from tests.app.page.mock_server import MockServer
+from tests.app.page.steps import colors, compose, eventually, saturated, wait_for, write
 
 
 @pytest.fixture

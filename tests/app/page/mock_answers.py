@@ -9,7 +9,7 @@ import yaml
 
 from cast3d.scene.grammar import unpictured
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 def read(body: dict[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.steps import PROMPT, compose, eventually, saturated, wait_for, write
+from tests.app.page.steps import PROMPT, compose, eventually, saturated, wait_for, write
 
-AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = Path(__file__).parents[3] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 def findings(page) -> list[str]:

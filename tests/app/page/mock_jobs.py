@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.app.recorded import Recorded
+from tests.app.page.recorded import Recorded
 
 API = "/api/v1"
 ENDED = ("done", "failed", "cancelled")
