@@ -1,4 +1,4 @@
-"""A server that speaks the page's HTTP contract with recorded data: `python -m tests.app.page.mock_server RUN [PORT]`."""
+"""Speaks the page's HTTP contract with recorded data: `python -m tests.app.page.mock_server RUN [PORT [PACE]]`."""
 
 from __future__ import annotations
 
