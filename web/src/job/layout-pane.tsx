@@ -8,7 +8,7 @@ import { Stage } from "../ui/stage.tsx";
 import type { CellBox, Painting, Stroke } from "../viewer/index.ts";
 import { useView, type Made } from "../viewer/use-view.ts";
 import { BoxFields } from "./box-fields.tsx";
-import type { Watched } from "./watch.ts";
+import { glimpse, type Watched } from "./watch.ts";
 
 type Mode = "look" | Stroke | "box";
 
@@ -24,7 +24,7 @@ const GREY = "#b9b5ad";
 
 export function LayoutPane({ watched }: { watched: Watched }) {
   const hints = watched.hints.value, job = watched.job.value!;
-  const preview = watched.previews.value.layout?.url ?? null;
+  const preview = glimpse(watched, "layout");
   if (hints) return <Painter hints={hints} watched={watched} />;
   return <Stage label="Layout" preview={preview} empty={emptyWord(job.state)} />;
 }

@@ -10,15 +10,16 @@ import { Stage } from "../ui/stage.tsx";
 import { whole } from "../ui/words.ts";
 import { useModel, usePointed } from "../viewer/use-model.ts";
 import { useView } from "../viewer/use-view.ts";
-import type { Watched } from "./watch.ts";
+import { glimpse, type Watched } from "./watch.ts";
 
 export function PartsPane({ watched }: { watched: Watched }) {
   const job = watched.job.value!, parts = watched.parts.value;
   const preview = job.state === "running" ? (watched.previews.value.parts?.url ?? null) : null;
   if (!parts.length) {
+    const seen = glimpse(watched, "parts");
     return (
       <Stage
-        label="Parts" preview={preview}
+        label="Parts" preview={seen}
         empty={job.state === "running" || job.state === "queued" || job.state === "waiting" ? "Each part follows from its hint and its picture" : "This run has no parts yet"}
       />
     );

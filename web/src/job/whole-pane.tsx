@@ -13,7 +13,7 @@ import { useView, type Made } from "../viewer/use-view.ts";
 import { LIGHT_NAMES, type Light } from "../viewer/lights.ts";
 import { Downloads } from "./downloads.tsx";
 import { saveBlob } from "./save.ts";
-import type { Watched } from "./watch.ts";
+import { glimpse, type Watched } from "./watch.ts";
 
 export function WholePane({ watched }: { watched: Watched }) {
   const job = watched.job.value!;
@@ -22,7 +22,7 @@ export function WholePane({ watched }: { watched: Watched }) {
     const single = job.kind === "lift" || job.kind === "imagine";
     return (
       <Stage
-        label="The whole" preview={preview}
+        label="The whole" preview={glimpse(watched, "whole")}
         empty={job.state === "failed" || job.state === "cancelled" ? "It did not come to this" : single ? "It appears here" : "The parts come together here"}
       />
     );
