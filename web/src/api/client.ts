@@ -118,6 +118,13 @@ export async function fetchBlob(url: string): Promise<Blob> {
   return (await call(url)).blob();
 }
 
+/** A file with the name that the server gives it. */
+export async function fetchFile(url: string, signal: AbortSignal): Promise<{ blob: Blob; name: string }> {
+  const response = await call(url, { signal });
+  const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "")?.[1];
+  return { blob: await response.blob(), name: name ?? "scene" };
+}
+
 export async function fetchBytes(url: string, signal?: AbortSignal): Promise<ArrayBuffer> {
   return (await call(url, { signal: signal ?? null })).arrayBuffer();
 }

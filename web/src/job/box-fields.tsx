@@ -13,7 +13,12 @@ export function BoxFields({ painting, term, onPlace }: { painting: Painting; ter
   const box = painting.box(term);
   if (!box) return <p class="soft">{term} has no voxels yet. Paint some first.</p>;
 
-  function put(axis: number, what: "place" | "size", value: number): void {
+  function put(axis: number, what: "place" | "size", field: HTMLInputElement): void {
+    if (field.value === "") { // no number: as it was
+      field.value = String(what === "place" ? box!.low[axis] : box!.high[axis]! - box!.low[axis]!);
+      return;
+    }
+    const value = Math.round(Number(field.value));
     const low: CellBox["low"] = [...box!.low], high: CellBox["high"] = [...box!.high];
     const size = what === "size" ? Math.min(SIDE, Math.max(1, value)) : high[axis]! - low[axis]!;
     const middle = (low[axis]! + high[axis]!) / 2, start = what === "place" ? value : Math.round(middle - size / 2);
@@ -31,11 +36,11 @@ export function BoxFields({ painting, term, onPlace }: { painting: Painting; ter
           <span>{axis.name}</span>
           <input
             type="number" aria-label={`${axis.name}, from`} min={0} max={SIDE - 1} value={box.low[i]} 
-            onChange={(event) => put(i, "place", Math.round(Number(event.currentTarget.value)))}
+            onChange={(event) => put(i, "place", event.currentTarget)}
           />
           <input
             type="number" aria-label={`${axis.name}, size`} min={1} max={SIDE} value={box.high[i]! - box.low[i]!} 
-            onChange={(event) => put(i, "size", Math.round(Number(event.currentTarget.value)))}
+            onChange={(event) => put(i, "size", event.currentTarget)}
           />
         </div>
       ))}

@@ -6,6 +6,7 @@ import type { Job, PartInfo } from "../api/types.ts";
 import { Dialog } from "../ui/controls.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { whole } from "../ui/words.ts";
+import { DownloadLink } from "./download-link.tsx";
 import type { Box3 } from "../viewer/index.ts";
 
 interface Format {
@@ -50,14 +51,14 @@ export function Downloads({ job, parts, box, onClose }: { job: Job; parts: PartI
       <ul class="formats">
         {FORMATS.map((format) => (
           <li key={format.to}>
-            <a
-              class="format" download
+            <DownloadLink
+              class="format"
               href={api.exportUrl(job.id, format.to, {
                 ...(format.mesh && Number(faces) ? { faces: Number(faces) } : {}), ...(format.sized ? { height } : {}),
               })}
             >
               <b>{format.name}</b><span>{format.use}</span><Icon name="download" />
-            </a>
+            </DownloadLink>
           </li>
         ))}
       </ul>
@@ -70,7 +71,9 @@ export function Downloads({ job, parts, box, onClose }: { job: Job; parts: PartI
                 <span class="dot" style={{ background: part.color }} /><span class="name">{part.term}</span>
                 <span class="soft">{whole(part.triangles)} triangles, {part.solid ? "solid" : "open"}</span>
                 {["glb", "stl", "3mf", "obj"].map((to) => (
-                  <a key={to} class="link" download aria-label={`${to.toUpperCase()} of ${part.term}`} href={api.exportUrl(job.id, to, { part: part.term, height })}>{to.toUpperCase()}</a>
+                  <DownloadLink key={to} class="link" label={`${to.toUpperCase()} of ${part.term}`} href={api.exportUrl(job.id, to, { part: part.term, height })}>
+                    {to.toUpperCase()}
+                  </DownloadLink>
                 ))}
               </li>
             ))}

@@ -8,7 +8,7 @@ import { Stage } from "../ui/stage.tsx";
 import type { CellBox, Painting, Stroke } from "../viewer/index.ts";
 import { useView, type Made } from "../viewer/use-view.ts";
 import { BoxFields } from "./box-fields.tsx";
-import type { Watched } from "./watch.ts";
+import { glimpse, type Watched } from "./watch.ts";
 
 type Mode = "look" | Stroke | "box";
 
@@ -24,7 +24,7 @@ const GREY = "#b9b5ad";
 
 export function LayoutPane({ watched }: { watched: Watched }) {
   const hints = watched.hints.value, job = watched.job.value!;
-  const preview = watched.previews.value.layout?.url ?? null;
+  const preview = glimpse(watched, "layout");
   if (hints) return <Painter hints={hints} watched={watched} />;
   return <Stage label="Layout" preview={preview} empty={emptyWord(job.state)} />;
 }
@@ -43,7 +43,7 @@ function Painter({ hints, watched }: { hints: Hints; watched: Watched }) {
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [, again] = useState(0);
   const painting = useMemo(() => made && new made.lib.Painting(hints), [made, hints]);
-  const box = useRef<CellBox | null>(null), mesh = useRef<InstanceType<Made["lib"]["VoxelMesh"]> | null>(null);
+  const boxTool = useRef<InstanceType<Made["lib"]["BoxTool"]> | null>(null), mesh = useRef<InstanceType<Made["lib"]["VoxelMesh"]> | null>(null);
   const color = hints.terms.find((one) => one.term === term)?.color ?? GREY;
 
   function show(): void {
@@ -55,7 +55,12 @@ function Painter({ hints, watched }: { hints: Hints; watched: Watched }) {
     if (first) made.view.fit(new made.lib.Box3().setFromObject(mesh.current));
     made.view.redraw();
   }
-  const update = () => { show(); again((value) => value + 1); };
+  const update = () => {
+    show();
+    const now = painting?.box(term);
+    if (now) boxTool.current?.set(now);
+    again((value) => value + 1);
+  };
   useEffect(show, [made, painting, hidden]);
 
   useLayoutEffect(() => { // before the next key
@@ -64,16 +69,15 @@ function Painter({ hints, watched }: { hints: Hints; watched: Watched }) {
     if (mode === "box") {
       let held = painting.held(term);
       if (!held) return;
-      box.current = held.box;
       const tool = new lib.BoxTool(view, held.box, color, {
         begin: () => { painting.begin(); held = painting.held(term) ?? held; },
-        change: (to) => { if (held) painting.place(term, held, to); box.current = to; show(); },
+        change: (to) => { if (held) painting.place(term, held, to); show(); },
         end: update,
       });
-      view.tool = tool;
+      view.tool = boxTool.current = tool;
       view.onDraw = () => tool.resize();
       view.redraw();
-      return () => { tool.dispose(); view.tool = null; view.onDraw = null; };
+      return () => { tool.dispose(); view.tool = boxTool.current = view.onDraw = null; };
     }
     const tool = new lib.BrushTool(view, {
       radius: () => radius, color: () => (mode === "erase" ? "#cf4f62" : color), filled: (index) => painting.met(index),
@@ -85,6 +89,7 @@ function Painter({ hints, watched }: { hints: Hints; watched: Watched }) {
   }, [made, painting, mode, term, radius, mirror, hidden, free]);
 
   useEffect(() => { if (!free) setMode("look"); }, [free]);
+  useEffect(() => void canvas.current?.classList.toggle("held", mode !== "look"), [mode]);
 
   function key(event: KeyboardEvent): void {
     if ((event.target as HTMLElement).matches("input[type=number], input[type=text]")) return;

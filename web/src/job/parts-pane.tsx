@@ -10,15 +10,17 @@ import { Stage } from "../ui/stage.tsx";
 import { whole } from "../ui/words.ts";
 import { useModel, usePointed } from "../viewer/use-model.ts";
 import { useView } from "../viewer/use-view.ts";
-import type { Watched } from "./watch.ts";
+import { DownloadLink } from "./download-link.tsx";
+import { glimpse, type Watched } from "./watch.ts";
 
 export function PartsPane({ watched }: { watched: Watched }) {
   const job = watched.job.value!, parts = watched.parts.value;
   const preview = job.state === "running" ? (watched.previews.value.parts?.url ?? null) : null;
   if (!parts.length) {
+    const seen = glimpse(watched, "parts");
     return (
       <Stage
-        label="Parts" preview={preview}
+        label="Parts" preview={seen}
         empty={job.state === "running" || job.state === "queued" || job.state === "waiting" ? "Each part follows from its hint and its picture" : "This run has no parts yet"}
       />
     );
@@ -56,12 +58,12 @@ function Loaded({ watched, preview }: { watched: Watched; preview: string | null
     >
       <Stage
         canvas={canvas} label="Parts" problem={problem || failed} under={pointed} preview={preview}
-        busy={loading && !model ? "Loading the parts" : null}
+        busy={loading && !model ? "Loading the parts" : watched.job.value!.state !== "done" ? "Of before" : null}
       />
       <div class="controls">
         <div class="toolbar">
           <Slider label="Pull apart" value={explode} onInput={setExplode} />
-          <button type="button" class="quiet" disabled={!hidden.size} onClick={() => setHidden(new Set())}>Show all</button>
+          {hidden.size > 0 && <button type="button" class="quiet" onClick={() => setHidden(new Set())}>Show all</button>}
         </div>
         <ul class="term-list parts-list" aria-label="Parts">
           {parts.map((part) => (
@@ -108,8 +110,8 @@ function PartMore({ watched, part }: { watched: Watched; part: PartInfo }) {
           </button>
           {free && !busy && <FileButton label="Swap the picture" icon="swap" accept={PICTURES} multiple onFiles={(files) => void swap(files)} />}
           {busy && <span class="soft">The picture is on its way…</span>}
-          <a class="button quiet" href={api.exportUrl(watched.id, "glb", { part: part.term })} download><Icon name="download" />GLB</a>
-          <a class="button quiet" href={api.exportUrl(watched.id, "stl", { part: part.term })} download><Icon name="download" />STL</a>
+          <DownloadLink class="button quiet" href={api.exportUrl(watched.id, "glb", { part: part.term })}><Icon name="download" />GLB</DownloadLink>
+          <DownloadLink class="button quiet" href={api.exportUrl(watched.id, "stl", { part: part.term })}><Icon name="download" />STL</DownloadLink>
         </div>
       </div>
       {(part.candidates?.length ?? 0) > 1 && (

@@ -30,6 +30,13 @@ export function paneOf(stage: string, kind: Job["kind"] = "compose"): Pane {
   return "layout";
 }
 
+/** What a pane shows before its model is there: what is sampled, else the newest finished stage of it. */
+export function glimpse(watched: Watched, pane: Pane): string | null {
+  const job = watched.job.value!, seen = watched.previews.value[pane];
+  if (seen) return seen.url;
+  return job.stages.filter((stage) => paneOf(stage.name, job.kind) === pane).at(-1)?.pictures.at(-1) ?? null;
+}
+
 export function watch(id: string): Watched {
   const job = signal<Job | null>(null), missing = signal<string | null>(null), progress = signal<Progress | null>(null);
   const previews = signal<Watched["previews"]["value"]>({}), hints = signal<Hints | null>(null), parts = signal<PartInfo[]>([]);
@@ -63,13 +70,13 @@ export function watch(id: string): Watched {
     const hinted = composed && now.stages.some((stage) => stage.name.includes("hints")); // else the answer is 404
     const [foundHints, foundParts] = await Promise.all([
       hinted ? api.hints(id).catch(() => null) : null,
-      now.scene || now.stages.some((stage) => stage.name.startsWith("part")) ? api.parts(id).catch(() => null) : null,
+      now.state === "done" ? api.parts(id).catch(() => null) : null,
     ]);
     if (stopped) return;
     batch(() => {
       if (foundHints?.terms.length) hints.value = same(hints.value, foundHints) ? hints.value : foundHints;
       else hints.value = null;
-      parts.value = foundParts?.terms ?? [];
+      parts.value = foundParts?.terms ?? (now.scene ? parts.value : []); // those of before, while a finished job runs again
       version.value++;
     });
   }

@@ -11,9 +11,10 @@ import type { SplatMesh } from "../viewer/index.ts";
 import { useModel, usePointed } from "../viewer/use-model.ts";
 import { useView, type Made } from "../viewer/use-view.ts";
 import { LIGHT_NAMES, type Light } from "../viewer/lights.ts";
+import { DownloadLink } from "./download-link.tsx";
 import { Downloads } from "./downloads.tsx";
 import { saveBlob } from "./save.ts";
-import type { Watched } from "./watch.ts";
+import { glimpse, type Watched } from "./watch.ts";
 
 export function WholePane({ watched }: { watched: Watched }) {
   const job = watched.job.value!;
@@ -22,7 +23,7 @@ export function WholePane({ watched }: { watched: Watched }) {
     const single = job.kind === "lift" || job.kind === "imagine";
     return (
       <Stage
-        label="The whole" preview={preview}
+        label="The whole" preview={glimpse(watched, "whole")}
         empty={job.state === "failed" || job.state === "cancelled" ? "It did not come to this" : single ? "It appears here" : "The parts come together here"}
       />
     );
@@ -71,7 +72,7 @@ function Loaded({ watched, preview }: { watched: Watched; preview: string | null
     <div class="pane-body">
       <Stage
         canvas={canvas} label="The whole" problem={problem || failed || splat.failed} under={pointed} preview={preview}
-        busy={loading && !model ? "Loading the model" : splat.loading ? "Loading the splats" : null}
+        busy={loading && !model ? "Loading the model" : splat.loading ? "Loading the splats" : job.state !== "done" ? "Of before" : null}
       >
         <div class="corner-tools">
           <IconButton icon="turn" label={turning ? "Stop turning" : "Turn it"} pressed={turning} onClick={() => made?.view.turn(!turning)} />
@@ -103,7 +104,7 @@ function Loaded({ watched, preview }: { watched: Watched; preview: string | null
             {whole(triangles)} triangles{solid === null ? "" : solid ? " · every part is solid" : " · some parts are open"}
           </p>
           <div class="row wrap">
-            {job.report && <a class="button quiet" href={api.exportUrl(job.id, "report")} download><Icon name="share" />Share</a>}
+            {job.report && <DownloadLink class="button quiet" href={api.exportUrl(job.id, "report")}><Icon name="share" />Share</DownloadLink>}
             <button type="button" class="primary" onClick={() => ask(true)}><Icon name="download" />Download</button>
           </div>
         </div>

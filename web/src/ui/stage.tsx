@@ -15,7 +15,7 @@ export function Stage({ canvas, label, problem, empty, preview, under, children,
       {under && <p class="under-pointer" aria-hidden="true">{under}</p>}
       {preview && <img class="preview" src={preview} alt={`${label}: a preview`} />}
       {empty && !preview && <p class="empty">{empty}</p>}
-      {busy && <p class="busy-note"><span class="spinner" />{busy}</p>}
+      {busy && <p class="busy-note">{busy.startsWith("Loading") && <span class="spinner" />}{busy}</p>}
       {problem && <p class="problem">{problem}</p>}
       {children}
     </div>

@@ -61,6 +61,7 @@ export function useModel(made: Made | null, sources: readonly Source[], look: Lo
       model.show(i, !look.hidden.has(part.name));
     });
     model.explode(look.explode);
+    made.view.margin = 1 + 0.3 * look.explode;
     model.paint(look.paint);
     model.wireframe(look.wireframe);
     made.view.redraw();

@@ -30,6 +30,7 @@ export class View {
   readonly pan = new Vector3();
   readonly centre = new Vector3();
   radius = 0.6;
+  margin = 1; // above 1 the camera stands farther away, for parts that are pulled apart
   tool: Tool | null = null;
   light: Light = "studio";
   onDraw: (() => void) | null = null;
@@ -172,7 +173,7 @@ export class View {
 
   private distance(): number {
     const aspect = this.canvas.clientWidth / Math.max(1, this.canvas.clientHeight);
-    return ((this.radius * 1.04) / Math.sin(((FIELD * Math.PI) / 360) * Math.min(1, aspect))) / this.zoom;
+    return ((this.radius * 1.04 * this.margin) / Math.sin(((FIELD * Math.PI) / 360) * Math.min(1, aspect))) / this.zoom;
   }
 
   private place(): void {

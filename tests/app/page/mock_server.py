@@ -1,4 +1,4 @@
-"""A server that speaks the page's HTTP contract with recorded data: `python -m tests.app.mock_server RUN [PORT]`."""
+"""Speaks the page's HTTP contract with recorded data: `python -m tests.app.page.mock_server RUN [PORT [PACE]]`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from cast3d.errors import Cast3dError
 from cast3d.pictures.checks import risks, slab_risk
 from cast3d.pictures.cutout import open_cut_out
-from cast3d.scene.grammar import unpictured
-from tests.app.mock_jobs import API, Jobs, Refusal
-from tests.app.recorded import Recorded, from_run
+from tests.app.page.mock_answers import EXAMPLES, SETTINGS, examples, read
+from tests.app.page.mock_jobs import API, Jobs, Refusal
+from tests.app.page.recorded import Recorded, from_run
 
 POLICY = "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
-EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 class MockServer(ThreadingHTTPServer):
@@ -104,7 +103,7 @@ class Handler(BaseHTTPRequestHandler):
             case "GET", ["settings"]:
                 self._json(SETTINGS)
             case "GET", ["examples"]:
-                self._json(_examples() if self.server.examples else [])
+                self._json(examples() if self.server.examples else [])
             case "GET", ["examples", name, "files", rest]:
                 self._file(EXAMPLES / Path(name).name / Path(rest).name)
             case "POST", ["uploads"]:
@@ -117,7 +116,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._uploaded(key)["cutout"] = body
                 self._json(self._uploaded(key)["told"])
             case "POST", ["scene", "read"]:
-                self._json(_read(said()))
+                self._json(read(said()))
             case "POST", ["jobs"]:
                 self._json(jobs.submit(said(), self._picture), 201)
             case "GET", ["jobs"]:
@@ -187,14 +186,12 @@ class Handler(BaseHTTPRequestHandler):
             at = len(jobs.events[""])
         while True:
             with jobs.changed:
-                jobs.changed.wait_for(lambda: len(jobs.events[key]) > at, timeout=1)
+                if len(jobs.events[key]) <= at:
+                    jobs.changed.wait(timeout=1)
                 fresh = jobs.events[key][at:]
-            text = (
-                "".join(f"id: {i}\nevent: {n}\ndata: {d}\n\n" for i, (n, d) in enumerate(fresh, at + 1))
-                or ": still here\n\n"
-            )
+            told = [f"id: {i}\nevent: {name}\ndata: {data}\n\n" for i, (name, data) in enumerate(fresh, at + 1)]
             at += len(fresh)
-            self.wfile.write(text.encode())
+            self.wfile.write("".join(told or [": still here\n\n"]).encode())
             self.wfile.flush()
 
     def _page(self, path: str) -> None:
@@ -228,101 +225,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
 
-def _read(body: dict[str, Any]) -> dict[str, Any]:
-    prompt = body["prompt"]
-    words = [
-        *(body.get("terms") or []),
-        *(noun for noun in _nouns(prompt) if not any(noun in t for t in body.get("terms") or [])),
-    ]
-    nouns = [
-        {"text": word, "start": prompt.find(word), "end": prompt.find(word) + len(word)}
-        for word in words
-        if word in prompt
-    ]
-    nouns.sort(key=lambda noun: noun["start"])
-    return {"nouns": nouns, "base": body.get("main") or (nouns[0]["text"] if nouns else None), "warnings": []}
-
-
-def _nouns(prompt: str) -> list[str]:
-    return unpictured(prompt, {})
-
-
-def _examples() -> list[dict[str, Any]]:
-    import yaml
-
-    found = []
-    for file in sorted(EXAMPLES.glob("*/scene.yaml")):
-        scene, url = yaml.safe_load(file.read_text(encoding="utf-8")), f"{API}/examples/{file.parent.name}/files"
-        assets = {
-            term: [f"{url}/{name}" for name in (names if isinstance(names, list) else [names])]
-            for term, names in scene["assets"].items()
-        }
-        found.append(
-            {
-                "id": file.parent.name,
-                "title": file.parent.name,
-                "kind": "compose",
-                "prompt": scene["prompt"],
-                "main": scene["main"],
-                "assets": assets,
-                "picture": f"{url}/result.png",
-            }
-        )
-    return found
-
-
-SETTINGS = [
-    {
-        "name": "diffusion",
-        "symbol": "λ_diff",
-        "title": "diffusion",
-        "help": "stochasticity of STM; 0 is FlowEdit",
-        "default": 0.6,
-        "minimum": 0,
-        "maximum": 9,
-        "choices": None,
-        "group": "Layout",
-    },
-    {
-        "name": "layout_starts",
-        "symbol": "n_max",
-        "title": "layout starts",
-        "help": "start levels tried until every term is found",
-        "default": [10, 11, 12],
-        "minimum": None,
-        "maximum": None,
-        "choices": None,
-        "group": "Layout",
-    },
-    {
-        "name": "refine",
-        "symbol": "",
-        "title": "refine",
-        "help": "refine the coarse geometry with STM",
-        "default": True,
-        "minimum": None,
-        "maximum": None,
-        "choices": None,
-        "group": "Geometry",
-    },
-    {
-        "name": "multi_image",
-        "symbol": "",
-        "title": "multi image",
-        "help": "several pictures of one thing",
-        "default": "multidiffusion",
-        "minimum": None,
-        "maximum": None,
-        "choices": ["multidiffusion", "stochastic"],
-        "group": "Parts",
-    },
-]
-
 if __name__ == "__main__":
-    server = MockServer(
-        from_run(Path(sys.argv[1])),
-        pace=float(sys.argv[3]) if len(sys.argv) > 3 else 0.1,
-        port=int(sys.argv[2]) if len(sys.argv) > 2 else 0,
-    )
+    folder, port, pace = [*sys.argv[1:], "0", "0.1"][:3] if len(sys.argv) < 4 else sys.argv[1:4]
+    server = MockServer(from_run(Path(folder)), float(pace), int(port))
     print(server.address, flush=True)
     server.serve_forever()

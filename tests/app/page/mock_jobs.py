@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.app.recorded import Recorded
+from tests.app.page.recorded import Recorded
 
 API = "/api/v1"
 ENDED = ("done", "failed", "cancelled")
@@ -43,9 +43,10 @@ class Jobs:
             raise Refusal(400, "input", "there is no sentence; write what it shall be")
         self.asked.append(body)
         key = f"job-{next(self._count):03d}"
+        assets = {term: [pictures(one) for one in ids] for term, ids in (body.get("assets") or {}).items()}
         job = {
             "id": key, "kind": body["kind"], "title": body.get("title") or body["prompt"], "prompt": body["prompt"],
-            "main": body.get("main"), "assets": {t: [pictures(i) for i in ids] for t, ids in (body.get("assets") or {}).items()},
+            "main": body.get("main"), "assets": assets,
             "seed": body.get("seed", 0), "settings": body.get("settings", {}), "state": "queued", "position": 1,
             "stage": None, "fraction": 0.0, "seconds_left": None, "created": time.time(), "started": None,
             "finished": None, "error": None, "warnings": [], "notes": [], "pause": body.get("pause", []),
