@@ -35,7 +35,7 @@ from .scene import Asset, Pictures, Scene, imagined
 from .scene.edits import EditScene
 from .settings import Settings
 from .stages.kit import Kit, Seeds
-from .stages.regions import Regions
+from .stages.regions import Regions, nodes_named
 from .stages.search import LayoutShowsNot
 
 
@@ -177,7 +177,9 @@ class Composer:
             self.lift(file, scene.main, scene.seed, frame="in_place", settings=settings.plain(), out=folder / "lifted")
             file = folder / "lifted"
         model = open_model(file)
-        return Existing(model, frame_of(model, scene.up, scene.front))
+        gone = {piece for part in scene.change.parts for piece in nodes_named(model.pieces, part)}
+        rest = [index for index in range(len(model.pieces)) if index not in gone]
+        return Existing(model, frame_of(model, scene.up, scene.front, self.backbone.stand, rest))
 
     @in_float32
     def lift(

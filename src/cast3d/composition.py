@@ -22,7 +22,7 @@ from .stages.parts import PartGeometry
 from .stages.reading import Reading, read
 from .stages.refit import Refit
 from .stages.regions import Regions
-from .stages.search import READING
+from .stages.search import DRAWN, READING
 from .stages.table import (
     APPEARANCE,
     ENCODED,
@@ -85,8 +85,8 @@ def known(run: Staging[Kit], change: Change) -> Hinted:
     rest = run(REST, source, regions, change)  # p_B = V - h_r, filled
     slat = run(REST_APPEARANCE, rest, encoded, change)  # z_B
     reading, shown = read(change.sentence, {}, 1), None
-    if change.added:  # what is new has a place in a layout only
-        drawn = run(READING, change.layout, rest)
+    if terms := run(DRAWN, change, rest).terms:  # what is new has a place in a layout only
+        drawn = run(READING, change.layout(*terms), rest)
         layout = run(LAYOUT, rest, drawn)  # p_C, Eq. 10
         shown = run(HINTS, rest, run(LAYOUT_APPEARANCE, layout, drawn), drawn)  # Eq. 11, 12
         reading = read(change.sentence, drawn.lookalikes, drawn.start)
