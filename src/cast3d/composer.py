@@ -41,7 +41,7 @@ from .settings import Settings
 from .stages.glimpses import Glimpses, Preview
 from .stages.kit import Kit, Seeds
 from .stages.painted import PAINTED_HINTS
-from .stages.regions import Regions
+from .stages.regions import Regions, nodes_named
 from .stages.search import LayoutShowsNot
 from .stages.table import HINTS
 
@@ -208,7 +208,9 @@ class Composer:
             self.lift(file, scene.main, scene.seed, frame="in_place", settings=settings.plain(), out=folder / "lifted")
             file = folder / "lifted"
         model = open_model(file)
-        return Existing(model, frame_of(model, scene.up, scene.front))
+        gone = {piece for part in scene.change.parts for piece in nodes_named(model.pieces, part)}
+        rest = [index for index in range(len(model.pieces)) if index not in gone]
+        return Existing(model, frame_of(model, scene.up, scene.front, self.backbone.stand, rest))
 
     @in_float32
     def lift(

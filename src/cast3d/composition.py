@@ -25,7 +25,7 @@ from .stages.placed import as_placed
 from .stages.reading import Reading, read
 from .stages.refit import Refit
 from .stages.regions import Regions
-from .stages.search import READING
+from .stages.search import DRAWN, READING
 from .stages.table import (
     APPEARANCE,
     ENCODED,
@@ -88,8 +88,8 @@ def known(run: Staging[Kit], change: Change) -> Hinted:
     rest = run(REST, source, regions, change)  # p_B = V - h_r, filled
     slat = run(REST_APPEARANCE, rest, encoded, change)  # z_B
     reading, shown = read(change.sentence, {}, 1), None
-    if change.added:  # what is new has a place in a layout only
-        drawn = run(READING, change.layout, rest)
+    if terms := run(DRAWN, change, rest).terms:  # what is new has a place in a layout only
+        drawn = run(READING, change.layout(*terms), rest)
         layout = run(LAYOUT, rest, drawn)  # p_C, Eq. 10
         voted = run(HINTS, rest, run(LAYOUT_APPEARANCE, layout, drawn), drawn)  # Eq. 11, 12
         shown = as_placed(run, rest, voted, drawn)

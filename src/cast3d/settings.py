@@ -84,6 +84,13 @@ class Settings:
         "composite", "frame in which parts are generated", "", ("composite", "canonical", "auto"), off="composite"
     )
 
+    replace_hint: str = _of(
+        "region",
+        "hint of a part that replaces one of a model: where the old one was, or where a layout shows the new one",
+        "h_i",
+        ("region", "layout"),
+    )
+
     keep_hidden: bool = _of(
         False,
         "near parts, keep the base's voxels in or beside the layout's solid: no holes behind thin parts",

@@ -51,6 +51,7 @@ DEFAULTS = {
     "mask_threshold": 0.4,
     "part_start": 5,
     "part_frame": "canonical",
+    "replace_hint": "layout",
     "refine_start": 4,
     "seal": 0.03,
     "view_size": 224,

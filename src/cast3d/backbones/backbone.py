@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .. import flow
 from ..errors import InputError
+from ..existing.frame import Stand
 from ..existing.seen import Existing, Surface
 from ..meshes.mesh import Mesh
 from ..models import SparseTensor
@@ -117,6 +118,7 @@ class Backbone:
     about: dict[str, Any] = field(default_factory=dict)  # licence and limits, for people
     structure_shape: tuple[int, ...] = (8, 16, 16, 16)
     slat_channels: int = 8
+    stand: Stand = field(default_factory=Stand)  # how models that exist are put into the cube
     orthographic: bool = False  # the pictures it was trained on
     space: int = 64 << 20  # bytes on the disk that a run may take
     batch: int = 1  # most predictions in one forward pass; 1 = one at a time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,6 @@ import numpy as np
 from ..errors import InputError
 from .model import Floats, Model
 
-EXTENT = 54 / 64  # of the cube that the model's longest side takes: parts that are added need room
 # Rows of turns that make z point up and the front look to -y.
 UPS = {
     "y": ((1.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0)),
@@ -34,11 +34,26 @@ class Frame:
         return (points - np.array(self.shift)) / self.scale @ np.array(self.turn)
 
 
-def frame_of(model: Model, up: str = "", front: float = 0.0) -> Frame:
-    """The frame in which a model stands upright, looks to the front and fits into the cube with room around it.
+@dataclass(frozen=True)
+class Stand:
+    """How a backbone wants things to stand in its cube."""
+
+    extent: float = 0.95  # share of the cube's side that the longest side of the main thing takes
+    floor: float | None = None  # height of its lowest point above the cube's floor; None: the middle is in the middle
+    margin: float = 0.5 / 64  # that everything keeps from the cube's sides
+
+
+CENTRED = Stand()
+
+
+def frame_of(
+    model: Model, up: str = "", front: float = 0.0, stand: Stand = CENTRED, rest: Sequence[int] | None = None
+) -> Frame:
+    """The frame in which a model stands upright, looks to the front, and fits into the cube.
 
     `up` is the axis of the file that points up ("y" or "z"; "" as its kind of file has it), `front` how many degrees
-    the model's front is turned from it, counter-clockwise seen from above. Files of cast3d keep their place.
+    the model's front is turned from it, counter-clockwise seen from above. `rest` are the pieces that an edit leaves:
+    they say how large the main thing is, all others have to fit beside it. Files of cast3d keep their place.
     """
     up = up or model.up
     if up not in UPS:
@@ -49,11 +64,19 @@ def frame_of(model: Model, up: str = "", front: float = 0.0) -> Frame:
     rows = tuple((float(a), float(b), float(c)) for a, b, c in turn)
     if model.own and not front:
         return Frame(rows, 1.0, (0.0, 0.0, 0.0))
-    turned = model.points() @ turn.T
-    low, high = turned.min(0), turned.max(0)
+    whole = model.points() @ turn.T
+    main = model.points(rest) @ turn.T if rest and model.pieces else whole
+    (low, high), (lowest, highest) = ((points.min(0), points.max(0)) for points in (main, whole))
     longest = float((high - low).max())
     if not longest > 0:
         raise InputError("the model has no size: all its points are one")
-    scale = EXTENT / longest
-    x, y, z = (-scale * (low + high) / 2).tolist()
+    middle = (low + high) / 2
+    if stand.floor is not None:
+        middle[2] = low[2]
+    place = np.zeros(3) if stand.floor is None else np.array([0.0, 0.0, stand.floor - 0.5])
+    # What sticks out on any side makes everything smaller.
+    room = 0.5 - stand.margin + np.concatenate([place, -place])
+    reach = np.concatenate([middle - lowest, highest - middle])
+    scale = min(stand.extent / longest, *(room[reach > 0] / reach[reach > 0]).tolist())
+    x, y, z = (place - scale * middle).tolist()
     return Frame(rows, scale, (x, y, z))

@@ -20,6 +20,7 @@ MESHES = (".glb", ".gltf", ".obj", ".stl", ".ply")
 SPLATS = (".ply", ".spz")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 UPS = {"glb": "y", "gltf": "y", "obj": "y", "stl": "z", "ply": "z"}
+INSIDE = 0.51  # of a coordinate in the cube, with what a smoothed surface may stick out
 ACCEPTED = "a run folder, GLB, glTF, OBJ, STL or PLY, a Gaussian PLY or SPZ, or a picture"
 OTHERS = {
     ".fbx": "open it in Blender and export it as glTF", ".blend": "open it in Blender and export it as glTF",
@@ -81,13 +82,16 @@ def _opened(file: Path) -> Model:
 
 
 def _is_own(document: Document) -> bool:
-    """Whether cast3d wrote the file in the frame of its cube, and nothing was moved since."""
+    """Whether cast3d wrote the file in the frame of its cube, and nothing was moved or made larger since."""
     if not str(document.tables["asset"].get("generator", "")).startswith("cast3d "):
         return False
-    moved = any(
-        key in node for node in document.rows("nodes") for key in ("matrix", "translation", "scale", "rotation")
-    )
-    return not moved
+    moves = ("matrix", "translation", "scale", "rotation")
+    if any(key in node for node in document.rows("nodes") for key in moves):
+        return False
+    places = [p["attributes"].get("POSITION") for mesh in document.rows("meshes") for p in mesh["primitives"]]
+    rows = [document.rows("accessors")[index] for index in places if index is not None]
+    bounds = [bound for row in rows for bound in (*row.get("min", ()), *row.get("max", ()))]
+    return all(isinstance(bound, int | float) and abs(bound) <= INSIDE for bound in bounds)
 
 
 def _splat(file: Path, kind: str, sha256: str, own: bool) -> Model:

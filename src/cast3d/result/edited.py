@@ -94,13 +94,14 @@ class EditedResult(Result):
         files = part_files(out, {name: f"{slug}.glb" for name, slug in unique_slugs(shown).items()})
         extras = {"prompt": self.prompt, "seed": self.seed, "version": __version__}
         surfaces = {name: surface(part, settings) for name, part in shown.items()}
-        in_place = {name: in_file(one, frame) for name, one in surfaces.items()}
+        axes = _from_file if not self._splat else _in_our_axes  # splats are told in our axes
+        in_place = {name: axes(in_file(one, frame)) for name, one in surfaces.items()}
         if self.keep == EXACT and not self._splat:
             atomic_write(out.path / "scene.glb", self.glb(settings))
         else:
-            write_glb(out.path / "scene.glb", {name: _from_file(one) for name, one in in_place.items()}, extras)
+            write_glb(out.path / "scene.glb", in_place, extras)
         for name, one in in_place.items():
-            write_glb(files[name], {name: _from_file(one)}, extras)
+            write_glb(files[name], {name: one}, extras)
         write_ply(out.path / "scene.ply", self.gaussians, self.gaussians.part)
         _pictures(out.path, list(meshes_of(self.existing).values()), list(self.meshes().values()))
         out.replace(meshes={name: told(one, f"parts/{files[name].name}") for name, one in surfaces.items()})
@@ -144,6 +145,12 @@ def _from_file(part: Mesh | Textured) -> Mesh | Textured:
     """The same in the axes that `write_glb` expects, so that the file has the numbers of the model's file."""
     mesh = part.mesh if isinstance(part, Textured) else part
     moved = replace(mesh, vertices=from_gltf_axes(mesh.vertices).float())
+    return replace(part, mesh=moved) if isinstance(part, Textured) else moved
+
+
+def _in_our_axes(part: Mesh | Textured) -> Mesh | Textured:
+    mesh = part.mesh if isinstance(part, Textured) else part
+    moved = replace(mesh, vertices=mesh.vertices.float())
     return replace(part, mesh=moved) if isinstance(part, Textured) else moved
 
 

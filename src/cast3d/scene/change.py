@@ -22,7 +22,6 @@ class Change:
         """The parts of the model that go."""
         return (*self.replaced, *self.removed)
 
-    @property
-    def layout(self) -> Sentence:
-        """What the layout has to show: the rest of the model and what is added."""
-        return Sentence(self.sentence.prompt, (self.sentence.main, *self.added), self.sentence.main)
+    def layout(self, *terms: str) -> Sentence:
+        """What a layout has to show: the rest of the model and some new terms."""
+        return Sentence(self.sentence.prompt, (self.sentence.main, *terms), self.sentence.main)

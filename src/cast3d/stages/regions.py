@@ -146,6 +146,10 @@ def joined_hints(kit: Kit, rest: MainGeometry, regions: Regions, layout: Hints |
     whole = rest.grid | regions.union
     for part, term in change.replaced.items():
         region = regions.of(part)
+        drawn = layout.of(term) if layout is not None and term in layout.terms else None
+        if drawn is not None and (drawn & dilate(region, NEAR)).any():
+            grids[term] = drawn & ~rest.grid if (drawn & ~rest.grid).any() else drawn
+            continue
         grids[term] = region & outer_shell(whole) if (region & outer_shell(whole)).any() else region
     for term in change.added:
         assert layout is not None  # drawn for them

@@ -8,10 +8,12 @@ missing. Its result is a value: the reading of the sentence under which the layo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from ..errors import TermNotFound
 from ..run.staging import Stage, Staging
+from ..scene.change import Change
 from ..scene.sentence import Sentence
 from ..voxels import to_coords
 from .hints import Hints
@@ -125,3 +127,28 @@ def lost_terms(kit: Kit, hints: Hints | None, sentence: Sentence) -> list[str]:
 
 
 READING = Stage("reading", 1, Reading, reading_that_shows_all, nested=True)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Which new terms of an edit a layout is drawn for, and shows; none: there is no layout."""
+
+    terms: tuple[str, ...]
+
+
+def drawn_terms(kit: Kit, run: Staging[Kit], change: Change, rest: MainGeometry) -> Drawn:
+    """What is added, and with `replace_hint` layout what replaces something, if a layout shows that.
+
+    Raises LayoutShowsNot where something that is added is shown by no layout.
+    """
+    if change.replaced and kit.settings.replace_hint == "layout":
+        terms = (*change.added, *change.replaced.values())
+        with suppress(TermNotFound):  # what replaces something has a place anyway
+            run(READING, change.layout(*terms), rest)
+            return Drawn(terms)
+    if change.added:
+        run(READING, change.layout(*change.added), rest)
+    return Drawn(change.added)
+
+
+DRAWN = Stage("drawn", 1, Drawn, drawn_terms, nested=True)

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...errors import CheckpointError
+from ...existing.frame import Stand
 from ...models import load, register
 from ...models.precision import fast_bfloat16
 from ...pictures.crops import preprocess_small
@@ -29,6 +30,7 @@ from .slat_clean_flow import SLatCleanFlowModel
 from .structure_patch import PatchStructureDecoder, PatchStructureEncoder
 from .words import Vocabulary
 
+STAND = Stand(50 / 64, 2 / 64)  # as bases of the training data stand
 DEFAULT_ENCODER = "ckpts/ss_enc_conv3d_16l8_fp16"  # released folders hold it without listing it
 
 for _cls in (
@@ -178,6 +180,7 @@ def load_bricks(source: Source, device: torch.device) -> Backbone:
         hashes=weight_hashes(folder),
         about=own.get("about", {}),
         orthographic=True,
+        stand=STAND,
     )
 
 

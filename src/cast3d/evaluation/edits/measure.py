@@ -1,0 +1,198 @@
+"""What is measured of an edit: inside the region the new part against the truth, outside what has changed.
+
+All in the frame of the source. docs/evaluation.md says of each number what it can and cannot see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from ...existing.frame import UPS, Frame
+from ...existing.model import Model
+from ...existing.opening import open_model
+from ...existing.seen import Existing
+from ...existing.views import meshes_of, together
+from ...meshes.mesh import Mesh
+from ...scene.terms import match_key
+from ...voxels import dilate, outer_shell, to_grid
+from .. import structure
+from ..alignment import IDENTITY
+from ..components import Placed, agreement, points
+from ..likeness import Reference, likeness, sides
+from .suite import SIZE, EditCase
+
+SAME = Frame(UPS["y"], 1 / SIZE, (0.0, 0.0, 0.0))  # from the sources' files back to the cube
+AROUND = 3  # voxels around the old and the new part that count as inside
+NEAR = 2  # voxels from the true part within which an unnamed surface is lent to it
+
+
+def measure(case: EditCase, before: Path, after: Path, seen: Seen | None = None) -> dict[str, float]:
+    """Numbers of one edit; those that a kind of edit does not have are left out.
+
+    `before` and `after` are the model's file and the result's; a result with a node called as the new term has parts,
+    of another the true part's surroundings are lent. `seen` is where the method saw the old part.
+    """
+    source, result = (Existing(open_model(path), SAME) for path in (before, after))
+    inside = _inside(case)
+    numbers = outside(source, result, inside)
+    numbers["untouched"] = untouched(source.model, result.model, inside)
+    if case.term:
+        numbers |= _new_part(case, result)
+    else:
+        numbers |= _hole(case, result)
+    whole, truth = _grid(result), _union(case, "after")
+    count, share = structure.floating(outer_shell(whole), truth, IDENTITY)
+    numbers |= {"fragments": float(count), "fragment_share": share}
+    if seen is not None and case.part:
+        numbers["region_iou"] = _region(case, source, seen)
+    return numbers
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Where a method saw the part that goes: voxels of its own cube."""
+
+    grid: Tensor  # [64, 64, 64] bool
+    frame: Frame
+
+
+def _region(case: EditCase, source: Existing, seen: Seen) -> float:
+    """IoU of the old part and the region, over points of the surface that can be seen."""
+    surface = source.surface()
+    cells = tuple(((surface.position + 0.5) * 64).floor().long().clamp(0, 63).unbind(1))
+    shown = outer_shell(_grid(source))[cells]
+    true = torch.isin(surface.piece, torch.tensor(sorted(named(source.model, case.part)), dtype=torch.int32))[shown]
+    moved = seen.frame.to_cube(SAME.to_file(surface.position[shown].double().numpy()))
+    at = torch.from_numpy((moved + 0.5) * 64).floor().long().clamp(0, 63)
+    found = seen.grid.cpu()[tuple(at.unbind(1))]
+    return float((found & true).sum()) / max(int((found | true).sum()), 1)
+
+
+def _seen(case: EditCase) -> Tensor:
+    """What the model shows of the part that goes."""
+    return case.truth["before"][case.part].visible
+
+
+def _inside(case: EditCase) -> Tensor:
+    """[64, 64, 64] where an edit may change something."""
+    parts = [case.truth["before"][case.part].voxels] if case.part else []
+    parts += [case.truth["after"][case.term].voxels] if case.term else []
+    return dilate(torch.stack(parts).any(0), AROUND)
+
+
+def _union(case: EditCase, when: str) -> Tensor:
+    return torch.stack([one.voxels for one in case.truth[when].values()]).any(0)
+
+
+def _grid(model: Existing, pieces: set[int] | None = None) -> Tensor:
+    surface = model.surface()
+    chosen = torch.ones(len(surface.piece), dtype=torch.bool)
+    if pieces is not None:
+        chosen = torch.isin(surface.piece, torch.tensor(sorted(pieces), dtype=torch.int32))
+    return to_grid(((surface.position[chosen] + 0.5) * 64).floor().long().clamp(0, 63))
+
+
+def named(model: Model, term: str) -> set[int]:
+    """The pieces whose node is called so."""
+    return {index for index, piece in enumerate(model.pieces) if match_key(piece.names[0]) == match_key(term)}
+
+
+def outside(source: Existing, result: Existing, inside: Tensor) -> dict[str, float]:
+    """Chamfer distance in voxels, and mean difference of colours (0 to 1), of the surfaces outside."""
+    clouds = []
+    for model in (source, result):
+        surface = model.surface()
+        cells = tuple(((surface.position + 0.5) * 64).floor().long().clamp(0, 63).unbind(1))
+        out = ~inside[cells]
+        clouds.append((64 * surface.position[out].numpy(), surface.color[out].numpy()))
+    (a, a_color), (b, b_color) = clouds
+    if not len(a) or not len(b):
+        return {"outside_chamfer": 64.0, "outside_color": 1.0}
+    to_b, row = cKDTree(b).query(a)
+    to_a, _ = cKDTree(a).query(b)
+    difference = np.abs(a_color - b_color[row]).mean()
+    return {"outside_chamfer": float((to_b.mean() + to_a.mean()) / 2), "outside_color": float(difference)}
+
+
+def untouched(source: Model, result: Model, inside: Tensor) -> float:
+    """Share of the source's vertices outside that the result has at just the same place, to the last bit."""
+    vertices = np.concatenate([piece.vertices for piece in source.pieces])
+    cube = SAME.to_cube(vertices)
+    cells = tuple(np.floor((cube + 0.5) * 64).astype(np.int64).clip(0, 63).T)
+    out = vertices[~inside.numpy()[cells]].astype(np.float32)
+    known = {row.tobytes() for piece in result.pieces for row in piece.vertices.astype(np.float32)}
+    return float(np.mean([row.tobytes() in known for row in out])) if len(out) else 1.0
+
+
+def _new_part(case: EditCase, result: Existing) -> dict[str, float]:
+    truth, own = case.truth["after"], named(result.model, case.term)
+    rest = set(range(len(result.model.pieces))) - own
+    grid = _grid(result, own) if own else _lent(case, result)
+    others = _grid(result, rest) if rest and own else _grid(result) & ~grid
+    visible = grid & outer_shell(grid | others)
+    wanted = truth[case.term]
+    numbers = {f"inside_{name}": value for name, value in agreement(_placed(grid, visible, wanted)).items()}
+    wanted_others = torch.stack([one.visible for term, one in truth.items() if term != case.term]).any(0)
+    share = _contact(visible, others)
+    numbers["contact_error"] = abs(share - _contact(wanted.visible, wanted_others))
+    numbers["touches"] = float(share > 0)
+    if case.image is not None:
+        part, around = _meshes(result, own, grid)
+        seen = likeness(sides(part, around), Reference.of(Image.open(case.image).convert("RGBA"))) if part else None
+        numbers["inside_likeness"] = seen.value if seen else 0.0
+    return numbers
+
+
+def _placed(grid: Tensor, visible: Tensor, wanted) -> Placed:
+    return Placed(points(grid), points(visible), points(wanted.voxels), points(wanted.visible))
+
+
+def _contact(part: Tensor, others: Tensor) -> float:
+    return int((part & dilate(others)).sum()) / max(int(part.sum()), 1)
+
+
+def _lent(case: EditCase, result: Existing) -> Tensor:
+    """Of a result without parts, the voxels nearer to the true part than to what else there should be."""
+    truth = case.truth["after"]
+    grid, part = outer_shell(_grid(result)), truth[case.term].voxels
+    others = torch.stack([one.voxels for term, one in truth.items() if term != case.term]).any(0)
+    at = points(grid)
+    near, far = (cKDTree(points(one)).query(at)[0] for one in (part, others))
+    lent = torch.zeros_like(grid)
+    mine = (near < far) & (near <= 2 * NEAR)
+    lent[tuple(torch.from_numpy(at[mine]).long().unbind(1))] = True
+    return lent
+
+
+def _meshes(result: Existing, own: set[int], grid: Tensor) -> tuple[Mesh | None, list[Mesh]]:
+    """The new part, and what is around it."""
+    meshes: Mapping[str, Mesh] = meshes_of(result)
+    names = {result.model.pieces[index].names[0] for index in own}
+    if names:
+        return together([meshes[name] for name in names]), [mesh for name, mesh in meshes.items() if name not in names]
+    whole = together(list(meshes.values()))
+    cells = ((whole.vertices[whole.faces].mean(1) + 0.5) * 64).floor().long().clamp(0, 63)
+    mine = dilate(grid)[tuple(cells.unbind(1))]
+    if not mine.any():
+        return None, []
+    return Mesh(whole.vertices, whole.faces[mine], whole.colors), [
+        Mesh(whole.vertices, whole.faces[~mine], whole.colors)
+    ]
+
+
+def _hole(case: EditCase, result: Existing) -> dict[str, float]:
+    """Of a removal: how the place looks afterwards against the truth, and what of the part is left."""
+    grid, truth = outer_shell(_grid(result)), outer_shell(_union(case, "after"))
+    near = dilate(case.truth["before"][case.part].voxels, AROUND)
+    placed = Placed(*(points(one & near) for one in (grid, grid, truth, truth)))
+    left = _seen(case) & ~dilate(_union(case, "after"))
+    numbers = {f"inside_{name}": value for name, value in agreement(placed).items()}
+    return numbers | {"left_over": float((left & dilate(grid)).sum()) / max(int(left.sum()), 1)}
