@@ -7,6 +7,7 @@ import torch
 
 from cast3d.composer import Composer
 from cast3d.errors import InputError, TermNotFound
+from cast3d.jobs.facts import candidates_of, hints_of, parts_of
 from cast3d.run.folder import RunFolder
 from cast3d.settings import Settings
 from tests.test_composer import CAP_ONLY, Watch, compose, contents
@@ -27,6 +28,7 @@ def test_a_term_that_never_shows_is_placed_where_its_relation_says(tmp_path):
     assert not hidden["cap"].any() and shown["cap"].any()
     assert torch.equal(hidden["backpack"], shown["backpack"])  # what others have stays with them
     assert not (shown["figure"] & shown["cap"]).any()
+    assert (hints_of(tmp_path / "run").grids[1] == shown["cap"].numpy()).all()  # what a person is shown
     _, again = compose(tmp_path / "run", segmenter=Bands({}), settings={"place_missing": True})
     assert again.computed == []
 
@@ -47,6 +49,9 @@ def test_candidates_are_kept_and_a_person_may_choose_another(tmp_path, monkeypat
         kept = run.load_stage("part_candidates-cap")
         assert run.info["choices"] == {}
     assert len(kept.tensors["grids"]) == len(kept.meta["labels"]) == 2
+    told = candidates_of(out, "cap", None)
+    assert [one["chosen"] for one in told] == [i == kept.meta["best"] for i in range(2)]
+    assert all((out / one["file"]).is_file() for one in told) and candidates_of(out, "figure", None) == []
     before = contents(out / "stages" / next(p.name for p in (out / "stages").iterdir() if "candidates" in p.name))
     other = 1 - kept.meta["best"]
     watch = Watch()
@@ -57,6 +62,8 @@ def test_candidates_are_kept_and_a_person_may_choose_another(tmp_path, monkeypat
         chosen = run.load_stage("part_choice-cap")
         assert torch.equal(chosen.tensors["grid"], kept.tensors["grids"][other])
         assert run.info["choices"] == {"cap": other}
+    (part,) = (one for one in parts_of(out) if one["term"] == "cap")
+    assert [one["index"] for one in part["candidates"] if one["chosen"]] == [other]
     folder = next(p for p in (out / "stages").iterdir() if "candidates" in p.name)
     assert contents(folder) == before
 

@@ -36,6 +36,7 @@ def job_json(job: Job, folder: Path, position: int | None) -> dict[str, Any]:
         "seed": job.seed,
         "settings": job.settings,
         "reseed": job.reseed,
+        "choices": job.choices,
         "painted": sorted(job.hints),
         "model": job.model or None,
         "replace": {term: _pictures(job, term, names, folder) for term, names in job.replace.items()},

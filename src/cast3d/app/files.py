@@ -115,4 +115,7 @@ async def parts(request: Request) -> Response:
     folder = service.queue.folder(job.id)
     _require_done(job, folder)
     found = await asyncio.to_thread(parts_of, folder)
-    return JSONResponse({"terms": [{"url_glb": file_url(job, one.pop("file")), **one} for one in found]})
+    for part in found:
+        part["url_glb"] = file_url(job, part.pop("file"))
+        part["candidates"] = [{"url": file_url(job, one.pop("file")), **one} for one in part["candidates"]]
+    return JSONResponse({"terms": found})

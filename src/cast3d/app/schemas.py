@@ -88,7 +88,8 @@ SCHEMAS: dict[str, Any] = {
     ),
     "Job": shape(
         "id kind title prompt state", id=TEXT, kind={"enum": list(KINDS)}, title=TEXT, prompt=TEXT, main=TEXT,
-        assets=PICTURES, seed=WHOLE, settings=by_term({}), reseed=by_term(WHOLE), painted=many(TEXT),
+        assets=PICTURES, seed=WHOLE, settings=by_term({}), reseed=by_term(WHOLE), choices=by_term(WHOLE),
+        painted=many(TEXT),
         model=maybe(TEXT), replace=PICTURES, add=PICTURES, remove=many(TEXT), keep=maybe(TEXT), state=ref("State"),
         cancelling=YES, position=maybe(WHOLE), stage=maybe(TEXT), fraction=NUMBER, seconds_left=maybe(NUMBER),
         created=NUMBER, started=maybe(NUMBER), finished=maybe(NUMBER), error=maybe(TEXT), warnings=many(TEXT),
@@ -102,7 +103,7 @@ SCHEMAS: dict[str, Any] = {
     "Parts": shape(
         terms=many(
             shape(term=TEXT, slug=TEXT, base=YES, color=TEXT, url_glb=URL, triangles=WHOLE, size=maybe(many(NUMBER)),
-                  solid=YES)
+                  solid=YES, candidates=many(shape(index=WHOLE, label=TEXT, score=NUMBER, url=URL, chosen=YES)))
         )
     ),
 }  # fmt: skip

@@ -110,12 +110,10 @@ def change_of(job: Job, body: Any, uploads: Uploads, folder: Path) -> tuple[Call
     A job that waits stays so until `accept`, or until it is to ask again. Raises FieldError.
     """
     _require_keys(body, CHANGES, "a change")
-    if body.get("choose"):
-        raise FieldError("choose", "this run has no candidates to choose from; give the part another seed")
     files: Files = {}
     prompt = _prompt(body, job.kind) if "prompt" in body else job.prompt
     pictures, ids = _pictures(body, "pictures", uploads, files, of=job.assets)
-    settings, reseed = _settings(body), _reseed(body, job)
+    settings, reseed, choices = _settings(body), _reseed(body, job), _choices(body, job, folder)
     painted = _hints(body, job, folder)
     assets = {**job.assets, **pictures}
     main = _text(body, "main") or job.main
@@ -135,6 +133,8 @@ def change_of(job: Job, body: Any, uploads: Uploads, folder: Path) -> tuple[Call
         job.prompt, job.main, job.seed, job.assets = prompt, main, seed, assets
         job.uploads = {**job.uploads, **ids}
         job.settings, job.reseed = {**job.settings, **settings}, {**job.reseed, **reseed}
+        # What is made anew has other candidates.
+        job.choices = {term: one for term, one in job.choices.items() if term not in {**reseed, **pictures}} | choices
         for term, name in painted.items():
             if name:
                 job.hints = {**job.hints, term: name}
@@ -207,6 +207,20 @@ def _reseed(body: Mapping[str, Any], job: Job) -> dict[str, int]:
     if given and job.kind != "compose":
         raise FieldError("reseed", "only parts of a composition are given another seed")
     return {_term(job, term, "reseed"): _whole(seed, "reseed") for term, seed in given.items()}
+
+
+def _choices(body: Mapping[str, Any], job: Job, folder: Path) -> dict[str, int]:
+    from ..scene import unique_slugs
+    from .facts import candidates_of
+
+    given = {_term(job, term, "choose"): _whole(one, "choose") for term, one in _mapping(body, "choose").items()}
+    slugs = unique_slugs(list(job.assets))
+    for term, number in given.items():
+        there = candidates_of(folder, slugs[term], None)
+        if number >= len(there):
+            kinds = ", ".join(f"{one['index']} ({one['label']})" for one in there) or "none"
+            raise FieldError("choose", f"there is no candidate {number} for {term!r}; there are {kinds}")
+    return given
 
 
 def _term(job: Job, name: str, field: str) -> str:

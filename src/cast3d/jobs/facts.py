@@ -28,7 +28,8 @@ class FoundHints:
 
 def hints_of(folder: Path) -> FoundHints | None:
     """The hints that a run works with; None where it has none yet."""
-    for name in ("04-painted_hints", "04-hints"):
+    placed = ["04-placed_hints"] if _head(folder, "01-reading").get("absent") else []  # else it is of an earlier layout
+    for name in ("04-painted_hints", *placed, "04-hints"):
         stage = folder / "stages" / name
         try:
             from safetensors.numpy import load
@@ -45,10 +46,37 @@ def start_of(folder: Path) -> tuple[list[int], int | None]:
     """The start levels that a run tries, and the one that its layout has."""
     try:
         info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        head = json.loads((folder / "stages" / "01-reading" / "stage.json").read_text(encoding="utf-8"))
-        return [int(level) for level in info["settings"]["layout_starts"]], int(head["meta"]["start"])
+        start = int(_head(folder, "01-reading")["start"])
+        return [int(level) for level in info["settings"]["layout_starts"]], start
     except (OSError, ValueError, KeyError, TypeError):
         return [], None
+
+
+def candidates_of(folder: Path, slug: str, chosen: int | None) -> list[dict[str, Any]]:
+    """What a part could be: number, how it was made, score, picture, and whether it was taken. Empty for the base."""
+    name = f"05-part_candidates-{slug}"
+    head = _head(folder, name)
+    labels, best = head.get("labels", []), head.get("best", 0)
+    taken = best if chosen is None else chosen
+    return [
+        {
+            "index": i,
+            "label": label,
+            "score": head["outline"][i],
+            "file": f"stages/{name}/previews/{i}-{label}{'-best' * (i == best)}.png",
+            "chosen": i == taken,
+        }
+        for i, label in enumerate(labels)
+    ]
+
+
+def _head(folder: Path, stage: str) -> dict[str, Any]:
+    """The plain data of a stage's result; empty where there is none."""
+    try:
+        meta = json.loads((folder / "stages" / stage / "stage.json").read_text(encoding="utf-8"))["meta"]
+        return meta if isinstance(meta, dict) else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def colors_of(terms: list[str], main: str) -> dict[str, str]:
@@ -63,6 +91,7 @@ def parts_of(folder: Path) -> list[dict[str, Any]]:
     terms = list(info.get("terms") or info.get("meshes", {}))
     main = info.get("main") or (terms[0] if terms else "")
     colors, slugs, meshes = colors_of(terms, main), unique_slugs(terms), info.get("meshes", {})
+    choices = info.get("choices", {})
     return [
         {
             "term": term,
@@ -73,6 +102,7 @@ def parts_of(folder: Path) -> list[dict[str, Any]]:
             "triangles": meshes[term]["triangles"],
             "solid": bool(meshes[term]["watertight"]),
             "size": size_of_glb(folder / meshes[term]["file"]),
+            "candidates": candidates_of(folder, slugs[term], choices.get(term)),
         }
         for term in terms
         if term in meshes

@@ -51,6 +51,7 @@ class Job:
     digest: str = ""  # of all that is asked, for batches to know what they have done
 
     reseed: dict[str, int] = field(default_factory=dict)
+    choices: dict[str, int] = field(default_factory=dict)  # term -> number of the candidate
     hints: dict[str, str] = field(default_factory=dict)  # term -> file
     accepted: list[str] = field(default_factory=list)  # points that a person has passed
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 # Shares of the time that stages take, measured once with bricks on a CPU; they only have to be about right.
 SHARES = {
-    "main": 2.5, "layout": 2.4, "layout_appearance": 0.5, "hints": 1.5, "part": 1.4, "geometry": 1.5, "slat": 0.5,
-    "appearance": 0.8, "refit": 4.0, "meshes": 1.0, "export": 3.1,
+    "main": 2.5, "layout": 2.4, "layout_appearance": 0.5, "hints": 1.5, "part": 1.4, "part_candidates": 3.0,
+    "part_choice": 0.1, "geometry": 1.5, "slat": 0.5, "appearance": 0.8, "refit": 4.0, "meshes": 1.0, "export": 3.1,
 }  # fmt: skip
 AFTERWARDS = {"meshes": "Meshes", "export": "Files"}
 EVERY = 0.2  # seconds between two events of progress
@@ -73,6 +73,9 @@ class Narrator:
     def _end(self, name: str, seconds: float, reused: bool) -> None:
         facts = {**_told(name, self.terms), "seconds": seconds, "reused": reused, "pictures": self._pictures(name)}
         self.ended[name] = facts
+        for passed in list(self.shares)[: list(self.shares).index(name)] if name in self.shares else ():
+            if passed not in self.ended and passed not in self.started:  # this run does without it
+                del self.shares[passed]
         self._send("stage", **facts)
         self._progress(name, 1, 1, always=True)
 
@@ -113,15 +116,16 @@ def _terms_by_slug(job: Job) -> dict[str, str]:
 
 def _plan(job: Job, terms: Mapping[str, str]) -> dict[str, float]:
     """The stages to come and their shares."""
-    from ..stages.table import COMPOSITION, SINGLE
+    from ..stages.table import COMPOSITION, DRAWN, EDITING, SINGLE
 
+    editing = [stage for stage in EDITING if job.add or stage not in DRAWN]
     plan: dict[str, float] = {}
-    for stage in COMPOSITION if job.kind in ("compose", "edit") else SINGLE:
+    for stage in {"compose": COMPOSITION, "edit": editing}.get(job.kind, SINGLE):
         if not stage.per_term:
             plan[stage.name] = SHARES.get(stage.name, 1.0)
         else:
             wanted = [slug for slug, term in terms.items() if stage.name == "slat" or term != job.main]
-            plan |= {f"{stage.name}-{slug}": SHARES[stage.name] for slug in wanted}
+            plan |= {f"{stage.name}-{slug}": SHARES.get(stage.name, 1.0) for slug in wanted}
     return plan | {name: SHARES[name] for name in AFTERWARDS}
 
 

@@ -84,7 +84,7 @@ def compose(composer: Composer, job: Job, run: RunFolder, narrator: Narrator) ->
         case "compose":
             return composer.compose(
                 job.prompt, _paths(run.path, job.assets), job.main or None, job.seed,
-                reseed=job.reseed, hints=painted(run.path, job), pause=job.points, **common,
+                reseed=job.reseed, choose=job.choices, hints=painted(run.path, job), pause=job.points, **common,
             )  # fmt: skip
         case "lift":
             (term, pictures), *_ = _paths(run.path, job.assets).items()
@@ -92,22 +92,17 @@ def compose(composer: Composer, job: Job, run: RunFolder, narrator: Narrator) ->
         case "imagine":
             return composer.imagine(job.prompt, job.seed, **common)
         case "edit":
-            return _edited(composer, job, run, narrator)
+            return _edited(composer, job, run, common)
     raise InputError(f"there is no kind of job {job.kind!r}")
 
 
-def _edited(composer: Any, job: Job, run: RunFolder, narrator: Narrator) -> Any:
-    if not hasattr(composer, "edit"):
-        raise InputError("this version of cast3d does not edit existing models")
-    model: Any = run.path / "given" / job.model
+def _edited(composer: Composer, job: Job, run: RunFolder, common: Mapping[str, Any]) -> Any:
+    model = run.path / "given" / job.model
     if job.model.startswith("job:"):
         model = run.path.parent / job.model.removeprefix("job:")
-    more: dict[str, Any] = {"settings": job.settings} if job.settings else {}
-    if job.keep:
-        more["keep"] = job.keep
     return composer.edit(
         model, job.prompt, replace=_paths(run.path, job.replace), add=_paths(run.path, job.add), remove=job.remove,
-        main=job.main or None, seed=job.seed, out=run, progress=narrator.progress, **more,
+        main=job.main or None, seed=job.seed, keep=job.keep or None, reseed=job.reseed, choose=job.choices, **common,
     )  # fmt: skip
 
 
