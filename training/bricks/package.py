@@ -2,7 +2,7 @@
 
     python -m training.bricks.package --checkpoints checkpoints --data data/bricks
 
-Writes src/cast3d/weights/bricks: pipeline.json in the released form and ckpts/*.json + *.safetensors. The picture namer
+Writes src/cast3d/weights/bricks: pipeline.json in the released form and ckpts/*.json + *.safetensors.gz. The namer
 is made and added afterwards, from the packaged picture encoder (`train_namer`).
 """
 
@@ -20,6 +20,7 @@ import cast3d.backbones.bricks.loading  # noqa: F401  (registers the small class
 from cast3d.backbones.bricks.prompted import PromptedSegmenter
 from cast3d.models import eight_bit
 from cast3d.models.registry import name_of
+from cast3d.models.weights import deflate
 
 from . import train_appearance, train_slat_flow, train_structure_flow, train_structure_vae
 from .common import load_half
@@ -148,10 +149,11 @@ def main() -> None:
         whole = args.half or key == "appearance_encoder"  # the flow of step 4 lives in the latents that it makes
         packed = {k: v.half() for k, v in weights.items()} if whole else eight_bit.pack(weights)
         packed = {k: v.contiguous() for k, v in packed.items()}
+        Path(f"{stem}.safetensors.gz").unlink(missing_ok=True)
         save_file(packed, f"{stem}.safetensors")
         config = {"name": name_of(type(net)), "args": net.config}
         stem.with_suffix(".json").write_text(json.dumps(config, indent=1) + "\n")
-        size = Path(f"{stem}.safetensors").stat().st_size
+        size = deflate(Path(f"{stem}.safetensors")).stat().st_size
         total += size
         print(f"{STEMS[key]:<18} {sum(p.numel() for p in net.parameters()) / 1e6:6.2f} M  {size / 1e6:6.2f} MB")
     (args.out / "pipeline.json").write_text(json.dumps(pipeline(words, unread), indent=1) + "\n")

@@ -25,7 +25,7 @@ def findings(
 
 def _weights(backbone: str) -> Iterator[Finding]:
     """Every network's files."""
-    from ..backbones.bricks.loading import weight_hashes
+    from ..backbones.bricks.loading import weight_files, weight_hashes
     from ..backbones.sources import sources_of
 
     try:
@@ -42,7 +42,7 @@ def _weights(backbone: str) -> Iterator[Finding]:
         return
     folder = sources[0].folder
     assert folder is not None  # the small backbone lies in one
-    files = sorted(folder.glob("ckpts/*.safetensors"))
+    files = weight_files(folder)
     size = sum(file.stat().st_size for file in files)
     yield Finding("backbone", f"{folder}, {len(files)} weight files, {size / 1e6:.1f} MB", bool(files))
     for name, digest in weight_hashes(folder).items():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -16,10 +16,11 @@ from ..errors import Cast3dError, CheckpointError, nearest
 from ..files import atomic_file, atomic_write
 from . import eight_bit
 from .registry import CLASSES, HARMLESS_ARGUMENTS, name_of
+from .weights import opened, stem_of, weights_of
 
 
 def load(stem: str | Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None) -> nn.Module:
-    """The network of STEM.json with the weights of STEM.safetensors, in eval mode, gradients off.
+    """The network of STEM.json with the weights of STEM.safetensors (or .safetensors.gz), in eval mode, gradients off.
 
     `dtype` sets the precision of the torso; None keeps what the config says (`use_fp16`). Weights are read once,
     straight into the precision and onto the device where they are used. Anything that does not fit raises
@@ -28,7 +29,7 @@ def load(stem: str | Path, device: torch.device | str = "cpu", dtype: torch.dtyp
     net = build(Path(f"{stem}.json"), "meta")
     if dtype is not None:
         getattr(net, "convert_to", net.to)(dtype)
-    fill(net, Path(f"{stem}.safetensors"), torch.device(device))
+    fill(net, weights_of(stem), torch.device(device))
     return net.eval().requires_grad_(False)
 
 
@@ -94,15 +95,15 @@ def fill(net: nn.Module, path: Path, device: torch.device) -> None:
     constants = constant_buffers(net)
     tensors: dict[str, Tensor] = {}
     try:
-        with safe_open(path, "pt") as file:
+        with opened(path) as file:
             stored = set(file.keys())
             scales = {key for key in stored if key.removesuffix(eight_bit.SUFFIX) in stored - {key}}
             check_keys(path, stored - scales, set(expected), set(constants))
             for key in sorted(stored - scales):
-                check_shape(path, key, list(file.get_slice(key).get_shape()), list(expected[key].shape))
-                tensor = file.get_tensor(key)
+                check_shape(path, key, file.shape(key), list(expected[key].shape))
+                tensor = file.tensor(key)
                 if (scale := key + eight_bit.SUFFIX) in scales:
-                    tensor = eight_bit.unpack(tensor, file.get_tensor(scale))
+                    tensor = eight_bit.unpack(tensor, file.tensor(scale))
                 check_kind(path, key, tensor.dtype, expected[key].dtype)
                 tensors[key] = tensor.to(device, expected[key].dtype)
     except FileNotFoundError as error:
@@ -159,7 +160,7 @@ def check_shape(path: Path, key: str, found: list[int], expected: list[int]) -> 
 
 def another(path: Path) -> str:
     """What to do about whole files that do not fit."""
-    return f"; {path.with_suffix('.json').name} describes another network than this file holds, fetch both again"
+    return f"; {stem_of(path)}.json describes another network than this file holds, fetch both again"
 
 
 def check_kind(path: Path, key: str, found: torch.dtype, expected: torch.dtype) -> None:

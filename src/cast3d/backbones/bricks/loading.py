@@ -16,6 +16,7 @@ from ...errors import CheckpointError
 from ...existing.frame import Stand
 from ...models import load, register
 from ...models.precision import fast_bfloat16
+from ...models.weights import DEFLATED, PLAIN, stem_of
 from ...pictures.crops import preprocess_small
 from ...settings import Settings
 from ..backbone import Backbone
@@ -187,5 +188,10 @@ def load_bricks(source: Source, device: torch.device) -> Backbone:
 def weight_hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of each weight file by its stem, and of `pipeline.json`, which holds the word list."""
     return {
-        path.stem: compute(path) for path in (*sorted(folder.glob("ckpts/*.safetensors")), folder / "pipeline.json")
+        stem_of(path).removesuffix(".json"): compute(path) for path in (*weight_files(folder), folder / "pipeline.json")
     }
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files of weights of a small backbone, by name."""
+    return sorted([*folder.glob(f"ckpts/*{PLAIN}"), *folder.glob(f"ckpts/*{DEFLATED}")])
