@@ -6,6 +6,8 @@ python examples/client.py examples/01-cap-and-backpack -o out        # --server 
 import argparse
 import json
 from pathlib import Path
+from urllib.parse import quote
+from urllib.request import Request, urlopen
 
 import yaml  # comes with cast3d; only to read the scene file
 
