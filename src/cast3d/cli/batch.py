@@ -82,7 +82,7 @@ def batch(
         work = Batch(entries, out, chosen, name)
         places = devices or ["cpu"]
         if work.jobs:
-            slots, end = _slots(ray, name, places, workers, cores, loaded_with, out, len(work.jobs))
+            slots, end = workers_of(ray, name, places, workers, cores, loaded_with, out, len(work.jobs))
         else:
             slots, end = [], lambda: None
         began = time.monotonic()
@@ -96,7 +96,7 @@ def batch(
         raise typer.Exit(1)
 
 
-def _slots(
+def workers_of(
     ray: str | None, backbone: str, devices: list[str], workers: int | None, cores: int | None,
     loading: Mapping[str, Any], out: Path, tasks: int,
 ) -> tuple[Sequence[Slot], Callable[[], None]]:  # fmt: skip

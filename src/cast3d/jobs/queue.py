@@ -66,7 +66,8 @@ class Queue:
         self._listeners: list[Listener] = []
         self._closed = False
         self.recent = Recent()
-        self._read()
+        with self._changed:
+            self._read()
         self._threads = [threading.Thread(target=self._serve, args=(slot,), daemon=True) for slot in self.slots]
         for thread in self._threads:
             thread.start()
