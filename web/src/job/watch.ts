@@ -69,7 +69,7 @@ export function watch(id: string): Watched {
     }
     missing.value = null;
     const composed = now.kind === "compose" || now.kind === "edit";
-    const hinted = composed && now.stages.some((stage) => stage.name.includes("hints")); // else the answer is 404
+    const hinted = composed && now.stages.some((stage) => /hints|places/.test(stage.name)); // else the answer is 404
     const [foundHints, foundParts] = await Promise.all([
       hinted ? api.hints(id).catch(() => null) : null,
       now.state === "done" ? api.parts(id).catch(() => null) : null,
