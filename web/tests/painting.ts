@@ -48,6 +48,17 @@ test("adding grows on what was there before the stroke", () => {
   assert.equal(painting.met(free), true);
 });
 
+test("only what differs is sent", () => {
+  const painting = made(), held = painting.held("cap")!;
+  painting.begin();
+  painting.place("cap", held, held.box);
+  assert.deepEqual(painting.toSend(), {});
+  painting.dab("cap", "paint", hit, 3, false);
+  assert.deepEqual(Object.keys(painting.toSend()), ["cap"]);
+  painting.undo();
+  assert.deepEqual(painting.toSend(), {});
+});
+
 test("both sides are painted alike", () => {
   const painting = made();
   painting.dab("cap", "paint", { ...(hit as object), point: [28, 32, 20] } as never, 2, true);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,26 +49,28 @@ def server(recorded: Recorded) -> Iterator[MockServer]:
     made.server_close()
 
 
-@pytest.fixture
-def page(browser: Any, server: MockServer) -> Iterator[Any]:
+@contextmanager
+def watched(browser: Any, address: str) -> Iterator[Any]:
     """A page that is open; at the end: no error in the script, nothing refused by the policy, no other host asked."""
-    context = browser.new_context(
-        viewport={"width": 1120, "height": 760}, reduced_motion="reduce", accept_downloads=True
-    )
+    context = browser.new_context(viewport={"width": 1120, "height": 760}, reduced_motion="reduce")
     made = context.new_page()
     made.set_default_timeout(15_000)
     wrong: list[str] = []
     made.on("pageerror", lambda error: wrong.append(f"error: {error}"))
     made.on("console", lambda told: wrong.append(told.text) if "Content Security Policy" in told.text else None)
-    made.on("request", lambda asked: wrong.append(asked.url) if _foreign(asked.url, server) else None)
-    made.goto(server.address)
+    made.on(
+        "request", lambda asked: None if asked.url.startswith((address, "blob:", "data:")) else wrong.append(asked.url)
+    )
+    made.goto(address)
     yield made
     context.close()
     assert wrong == []
 
 
-def _foreign(url: str, server: MockServer) -> bool:
-    return not url.startswith((server.address, "blob:", "data:"))
+@pytest.fixture
+def page(browser: Any, server: MockServer) -> Iterator[Any]:
+    with watched(browser, server.address) as made:
+        yield made
 
 
 @pytest.fixture

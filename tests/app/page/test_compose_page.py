@@ -137,6 +137,17 @@ def test_settings_are_sent_where_they_differ(page, pictures, server):
     assert server.jobs.asked[0]["settings"] == {"diffusion": 0.4, "refine": False} and server.jobs.asked[0]["seed"] == 7
 
 
+def test_an_error_of_the_server_is_told_with_its_remedy(page, pictures):
+    write(page, pictures)
+    full = {"error": {"kind": "limit", "message": "1000 jobs wait already"}}
+    page.route("**/api/v1/jobs", lambda route: route.fulfill(status=429, json=full))
+    compose(page)
+    page.get_by_role("alert").get_by_text("1000 jobs wait already. Wait until a job is done, or delete some").wait_for()
+    page.route("**/api/v1/jobs", lambda route: route.abort())
+    compose(page)
+    page.get_by_role("alert").get_by_text("See whether cast3d app still runs").wait_for()
+
+
 def drop(page, selector: str, files: dict[str, bytes]) -> None:
     """Drops files as a mouse would."""
     packed = [[name, base64.b64encode(data).decode()] for name, data in files.items()]

@@ -9,11 +9,14 @@ import { Dialog, IconButton } from "../ui/controls.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { Help } from "./help.tsx";
 import { go, route } from "./route.ts";
-import { dark, dialog, health, hush, messages, offline, refreshHealth, spoken, theme } from "./store.ts";
+import { dark, dialog, health, hush, messages, offline, refreshHealth, spoken, theme, turnPage } from "./store.ts";
 
 export function App() {
   const now = route.value, key = now.page === "job" ? now.id : now.page === "edit" ? (now.model ?? "") : "";
-  useEffect(() => window.scrollTo(0, 0), [now.page, key]);
+  useEffect(() => {
+    window.scrollTo(0, 0);
+    turnPage();
+  }, [now.page, key]);
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;

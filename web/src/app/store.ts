@@ -19,6 +19,7 @@ export interface Message {
   id: number;
   text: string;
   tone: "plain" | "error";
+  time: number;
 }
 
 export const messages = signal<Message[]>([]);
@@ -29,12 +30,17 @@ let count = 0;
 /** Shows a message; errors stay until they are closed. */
 export function say(text: string, tone: Message["tone"] = "plain"): void {
   const id = ++count;
-  messages.value = [...messages.value.filter((message) => message.text !== text), { id, text, tone }];
+  messages.value = [...messages.value.filter((message) => message.text !== text), { id, text, tone, time: Date.now() }];
   if (tone === "plain") window.setTimeout(() => hush(id), 6000);
 }
 
 export function hush(id: number): void {
   messages.value = messages.value.filter((message) => message.id !== id);
+}
+
+/** Another page is shown: what was said on the one before goes, unless it was said just now. */
+export function turnPage(): void {
+  messages.value = messages.value.filter((message) => Date.now() - message.time < 1000);
 }
 
 /** Runs, and says an error in words; undefined where it failed. */
@@ -83,11 +89,14 @@ export function remember(key: string, value: string | null, where: "localStorage
 
 // --- the server ---
 
+const PAGE = 50; // jobs in an answer
+
 export async function refreshHistory(): Promise<void> {
   try {
     const { jobs } = await api.jobs();
-    history.value = jobs;
-    historyEnds.value = jobs.length < 50;
+    const last = jobs.at(-1), older = jobs.length < PAGE || !last ? [] : history.value.filter((job) => job.id < last.id);
+    history.value = [...jobs, ...older]; // ids grow with time
+    if (!older.length) historyEnds.value = jobs.length < PAGE;
     offline.value = false;
   } catch (error) {
     offline.value = error instanceof api.ApiError && error.kind === "offline";
@@ -100,7 +109,7 @@ export async function olderHistory(): Promise<void> {
   const older = last && (await attempt(() => api.jobs(last.id)));
   if (!older) return;
   history.value = [...history.value, ...older.jobs.filter((job) => !history.value.some((known) => known.id === job.id))];
-  historyEnds.value = older.jobs.length < 50;
+  historyEnds.value = older.jobs.length < PAGE;
 }
 
 export function keep(job: Job): void {
@@ -119,9 +128,16 @@ export async function refreshHealth(): Promise<void> {
 
 let pending: number | undefined;
 
+/** A crowd of events asks once, and none of them puts it off. */
 function soon(): void {
-  window.clearTimeout(pending);
-  pending = window.setTimeout(() => void Promise.all([refreshHistory(), refreshHealth()]), 250);
+  pending ??= window.setTimeout(() => {
+    pending = undefined;
+    void Promise.all([refreshHistory(), refreshHealth()]);
+  }, 250);
+}
+
+function gone({ id }: { id: string }): void {
+  history.value = history.value.filter((job) => job.id !== id);
 }
 
 export function start(): void {
@@ -129,7 +145,7 @@ export function start(): void {
   void refreshHistory();
   void attempt(api.examples).then((found) => (examples.value = found ?? []));
   void attempt(api.settings).then((found) => (settings.value = found ?? []));
-  listen("events", { state: soon, deleted: soon }, soon);
+  listen("events", { state: soon, deleted: gone as (data: never) => void }, soon);
   window.setInterval(() => void refreshHealth(), 15_000);
 }
 

@@ -14,6 +14,7 @@ export function TermCard({ chip }: { chip: Chip }) {
   const { over, drop } = useDrop((files) => void addPictures(chip.term, files));
   const isBase = base.value === chip.term, away = outside(chip);
   const warnings = chip.pictures.flatMap((picture) => picture.upload?.warnings ?? []);
+  const errors = chip.pictures.flatMap((picture) => picture.error ?? []);
   return (
     <li class={`term-card c${dash(tone(draft.value.chips.map((one) => one.term), base.value, chip.term))} ${over ? "over" : ""}`} {...drop} data-term={chip.term}>
       <header>
@@ -29,6 +30,7 @@ export function TermCard({ chip }: { chip: Chip }) {
           onFiles={(files) => void addPictures(chip.term, files)}
         />
       </div>
+      {errors.map((text) => <p class="warning bad" role="alert" key={text}><Icon name="warn" />{text}</p>)}
       {warnings.map((text) => <p class="warning" key={text}><Icon name="warn" />{text}</p>)}
       {away && (
         <p class="warning">

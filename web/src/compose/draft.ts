@@ -3,7 +3,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import * as api from "../api/client.ts";
 import type { Job, JobRequest, Pause, SettingValue, Upload } from "../api/types.ts";
-import { attempt, remember, remembered, say } from "../app/store.ts";
+import { attempt, remember, remembered } from "../app/store.ts";
 import { find, nameToTerm, sentenceOf, withArticle } from "../app/terms.ts";
 
 export interface Picture {
@@ -80,7 +80,9 @@ let running: AbortController | undefined;
 let chosen = draft.value.main !== null; // a person chose the base
 
 export function setPrompt(prompt: string): void {
-  update({ prompt });
+  // A suggestion goes with its words; what a person made or gave a picture stays, and its card says what is amiss.
+  const chips = draft.value.chips.filter((chip) => chip.manual || chip.pictures.length || find(prompt, chip.term));
+  update({ prompt, chips });
   window.clearTimeout(timer);
   timer = window.setTimeout(() => void read(), 250);
 }
@@ -162,8 +164,7 @@ export async function addPicture(term: string, file: Blob, name: string): Promis
     updatePicture(key, (picture) => ({ ...picture, upload }));
     return upload;
   } catch (error) {
-    updatePicture(key, (picture) => ({ ...picture, error: api.inWords(error) }));
-    say(api.inWords(error), "error");
+    updatePicture(key, (picture) => ({ ...picture, error: api.inWords(error) })); // its card tells it
     return null;
   }
 }

@@ -55,8 +55,13 @@ function Painter({ hints, watched }: { hints: Hints; watched: Watched }) {
     if (first) made.view.fit(new made.lib.Box3().setFromObject(mesh.current));
     made.view.redraw();
   }
+  const frame = useRef(0);
+  const showSoon = () => { // a stroke has more dabs than there are frames
+    cancelAnimationFrame(frame.current);
+    frame.current = requestAnimationFrame(show);
+  };
   const update = () => {
-    show();
+    showSoon();
     const now = painting?.box(term);
     if (now) boxTool.current?.set(now);
     again((value) => value + 1);
@@ -71,7 +76,7 @@ function Painter({ hints, watched }: { hints: Hints; watched: Watched }) {
       if (!held) return;
       const tool = new lib.BoxTool(view, held.box, color, {
         begin: () => { painting.begin(); held = painting.held(term) ?? held; },
-        change: (to) => { if (held) painting.place(term, held, to); show(); },
+        change: (to) => { if (held) painting.place(term, held, to); showSoon(); },
         end: update,
       });
       view.tool = boxTool.current = tool;
@@ -81,7 +86,7 @@ function Painter({ hints, watched }: { hints: Hints; watched: Watched }) {
     }
     const tool = new lib.BrushTool(view, {
       radius: () => radius, color: () => (mode === "erase" ? "#cf4f62" : color), filled: (index) => painting.met(index),
-      begin: () => painting.begin(), dab: (hit) => { if (painting.dab(term, mode, hit, radius, mirror)) show(); },
+      begin: () => painting.begin(), dab: (hit) => { if (painting.dab(term, mode, hit, radius, mirror)) showSoon(); },
       end: () => { painting.end(); update(); },
     });
     view.tool = tool;

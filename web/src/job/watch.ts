@@ -41,7 +41,7 @@ export function watch(id: string): Watched {
   const job = signal<Job | null>(null), missing = signal<string | null>(null), progress = signal<Progress | null>(null);
   const previews = signal<Watched["previews"]["value"]>({}), hints = signal<Hints | null>(null), parts = signal<PartInfo[]>([]);
   const version = signal(0);
-  let timer: number | undefined, stopped = false;
+  let timer: number | undefined, stopped = false, turn = 0;
 
   function take(fresh: Job): void {
     if (stopped) return;
@@ -56,9 +56,11 @@ export function watch(id: string): Watched {
   }
 
   async function refresh(): Promise<void> {
+    const mine = ++turn; // an answer that a later one has overtaken is dropped
     let now: Job;
     try {
       now = await api.getJob(id);
+      if (mine !== turn) return;
       take(now);
     } catch (error) {
       if (error instanceof api.ApiError && error.status === 404) missing.value = "There is no such job. It may have been deleted.";
@@ -67,12 +69,12 @@ export function watch(id: string): Watched {
     }
     missing.value = null;
     const composed = now.kind === "compose" || now.kind === "edit";
-    const hinted = composed && now.stages.some((stage) => stage.name.includes("hints")); // else the answer is 404
+    const hinted = composed && now.stages.some((stage) => /hints|places/.test(stage.name)); // else the answer is 404
     const [foundHints, foundParts] = await Promise.all([
       hinted ? api.hints(id).catch(() => null) : null,
       now.state === "done" ? api.parts(id).catch(() => null) : null,
     ]);
-    if (stopped) return;
+    if (stopped || mine !== turn) return;
     batch(() => {
       if (foundHints?.terms.length) hints.value = same(hints.value, foundHints) ? hints.value : foundHints;
       else hints.value = null;
@@ -82,8 +84,10 @@ export function watch(id: string): Watched {
   }
 
   const soon = () => {
-    window.clearTimeout(timer);
-    timer = window.setTimeout(() => void refresh(), 120);
+    timer ??= window.setTimeout(() => {
+      timer = undefined;
+      void refresh();
+    }, 120);
   };
 
   const close = listen(`jobs/${encodeURIComponent(id)}/events`, {

@@ -11,7 +11,7 @@ export class Painting {
   readonly terms: string[];
   readonly layout: Grid;
   readonly base: string;
-  readonly changed = new Set<string>();
+  private readonly first: Map<string, Grid>; // as they came
   private grids: Map<string, Grid>;
   private surface: Grid | null = null;
   private past: Map<string, Grid>[] = [];
@@ -20,6 +20,7 @@ export class Painting {
   constructor(hints: Hints) {
     this.terms = hints.terms.map((one) => one.term);
     this.grids = new Map(hints.terms.map((one) => [one.term, unpack(one.bits)]));
+    this.first = this.copy();
     this.layout = unpack(hints.layout.bits);
     this.base = hints.base;
   }
@@ -101,10 +102,8 @@ export class Painting {
         if (other === this.base && (placed[i] || (from.grid[i] && this.layout[i]))) grid[i] = placed[i] ? 0 : 1;
       }
       this.grids.set(other, grid);
-      this.changed.add(other);
     }
     this.grids.set(term, placed);
-    this.changed.add(term);
   }
 
   /** What `place` starts from. */
@@ -131,13 +130,13 @@ export class Painting {
 
   /** The changed hints as the API takes them. The base's is the layout without the others', so it is not sent. */
   toSend(): Record<string, { bits: string }> {
-    const terms = [...this.changed].filter((term) => term !== this.base);
+    const differs = (term: string) => this.first.get(term)!.some((value, i) => value !== this.grid(term)[i]);
+    const terms = this.terms.filter((term) => term !== this.base && differs(term));
     return Object.fromEntries(terms.map((term) => [term, { bits: pack(this.grid(term)) }]));
   }
 
   private set(term: string, index: number, value: 0 | 1): void {
     this.grid(term)[index] = value;
-    this.changed.add(term);
   }
 
   private copy(): Map<string, Grid> {
@@ -149,7 +148,6 @@ export class Painting {
     if (!found) return false;
     to.push(this.copy());
     this.grids = found;
-    for (const term of this.terms) this.changed.add(term);
     return true;
   }
 }

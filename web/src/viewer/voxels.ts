@@ -13,55 +13,74 @@ export const toCells = ({ x, y, z }: Vector3): [number, number, number] => [
 export const directionToCells = ({ x, y, z }: Vector3): [number, number, number] => [x * SIDE, -z * SIDE, y * SIDE];
 
 // Per face: outward direction, and two directions along it; corners run around so that the front is outside.
-const FACES: { out: Cell; a: Cell; b: Cell }[] = [
-  { out: [1, 0, 0], a: [0, 1, 0], b: [0, 0, 1] },
-  { out: [-1, 0, 0], a: [0, 0, 1], b: [0, 1, 0] },
-  { out: [0, 1, 0], a: [0, 0, 1], b: [1, 0, 0] },
-  { out: [0, -1, 0], a: [1, 0, 0], b: [0, 0, 1] },
-  { out: [0, 0, 1], a: [1, 0, 0], b: [0, 1, 0] },
-  { out: [0, 0, -1], a: [0, 1, 0], b: [1, 0, 0] },
+const FACES: readonly (readonly [Cell, Cell, Cell])[] = [
+  [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+  [[-1, 0, 0], [0, 0, 1], [0, 1, 0]],
+  [[0, 1, 0], [0, 0, 1], [1, 0, 0]],
+  [[0, -1, 0], [1, 0, 0], [0, 0, 1]],
+  [[0, 0, 1], [1, 0, 0], [0, 1, 0]],
+  [[0, 0, -1], [0, 1, 0], [1, 0, 0]],
 ];
-const CORNERS: [number, number][] = [[-1, -1], [1, -1], [1, 1], [-1, 1]];
+const CORNERS: readonly (readonly [number, number])[] = [[-1, -1], [1, -1], [1, 1], [-1, 1]];
 const SHADE = [1, 0.86, 0.74, 0.64]; // of a corner by how many of its three neighbours are filled
 
-/** `owners` [64^3]: 0 is empty, else 1 + an index into the colours. */
-export function voxelGeometry(owners: Uint8Array, colors: readonly Color[]): BufferGeometry {
-  const position: number[] = [], normal: number[] = [], color: number[] = [], index: number[] = [];
-  const filled = (x: number, y: number, z: number) =>
-    x >= 0 && y >= 0 && z >= 0 && x < SIDE && y < SIDE && z < SIDE && owners[at(x, y, z)]! > 0;
+// The grid with a rim of empty cells, so that neighbours need no check of bounds.
+const WIDE = SIDE + 2;
+const padded = new Uint8Array(WIDE ** 3);
+const step = ([x, y, z]: Cell) => (x * WIDE + y) * WIDE + z;
+
+function pad(owners: Uint8Array): number {
+  let faces = 0;
   for (let x = 0; x < SIDE; x++) {
     for (let y = 0; y < SIDE; y++) {
-      for (let z = 0; z < SIDE; z++) {
-        const owner = owners[at(x, y, z)]!;
-        if (!owner) continue;
-        const tint = colors[owner - 1]!;
-        for (const { out, a, b } of FACES) {
-          const [ox, oy, oz] = [x + out[0], y + out[1], z + out[2]];
-          if (filled(ox, oy, oz)) continue;
-          const first = position.length / 3, shades: number[] = [];
-          for (const [u, v] of CORNERS) {
-            const corner = [0, 1, 2].map((i) => [x, y, z][i]! + 0.5 + 0.5 * (out[i]! + u * a[i]! + v * b[i]!));
-            position.push(...toScene(corner));
-            normal.push(out[0], out[2], -out[1]);
-            const side = filled(ox + u * a[0], oy + u * a[1], oz + u * a[2]);
-            const other = filled(ox + v * b[0], oy + v * b[1], oz + v * b[2]);
-            const far = filled(ox + u * a[0] + v * b[0], oy + u * a[1] + v * b[1], oz + u * a[2] + v * b[2]);
-            const shade = SHADE[side && other ? 3 : Number(side) + Number(other) + Number(far)]!;
-            shades.push(shade);
-            color.push(tint.r * shade, tint.g * shade, tint.b * shade);
-          }
-          const [i, j, k, l] = [first, first + 1, first + 2, first + 3];
-          if (shades[0]! + shades[2]! >= shades[1]! + shades[3]!) index.push(i, j, k, i, k, l);
-          else index.push(j, k, l, j, l, i); // the darker diagonal is not the fold
-        }
+      padded.set(owners.subarray(at(x, y, 0), at(x, y, 0) + SIDE), step([x + 1, y + 1, 1]));
+    }
+  }
+  for (let i = 0; i < padded.length; i++) {
+    if (padded[i]) for (const [out] of FACES) if (!padded[i + step(out)]) faces++;
+  }
+  return faces;
+}
+
+/** `owners` [64^3]: 0 is empty, else 1 + an index into the colours. It runs at every dab of a brush. */
+export function voxelGeometry(owners: Uint8Array, colors: readonly Color[]): BufferGeometry {
+  const faces = pad(owners), position = new Float32Array(12 * faces), color = new Float32Array(12 * faces);
+  const normal = new Float32Array(12 * faces), index = new Uint32Array(6 * faces), shades = [0, 0, 0, 0];
+  let written = 0, corner = 0;
+  for (let i = 0; i < padded.length; i++) {
+    const owner = padded[i]!;
+    if (!owner) continue;
+    const tint = colors[owner - 1]!;
+    const x = Math.floor(i / WIDE / WIDE) - 1, y = (Math.floor(i / WIDE) % WIDE) - 1, z = (i % WIDE) - 1;
+    for (const [out, a, b] of FACES) {
+      const front = i + step(out), along = step(a), across = step(b);
+      if (padded[front]) continue;
+      for (let k = 0; k < 4; k++) {
+        const [u, v] = CORNERS[k]!, to = 3 * (corner + k);
+        position[to] = (x + 0.5 + 0.5 * (out[0] + u * a[0] + v * b[0])) / SIDE - 0.5; // as `toScene`
+        position[to + 1] = (z + 0.5 + 0.5 * (out[2] + u * a[2] + v * b[2])) / SIDE - 0.5;
+        position[to + 2] = 0.5 - (y + 0.5 + 0.5 * (out[1] + u * a[1] + v * b[1])) / SIDE;
+        normal[to] = out[0];
+        normal[to + 1] = out[2];
+        normal[to + 2] = -out[1];
+        const side = padded[front + u * along]! > 0, other = padded[front + v * across]! > 0;
+        const far = padded[front + u * along + v * across]! > 0;
+        const shade = SHADE[side && other ? 3 : Number(side) + Number(other) + Number(far)]!;
+        shades[k] = shade;
+        color[to] = tint.r * shade;
+        color[to + 1] = tint.g * shade;
+        color[to + 2] = tint.b * shade;
       }
+      const turn = shades[0]! + shades[2]! >= shades[1]! + shades[3]! ? 0 : 1; // the darker diagonal is not the fold
+      for (const k of [0, 1, 2, 0, 2, 3]) index[written++] = corner + ((k + turn) & 3);
+      corner += 4;
     }
   }
   const geometry = new BufferGeometry();
-  geometry.setAttribute("position", new BufferAttribute(new Float32Array(position), 3));
-  geometry.setAttribute("normal", new BufferAttribute(new Float32Array(normal), 3));
-  geometry.setAttribute("color", new BufferAttribute(new Float32Array(color), 3));
-  geometry.setIndex(new BufferAttribute(new Uint32Array(index), 1));
+  geometry.setAttribute("position", new BufferAttribute(position, 3));
+  geometry.setAttribute("normal", new BufferAttribute(normal, 3));
+  geometry.setAttribute("color", new BufferAttribute(color, 3));
+  geometry.setIndex(new BufferAttribute(index, 1));
   return geometry;
 }
 
