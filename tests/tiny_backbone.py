@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from cast3d.backbones import Backbone
 from cast3d.backbones.bricks.encoders import PictureEncoder, WordEncoder
 from cast3d.backbones.bricks.loading import BricksDescriber
+from cast3d.backbones.bricks.model_encoder import FEATURES, BricksModelEncoder
 from cast3d.backbones.bricks.namer import PictureNamer
 from cast3d.backbones.bricks.sdf_decoder import SLatSdfDecoder
 from cast3d.backbones.bricks.slat_clean_flow import SLatCleanFlowModel
 from cast3d.backbones.bricks.structure_patch import PatchStructureDecoder, PatchStructureEncoder
 from cast3d.backbones.bricks.words import Vocabulary
-from cast3d.models import SparseStructureFlowModel
+from cast3d.models import SLatEncoder, SparseStructureFlowModel
 from cast3d.models.gaussian_decoder import SLatGaussianDecoder
 from cast3d.models.released import GAUSSIANS
 from cast3d.settings import Settings
@@ -92,6 +93,7 @@ def networks() -> dict[str, Any]:
         slat_flows={"image": slat_flow, "text": slat_flow},
         gaussian_decoder=drawn(SLatGaussianDecoder(representation_config=gaussians, **SLAT), 6, 0.2),
         mesh_decoder=mesher,
+        model_encoder=BricksModelEncoder(drawn(SLatEncoder(in_channels=FEATURES, **SLAT), 10)),
         describer=BricksDescriber(
             drawn(PictureEncoder(32, 32, 16, 1, 2), 8),
             drawn(WordEncoder(len(vocabulary), 32, 16, 16, 1, 2), 9),

@@ -26,6 +26,7 @@ from .residency import Residency, Resident
 
 ADVICE = "composing takes a picture and a text model: --backbone IMAGE_FOLDER+TEXT_FOLDER"
 SEGMENTER = "segmenter"  # its name among the hashes
+MODEL_ENCODER = "model_encoder"  # likewise, of one that comes at the first question
 
 
 def _unwatched(what: str) -> None:
@@ -123,15 +124,18 @@ class Backbone:
     space: int = 64 << 20  # bytes on the disk that a run may take
     batch: int = 1  # most predictions in one forward pass; 1 = one at a time
     residency: Residency = field(default_factory=Resident)
-    used: Callable[[str], None] = _unwatched  # hears "networks" or "segmenter" whenever these are asked
+    used: Callable[[str], None] = _unwatched  # hears what of `identity` is asked
 
     def watched(self, used: Callable[[str], None]) -> Backbone:
         """The same backbone, which calls `used` each time that its networks or its segmenter are used."""
         return replace(self, used=used)
 
     def identity(self, what: str) -> Any:
-        """What the "networks" or the "segmenter" are, as plain data: by their weights, and the kind of device."""
-        weights = {name: found for name, found in self.hashes.items() if (name == SEGMENTER) == (what == SEGMENTER)}
+        """What "networks", "segmenter" or "model_encoder" are, as plain data: by weights and the kind of device."""
+        apart = (SEGMENTER, MODEL_ENCODER)
+        weights = {
+            name: found for name, found in self.hashes.items() if (name if name in apart else "networks") == what
+        }
         return {"weights": weights, "device": self.device.type}
 
     @property
@@ -223,17 +227,19 @@ class Backbone:
         """Normalised latents [N, C] of a model that exists, on the voxels [N, 3] of its shell."""
         encoder = self.require_model_encoder()
         self.used("networks")
+        self.used(MODEL_ENCODER)
         with self.residency(*encoder.networks):
             latents = encoder(coords, surface, model).to(self.device)
         return (latents - self.slat_mean) / self.slat_std
 
     def require_model_encoder(self) -> ModelEncoder:
-        """What encodes models; raises InputError where the backbone has none."""
+        """What encodes models, loaded. Raises InputError where there is none, CheckpointError without weights."""
         if self.model_encoder is None:
             raise InputError(
                 f"the backbone {self.name} has no encoder of appearances, so it cannot edit models; "
                 "use another backbone, such as bricks"
             )
+        _ = self.model_encoder.networks  # which may come at the first question
         return self.model_encoder
 
     def require_segmenter(self) -> None:

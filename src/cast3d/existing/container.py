@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,9 @@ def _tables(head: bytes) -> Tables:
     if len(head) > MAX_HEAD:
         raise InputError(f"the glTF's JSON has {len(head) >> 20} MB; up to {MAX_HEAD >> 20} MB are read")
     try:
-        tables = json.loads(head)
+        tables = json.loads(head, parse_constant=_finite, parse_float=_finite)
+    except InputError:
+        raise
     except (ValueError, RecursionError) as error:
         raise InputError(f"the glTF's JSON cannot be read ({type(error).__name__}); the file is damaged") from error
     if not isinstance(tables, dict) or not isinstance(tables.get("asset"), dict):
@@ -85,6 +88,13 @@ def _tables(head: bytes) -> Tables:
             f"glTF of version {tables['asset'].get('version')!r} is not read, only 2.0 (Blender writes it)"
         )
     return tables
+
+
+def _finite(text: str) -> float:
+    """A number of the JSON; NaN and infinities, and what overflows to them, are none."""
+    if not math.isfinite(number := float(text)):
+        raise InputError(f"the glTF's JSON holds {text[:20]}, which is no finite number; the file is damaged")
+    return number
 
 
 def gathered(tables: Tables, embedded: list[bytes | None], folder: Path | None) -> Document:

@@ -32,6 +32,8 @@ def read_foreign(path: Path, kind: str) -> Document:
         options |= {"split_objects": True, "group_material": True}
     try:
         scene = trimesh.load_scene(io.BytesIO(data), file_type=kind, **options)
+        if beside.refused:
+            raise beside.refused
         meshes = [mesh for mesh in scene.geometry.values() if isinstance(mesh, trimesh.Trimesh) and len(mesh.faces)]
         require_size(sum(len(mesh.vertices) for mesh in meshes), sum(len(mesh.faces) for mesh in meshes))
         if not meshes:
@@ -85,8 +87,16 @@ class Beside:
 
     def __init__(self, folder: Path):
         self.folder, self.left = folder.resolve(), MAX_BYTES
+        self.refused: InputError | None = None  # trimesh goes on without what it cannot have
 
     def get(self, name: str) -> bytes:
+        try:
+            return self._read(name)
+        except InputError as error:
+            self.refused = error
+            raise
+
+    def _read(self, name: str) -> bytes:
         text = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
         path = (self.folder / text.strip()).resolve()
         if not path.is_relative_to(self.folder):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from ..errors import InputError
+from ..splats import Gaussians
+from ..splats.rotations import matrix_to_quaternion, quaternion_to_matrix
 from .model import Floats, Model
 
 # Rows of turns that make z point up and the front look to -y.
@@ -32,6 +35,17 @@ class Frame:
     def to_file(self, points: Floats) -> Floats:
         """The inverse."""
         return (points - np.array(self.shift)) / self.scale @ np.array(self.turn)
+
+
+def splat_in_file(gaussians: Gaussians, frame: Frame) -> Gaussians:
+    """Gaussians of the cube in the file's own frame and units; those of a splat's file are told in our axes."""
+    turn = torch.tensor(frame.turn, dtype=torch.float32).T
+    return replace(
+        gaussians,
+        positions=torch.from_numpy(frame.to_file(gaussians.positions.double().cpu().numpy())).float(),
+        scales=gaussians.scales.cpu() / frame.scale,
+        rotations=matrix_to_quaternion(turn @ quaternion_to_matrix(gaussians.rotations.cpu())),
+    )
 
 
 @dataclass(frozen=True)

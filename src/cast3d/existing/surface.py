@@ -72,8 +72,10 @@ def texels(picture: NDArray[np.uint8], uv: Floats) -> Floats:
     """[P, 4] linear, of the nearest texel; pictures repeat."""
     height, width = picture.shape[:2]
     uv = np.nan_to_num(uv)
-    x = np.floor((uv[:, 0] % 1) * width).astype(np.int64) % width
-    y = np.floor((uv[:, 1] % 1) * height).astype(np.int64) % height
+    share = uv % 1
+    share[(share == 0) & (uv > 0)] = 1 - 1e-9  # the far edge of a picture, not the near one of the next
+    x = np.floor(share[:, 0] * width).astype(np.int64).clip(0, width - 1)
+    y = np.floor(share[:, 1] * height).astype(np.int64).clip(0, height - 1)
     read = picture[y, x] / 255.0
     return np.concatenate([decoded(read[:, :3]), read[:, 3:]], axis=1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from ..backbones import Backbone
 from ..composition import Composition
 from ..existing.cutting import Cut, all_of, cut
-from ..existing.frame import Frame
+from ..existing.frame import Frame, splat_in_file
 from ..existing.keeping import packed
 from ..existing.placed import parents_of
 from ..existing.seen import Existing
@@ -29,7 +29,8 @@ from ..run.folder import RunFolder
 from ..scene import unique_slugs
 from ..scene.change import Change
 from ..settings import Settings
-from ..splats import Gaussians, preview, write_ply
+from ..splats import Gaussians, preview, write_ply, write_spz
+from ..splats.ply import write_changed
 from ..stages.existing import Source
 from ..stages.layout import Slat
 from ..stages.regions import Regions
@@ -63,6 +64,7 @@ class EditedResult(Result):
     new: Mapping[str, Part] = field(default_factory=dict)
     parents: Mapping[str, int] = field(default_factory=dict)  # the node at which each new mesh hangs
     regions: Regions | None = None
+    kept: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))  # [J] of a splat's Gaussians
 
     def meshes(self) -> dict[str, Mesh]:
         """Everything after the edit, in the cube, by name; for looking at it and for measuring."""
@@ -102,9 +104,26 @@ class EditedResult(Result):
             write_glb(out.path / "scene.glb", in_place, extras)
         for name, one in in_place.items():
             write_glb(files[name], {name: one}, extras)
-        write_ply(out.path / "scene.ply", self.gaussians, self.gaussians.part)
+        self._write_splat(out, settings)
         _pictures(out.path, list(meshes_of(self.existing).values()), list(self.meshes().values()))
         out.replace(meshes={name: told(one, f"parts/{files[name].name}") for name, one in surfaces.items()})
+
+    def _write_splat(self, out: RunFolder, settings: Settings) -> None:
+        """scene.ply, and scene.spz where the model was one: Gaussians that are kept are the model's own."""
+        assert self.existing is not None
+        model, frame, path = self.existing.model, self.existing.frame, out.path / "scene.ply"
+        if model.gaussians is None or self.keep == RECOMPOSE:
+            moved = self.gaussians if model.own else splat_in_file(self.gaussians, frame)
+            write_ply(path, moved, self.gaussians.part)
+            return
+        parts = [part.gaussians for part in self.new.values()]
+        new = splat_in_file(_joined(parts), frame) if parts else model.gaussians[:0]
+        if model.kind == "ply" and model.path is not None:
+            write_changed(path, model.path, self.kept, new)
+        else:
+            together = _joined([model.gaussians[self.kept], new])
+            write_ply(path, together)
+            write_spz(out.path / "scene.spz", together)
 
     def _shown(self) -> Mapping[str, Part]:
         """The parts that files are made of."""
@@ -148,6 +167,19 @@ def _from_file(part: Mesh | Textured) -> Mesh | Textured:
     return replace(part, mesh=moved) if isinstance(part, Textured) else moved
 
 
+def _joined(splats: Sequence[Gaussians]) -> Gaussians:
+    """Several splats as one, without voxels and parts."""
+    names = ("positions", "features_dc", "scales", "rotations", "opacities")
+    return Gaussians(**{name: torch.cat([getattr(one, name).cpu() for one in splats]) for name in names})
+
+
+def kept_gaussians(existing: Existing, regions: Regions) -> Tensor:
+    """[J] bool: the Gaussians of a splat that lie outside the regions of the parts that go."""
+    assert existing.model.gaussians is not None
+    region = dilate(regions.union.cpu(), 1, connectivity=6)
+    return ~region[tuple(_cells(existing.in_cube().positions).unbind(1))]
+
+
 def _in_our_axes(part: Mesh | Textured) -> Mesh | Textured:
     mesh = part.mesh if isinstance(part, Textured) else part
     moved = replace(mesh, vertices=mesh.vertices.float())
@@ -159,6 +191,8 @@ def kept_exactly(result: EditedResult, made: Composition, backbone: Backbone, ch
     existing, regions, rest = result.existing, made.hinted.regions, made.hinted.main
     assert existing is not None and regions is not None and isinstance(rest, Rest)
     result.cuts = cuts_of(existing, regions)
+    if existing.model.gaussians is not None:
+        result.kept = kept_gaussians(existing, regions)
     new: dict[str, Part] = {}
     parents: dict[str, int] = {}
     term_of = {**{term: part for part, term in change.replaced.items()}}

@@ -63,6 +63,28 @@ def write_ply(path: str | Path, gaussians: Gaussians, part: Tensor | None = None
     atomic_write(path, "\n".join([*lines, ""]).encode("ascii") + table.tobytes())
 
 
+def write_changed(path: str | Path, source: str | Path, keep: Tensor, new: Gaussians) -> None:
+    """The file `source` with some Gaussians [J] bool kept, all their properties as they were, and new ones after them.
+
+    New ones have no view-dependent colour (`f_rest` is 0), and as `part` the largest there was plus one.
+    """
+    table = _read_vertices(Path(source))
+    names = table.dtype.names or ()
+    turned = turn(new.to("cpu"))
+    columns = [turned.positions, turned.features_dc, turned.opacities.logit(eps=1e-6)[:, None], turned.scales.log()]
+    rows = np.zeros(len(new), table.dtype)
+    known = [*_POSITION, *_COLOR, *_OPACITY, *_SCALE, *_ROTATION]
+    for name, column in zip(known, torch.cat([*columns, turned.rotations], dim=1).unbind(1)):
+        rows[name] = column.numpy()
+    if "part" in names:
+        rows["part"] = table["part"].max(initial=-1) + 1
+    together = np.concatenate([table[keep.cpu().numpy()], rows])
+    kinds = {np.dtype(kind): name for name, kind in reversed(_TYPES.items())}
+    properties = [f"property {kinds[table.dtype[name]]} {name}" for name in names]
+    lines = ["ply", "format binary_little_endian 1.0", f"element vertex {len(together)}", *properties, "end_header"]
+    atomic_write(path, "\n".join([*lines, ""]).encode("ascii") + together.tobytes())
+
+
 def read_ply(path: str | Path) -> Gaussians:
     """Reads a 3DGS PLY file, ours or another's (degree-0 colour only), back into the world frame."""
     table = _read_vertices(Path(path))

@@ -21,7 +21,7 @@ from ...pictures.opening import pixels_hash
 from ...run.plain_data import canonical, digest
 from ...segmentation.detections import Detections, Thresholds
 from ...segmentation.open_vocabulary import REVISIONS, places_of
-from ..backbone import ADVICE, SEGMENTER, Backbone
+from ..backbone import ADVICE, MODEL_ENCODER, SEGMENTER, Backbone
 from ..hashes import hashes_of
 from ..hub import doubtful, require_hub, snapshot_of, split_revision
 from ..loading import Loading
@@ -30,9 +30,11 @@ from ..sources import KINDS, Source
 from .clip_text import LENGTH, ClipText, load_clip_text
 from .dinov2 import RELEASED, Dinov2, load_dinov2
 from .fitting import check_classes, check_conditions, check_latents, normalization
+from .model_encoder import TrellisModelEncoder
 
 ENCODER = "ss_enc_conv3d_16l8_fp16"  # released beside the decoder, listed in no pipeline.json
 ENCODER_KEY = "sparse_structure_encoder"  # if one lists it
+SLAT_ENCODER, SLAT_ENCODER_KEY = "slat_enc_swin8_B_64l8_fp16", "slat_encoder"  # likewise
 SHARED = {
     "structure_decoder": "sparse_structure_decoder",
     "gaussian_decoder": "slat_decoder_gs",
@@ -156,7 +158,7 @@ def load_trellis(sources: Sequence[Source], device: torch.device, loading: Loadi
     def flows(key: str) -> dict[str, nn.Module]:
         return {kind: networks[f"{kind} {key}"] for kind in by_kind}
 
-    return Backbone(
+    backbone = Backbone(
         name="trellis",
         device=device,
         structure_encoder=networks["structure_encoder"],
@@ -174,6 +176,16 @@ def load_trellis(sources: Sequence[Source], device: torch.device, loading: Loadi
         residency=residency,
         space=SPACE,
     )
+    if pictures is not None:
+
+        def encoder() -> nn.Module:
+            stem = encoder_stem(by_kind["image"], sources, "slat_decoder_gs", SLAT_ENCODER, SLAT_ENCODER_KEY)
+            weights = Path(f"{stem}.safetensors")
+            backbone.hashes[MODEL_ENCODER] = hashes_of([weights])[weights]
+            return load(stem, at, torch.float32 if device.type == "cpu" else None)
+
+        backbone.model_encoder = TrellisModelEncoder(encoder, pictures, device)
+    return backbone
 
 
 def stems_of(by_kind: dict[str, Source], sources: Sequence[Source]) -> dict[str, Path]:
@@ -258,12 +270,18 @@ def by_kind_of(sources: Sequence[Source]) -> dict[str, Source]:
     return by_kind
 
 
-def encoder_stem(source: Source, others: Sequence[Source]) -> Path:
-    """The structure encoder: named by the pipeline, or beside the structure decoder."""
-    if ENCODER_KEY in source.args["models"]:
-        return source.stem(ENCODER_KEY, others)
-    decoder = source.args["models"].get(SHARED["structure_decoder"], "ckpts/")
-    return source.locate(f"{str(decoder).rpartition('/')[0]}/{ENCODER}", ENCODER_KEY, others)
+def encoder_stem(
+    source: Source,
+    others: Sequence[Source],
+    decoder: str = SHARED["structure_decoder"],
+    name: str = ENCODER,
+    key: str = ENCODER_KEY,
+) -> Path:
+    """An encoder, by default that of structures: named by the pipeline, or beside the decoder."""
+    if key in source.args["models"]:
+        return source.stem(key, others)
+    beside = source.args["models"].get(decoder, "ckpts/")
+    return source.locate(f"{str(beside).rpartition('/')[0]}/{name}", key, others)
 
 
 def picture_encoder(source: Source, device: torch.device) -> Dinov2:

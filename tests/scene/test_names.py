@@ -1,0 +1,34 @@
+"""Names of nodes as modellers write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from cast3d.scene.names import EQUAL, HELD, NOT, alike
+
+
+@pytest.mark.parametrize(
+    "name, term, wanted",
+    [
+        ("wings", "wings", EQUAL),
+        ("Wings_L", "wings", EQUAL),
+        ("wing.001", "wings", EQUAL),
+        ("BaseballCap", "baseball cap", EQUAL),
+        ("baseball_cap_mesh.003", "baseball cap", EQUAL),
+        ("LeftWing", "wing", EQUAL),
+        ("LeftWing", "left wing", EQUAL),
+        ("Wing.L", "left wing", EQUAL),
+        ("Wing.R", "left wing", NOT),
+        ("red cap", "cap", HELD),
+        ("cap", "red cap", NOT),
+        ("capsule", "cap", NOT),
+        ("Torches", "torch", EQUAL),
+        ("Node", "cap", NOT),
+        ("", "cap", NOT),
+        ("002", "cap", NOT),
+        ("Крылья_L", "крылья", EQUAL),
+        ("GLASS", "glass", EQUAL),
+    ],
+)
+def test_alike(name, term, wanted):
+    assert alike(name, term) == wanted

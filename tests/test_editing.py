@@ -1,0 +1,200 @@
+"""Whole edits on a tiny backbone: what stays, what comes, where it stands, resuming, what is said when it fails."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cast3d.composer import Composer
+from cast3d.errors import InputError
+from cast3d.existing.accessors import raw
+from cast3d.existing.opening import open_model
+from cast3d.result.report import report_of_run
+from cast3d.run.folder import RunFolder
+from cast3d.splats import read_ply
+from tests.existing.made import man
+from tests.test_composer import Watch, contents
+from tests.tiny_backbone import Bands, picture, tiny_backbone
+
+PROMPT = "a figure wearing a red cap and a backpack"
+SWAP = {"cap": {"red cap": picture("red")}}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    return man().write(tmp_path_factory.mktemp("model") / "man.glb")
+
+
+def edit(model, out=None, segmenter=None, **more):
+    watch = Watch()
+    asked = {"prompt": PROMPT, "replace": SWAP, **more}
+    return Composer(tiny_backbone(segmenter)).edit(model, **asked, out=out, progress=watch), watch
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, model):
+    out = tmp_path_factory.mktemp("edit") / "out"
+    return out, edit(model, out)[0]
+
+
+def positions(path: Path, name: str) -> bytes:
+    document = open_model(path).document
+    node = next(row for row in document.rows("nodes") if row.get("name") == name)
+    (primitive,) = document.rows("meshes")[node["mesh"]]["primitives"]
+    return raw(document, primitive["attributes"]["POSITION"]).tobytes()
+
+
+def test_the_rest_is_as_it_was_and_the_new_part_hangs_where_the_old_one_did(model, finished):
+    out, result = finished
+    after = open_model(out / "scene.glb")
+    assert set(after.nodes) == {"Body", "Backpack", "red cap"}
+    for name in ("Body", "Backpack"):
+        assert positions(out / "scene.glb", name) == positions(model, name)
+    new = next(piece for piece in after.pieces if piece.names[0] == "red cap")
+    assert new.names[1] == "Head"
+    in_cube = result.existing.frame.to_cube(new.vertices)
+    np.testing.assert_allclose(
+        in_cube.min(0), result.new["red cap"].mesh.vertices.numpy().min(0), atol=1e-5
+    )  # in the model's own units and place
+    assert result.regions.found == ("node",)
+
+
+def test_a_run_folder_of_an_edit(finished):
+    out, _ = finished
+    held = {path.name for path in out.iterdir()}
+    assert {"scene.glb", "scene.ply", "before-after.webp", "regions.png", "regions", "report.html", "run.json"} <= held
+    assert json.loads((out / "run.json").read_text())["task"] == "edit"
+    assert report_of_run(out).terms == ("figure", "red cap")
+
+
+def test_the_same_edit_gives_the_same_bytes(tmp_path, model, finished):
+    out, _ = finished
+    edit(model, tmp_path / "again")
+    for name in ("scene.glb", "scene.ply"):
+        assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
+    assert contents(tmp_path / "again" / "stages") == contents(out / "stages")
+
+
+def test_it_goes_on_without_the_files_that_were_given(tmp_path, finished):
+    out, _ = finished
+    shutil.copytree(out, tmp_path / "run")
+    with RunFolder(tmp_path / "run") as run:
+        watch = Watch()
+        Composer(tiny_backbone()).edit(run.scene(), out=run, progress=watch)
+    assert watch.computed == []
+    assert contents(tmp_path / "run" / "stages") == contents(out / "stages")
+    assert (tmp_path / "run" / "scene.glb").read_bytes() == (out / "scene.glb").read_bytes()
+
+
+def test_another_seed_for_the_new_part_leaves_the_first_stages(tmp_path, finished):
+    out, _ = finished
+    shutil.copytree(out, tmp_path / "run")
+    with RunFolder(tmp_path / "run") as run:
+        Composer(tiny_backbone()).edit(run.scene(), out=run, reseed={"red cap": 5})
+    before, after = contents(out / "stages"), contents(tmp_path / "run" / "stages")
+    same = {name.split("/")[0] for name in before if before[name] == after.get(name)}
+    assert {"00-source", "00-encoded", "01-regions", "01-rest"} <= same
+    assert before["05-part-red-cap/tensors.safetensors"] != after["05-part-red-cap/tensors.safetensors"]
+
+
+def test_removing_leaves_just_the_rest(tmp_path, model):
+    result, _ = edit(
+        model, tmp_path / "out", prompt="a figure and a backpack", replace=None, remove=["cap"], main="figure"
+    )
+    assert set(open_model(tmp_path / "out" / "scene.glb").nodes) == {"Body", "Backpack"}
+    assert result.new == {}
+
+
+def test_adding_takes_a_layout(tmp_path, model):
+    _, watch = edit(
+        model, tmp_path / "out", prompt="a figure wearing a red cap", replace=None, add={"red cap": picture("red")},
+        segmenter=Bands({"red cap": (0.0, 0.35)}),
+    )  # fmt: skip
+    nodes = set(open_model(tmp_path / "out" / "scene.glb").nodes)
+    assert {"Body", "Red_Cap.001", "Backpack", "red cap"} == nodes
+    assert "layout" in [name for name, _, _ in watch.calls]
+
+
+def test_recompose_makes_all_anew(tmp_path, model):
+    edit(model, tmp_path / "out", keep="recompose")
+    nodes = set(open_model(tmp_path / "out" / "scene.glb").nodes)
+    assert nodes <= {"figure", "red cap"} and nodes
+    before, after = open_model(model).points(), open_model(tmp_path / "out" / "scene.glb").points()
+    assert after.min() >= before.min() - 2 and after.max() <= before.max() + 2  # in the model's units
+
+
+def test_a_part_by_text_is_cut_out_of_one_mesh(tmp_path, model):
+    """No node is called so: the segmenter says that the upper third is it."""
+    result, _ = edit(
+        model, tmp_path / "out", segmenter=Bands({"crown": (0.0, 0.35)}), prompt="a figure wearing a red cap",
+        replace={"crown": {"red cap": picture("red")}},
+    )  # fmt: skip
+    assert result.regions.found == ("text",)
+    region = result.regions.of("crown")
+    assert region.any() and region.nonzero()[:, 2].min() > 32
+    assert any(not one.nothing for one in result.cuts.values())
+
+
+def test_a_region_that_is_given_goes_first(model):
+    grid = torch.zeros(64, 64, 64, dtype=torch.bool)
+    grid[:, :, 44:] = True
+    result, _ = edit(model, regions={"cap": grid})
+    assert result.regions.found == ("given",)
+    frame = result.existing.frame
+    for index, one in result.cuts.items():
+        kept = result.existing.model.pieces[index]
+        top = frame.to_cube(kept.vertices[kept.faces[one.keep]].reshape(-1, 3))[:, 2]
+        assert not len(top) or top.max() <= 44.5 / 64 - 0.5
+
+
+def test_only_the_region(tmp_path, model):
+    from cast3d.scene.edits import EditScene
+
+    scene = EditScene.make(model, PROMPT, SWAP)
+    regions = Composer(tiny_backbone()).locate(scene, out=tmp_path / "out")
+    held = np.load(tmp_path / "out" / "regions" / "cap.npz")["voxels"]
+    np.testing.assert_array_equal(held, regions.of("cap").numpy())
+    assert (tmp_path / "out" / "regions.png").is_file() and not (tmp_path / "out" / "scene.glb").exists()
+
+
+def test_a_part_that_is_nowhere(tmp_path, model):
+    with pytest.raises(InputError, match=r"no part of the model is called 'crown'.*its nodes are 'Body'.*--region"):
+        edit(
+            model,
+            tmp_path / "out",
+            replace=None,
+            remove=["crown"],
+            segmenter=Bands({}),
+            prompt="a figure",
+            main="figure",
+        )
+
+
+def test_nothing_is_left(model):
+    with pytest.raises(InputError, match="nothing is left"):
+        edit(model, replace=None, prompt="a figure", main="figure", remove=["body", "cap", "backpack"])
+
+
+def test_a_splat_keeps_its_gaussians(tmp_path, model, finished):
+    out, _ = finished
+    grid = torch.zeros(64, 64, 64, dtype=torch.bool)
+    grid[:, :, 44:] = True
+    result, _ = edit(out / "scene.ply", tmp_path / "out", regions={"cap": grid})
+    before, after = read_ply(out / "scene.ply"), read_ply(tmp_path / "out" / "scene.ply")
+    kept = {row.tobytes() for row in after.positions.numpy()}
+    frame = result.existing.frame
+    outside = torch.from_numpy(frame.to_cube(before.positions.double().numpy()))[:, 2] < 43 / 64 - 0.5
+    share = np.mean([row.tobytes() in kept for row in before.positions[outside].numpy()])
+    assert share == 1.0
+
+
+def test_a_backbone_without_an_encoder(model):
+    from dataclasses import replace
+
+    with pytest.raises(InputError, match="cannot edit models"):
+        Composer(replace(tiny_backbone(), model_encoder=None)).edit(model, PROMPT, replace=SWAP)
