@@ -25,7 +25,7 @@ from .outlines import FOV, looking, outlined, outlines, steering
 from .parts import PartGeometry, moved, planned, remade
 
 HINTED, LIFTED, GUIDED = "hint", "lifted", "guided"  # how a candidate was made
-GOOD = 0.92  # outline from which no further candidate is made
+GOOD = 0.9  # outline from which no further candidate is made
 SURE = 0.7  # confidence with which a thing lifted alone must look like its pictures to be a candidate
 CLEAR = 0.7  # outline that another candidate must have: thin things can be shredded on their way to the hint
 LEAVING = 0.5  # of the outline's gain that is asked for leaving the hint altogether
