@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import Cancelled, Cast3dError, InputError
+from ..errors import Cancelled, Cast3dError
 from .events import Event, EventLog, Recent
 from .job import ATTEMPTS, CANCELLED, DONE, ENDED, FAILED, QUEUED, RUNNING, WAITING, Job, write_job
 from .slots import Slot, WorkBroke, WorkerDied
@@ -308,7 +308,7 @@ class Queue:
             if job.attempts < ATTEMPTS:
                 return {"state": QUEUED, "warn": f"{error}; the job goes on with another from what it kept"}
             return {"state": FAILED, "error": f"{error}, and so was the one that went on with the job"}
-        except InputError as error:
+        except Cast3dError as error:
             return {"state": FAILED, "error": str(error)}
         except WorkBroke as error:
             log.error("job %s: %s", job.id, error.trace)
