@@ -127,7 +127,7 @@ def test_cancelled_within_a_step(opened, tmp_path):
 
 
 def test_a_queued_job_is_cancelled_at_once_and_never_started(opened, tmp_path):
-    queue = opened(Tiny(slow=0.05))
+    queue = opened(Tiny(slow=0.02))
     jobs = [queue.submit(*asked(tmp_path / "given", CAP)) for _ in range(3)]
     wait_for(lambda: queue.get(jobs[0].id).state == "running")
     assert queue.positions() == {jobs[1].id: 1, jobs[2].id: 2}
@@ -179,7 +179,7 @@ def test_a_job_that_cannot_be_fails_with_its_reason(opened, tmp_path):
 
 
 def test_a_restarted_server_goes_on_with_its_queue(opened, tmp_path):
-    queue = opened(Tiny(slow=0.05))
+    queue = opened(Tiny(slow=0.02))
     jobs = [queue.submit(*asked(tmp_path / "given", CAP)) for _ in range(3)]
     queue.cancel(jobs[1].id)
     wait_for(lambda: queue.get(jobs[0].id).stage == "layout")
@@ -286,7 +286,7 @@ def test_listing_goes_page_by_page(opened, tmp_path):
 
 def test_workers_leave_with_the_server(opened, tmp_path):
     """As after kill -9 of the server: see also the test of the command."""
-    queue = opened(Tiny(slow=0.05))
+    queue = opened(Tiny(slow=0.02))
     job = queue.submit(*asked(tmp_path / "given", CAP))
     wait_for(lambda: queue.get(job.id).stage)
     pid = queue.slots[0].pid

@@ -105,6 +105,8 @@ def _edited(composer: Any, job: Job, run: RunFolder, narrator: Narrator) -> Any:
     more: dict[str, Any] = {"settings": job.settings} if job.settings else {}
     if job.keep:
         more["keep"] = job.keep
+    if job.reseed:
+        more["reseed"] = job.reseed
     return composer.edit(
         model, job.prompt, replace=_paths(run.path, job.replace), add=_paths(run.path, job.add), remove=job.remove,
         main=job.main or None, seed=job.seed, out=run, progress=narrator.progress, **more,
