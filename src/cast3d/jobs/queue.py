@@ -63,6 +63,7 @@ class Queue:
         self._logs: dict[str, EventLog] = {}  # of jobs under way
         self._at: dict[str, Slot] = {}  # who does a job
         self._sizes: dict[str, int] = {}
+        self._besides = 0
         self._listeners: list[Listener] = []
         self._closed = False
         self.recent = Recent()
@@ -128,7 +129,7 @@ class Queue:
                     raise LimitReached(self._full())
 
     def _full(self) -> str:
-        return f"the workspace holds {self.used >> 20} MB of {self.limits.disk >> 20} MB; delete some jobs"
+        return f"the workspace holds {self.used >> 20} MB of {self.limits.disk >> 20} MB; delete some jobs or uploads"
 
     def _drop_one(self) -> bool:
         ended = [job for job in self._jobs.values() if job.state in ENDED]
@@ -162,8 +163,13 @@ class Queue:
 
     @property
     def used(self) -> int:
-        """Bytes of all jobs that are not under way."""
-        return sum(self._sizes.values())
+        """Bytes of all uploads, and of all jobs that are not under way."""
+        return sum(self._sizes.values()) + self._besides
+
+    def grow(self, count: int) -> None:
+        """Tells of bytes beside the jobs: of uploads that come and go."""
+        with self._changed:
+            self._besides += count
 
     def folder(self, id: str) -> Path:
         """Of a job that is there."""
