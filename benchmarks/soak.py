@@ -110,7 +110,7 @@ def soak(seconds: float, start, folder: Path, clients: int = 4, deadly: float = 
         ends.append(end)
         ready.set()
 
-    app = server.application(Service(queue, Uploads(workspace.uploads, queue.require_disk)))
+    app = server.application(Service(queue, Uploads(workspace.uploads, queue.require_disk, queue.grow)))
     serving = threading.Thread(target=server.serve, args=(app, sock, started), daemon=True)
     serving.start()
     ready.wait(60)

@@ -91,7 +91,7 @@ def serving(
     """`starts` are those of the workers; without them jobs only wait."""
     workspace = Workspace(folder)
     queue = Queue(workspace, [ProcessSlot(start, {"OMP_NUM_THREADS": "1"}) for start in starts], limits or Limits())
-    service = Service(queue, Uploads(workspace.uploads, queue.require_disk), **more)
+    service = Service(queue, Uploads(workspace.uploads, queue.require_disk, queue.grow), **more)
     sock = server.listening("127.0.0.1", 0)
     ends: list[Any] = []
     ready = threading.Event()

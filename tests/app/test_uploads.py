@@ -314,3 +314,15 @@ def test_uploads_are_bounded(live, monkeypatch):
     refused(
         live.client.post("/uploads", params={"name": "x.png"}, content=png(picture("red"))), 429, "uploads are kept"
     )
+
+
+def test_uploads_count_for_the_disk_until_they_are_deleted(live):
+    def used() -> int:
+        return live.client.get("/health").json()["disk"]["used"]
+
+    before = used()
+    told = live.upload(png(picture("crimson")))
+    assert used() >= before + told["bytes"]
+    assert live.client.delete(f"/uploads/{told['id']}").status_code == 204
+    assert used() == before and live.client.get(f"/uploads/{told['id']}").status_code == 404
+    assert live.client.delete(f"/uploads/{told['id']}").status_code == 404

@@ -16,7 +16,7 @@ from cast3d.jobs.slots import ProcessSlot
 from cast3d.jobs.workspace import Workspace
 from tests.jobs.tiny import Tiny, asked
 from tests.test_composer import contents
-from tests.tiny_backbone import PROMPT, pictures, tiny_backbone
+from tests.tiny_backbone import pictures, tiny_backbone
 
 CAP = "a figure wearing a cap"
 
@@ -24,7 +24,8 @@ CAP = "a figure wearing a cap"
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory):
     out = tmp_path_factory.mktemp("straight") / "run"
-    Composer(tiny_backbone()).compose(PROMPT, pictures(), main="figure", out=out)
+    shown = {term: pictures()[term] for term in ("figure", "cap")}
+    Composer(tiny_backbone()).compose(CAP, shown, main="figure", out=out)
     return out
 
 
@@ -64,7 +65,7 @@ def ended(queue: Queue, id: str) -> Job:
 
 def test_a_job_becomes_a_finished_run(opened, tmp_path, straight):
     queue = opened(Tiny())
-    job = queue.submit(*asked(tmp_path / "given"))
+    job = queue.submit(*asked(tmp_path / "given", CAP))
     done = ended(queue, job.id)
     assert (done.state, done.error, done.fraction) == ("done", None, 1.0)
     assert states(queue, job.id) == ["queued", "running", "done"]
@@ -85,10 +86,10 @@ def test_a_job_becomes_a_finished_run(opened, tmp_path, straight):
     assert all((folder / picture).is_file() for stage in done.stages for picture in stage["pictures"])
 
 
-@pytest.mark.parametrize("stage", ["main", "hints", "part-cap", "export"])
+@pytest.mark.parametrize("stage", ["main", "part-cap", "export"])
 def test_a_worker_that_is_killed_is_replaced_and_the_job_goes_on(opened, tmp_path, straight, stage):
     queue = opened(Tiny(die_at=stage, times=1, marks=str(tmp_path)))
-    job = queue.submit(*asked(tmp_path / "given"))
+    job = queue.submit(*asked(tmp_path / "given", CAP))
     assert ended(queue, job.id).state == "done"
     assert states(queue, job.id) == ["queued", "running", "queued", "running", "done"]
     warnings = [event.data["message"] for event in queue.events(job.id) if event.name == "warning"]
@@ -126,7 +127,7 @@ def test_cancelled_within_a_step(opened, tmp_path):
 
 
 def test_a_queued_job_is_cancelled_at_once_and_never_started(opened, tmp_path):
-    queue = opened(Tiny(slow=0.05))
+    queue = opened(Tiny(slow=0.02))
     jobs = [queue.submit(*asked(tmp_path / "given", CAP)) for _ in range(3)]
     wait_for(lambda: queue.get(jobs[0].id).state == "running")
     assert queue.positions() == {jobs[1].id: 1, jobs[2].id: 2}
@@ -146,7 +147,7 @@ def test_what_hangs_is_killed_once_it_is_cancelled(opened, tmp_path):
 
 def test_it_waits_where_it_is_asked_to(opened, tmp_path, straight):
     queue = opened(Tiny())
-    job = queue.submit(*asked(tmp_path / "given", pause=["pictures", "hints"]))
+    job = queue.submit(*asked(tmp_path / "given", CAP, pause=["pictures", "hints"]))
     waits = ended(queue, job.id)
     assert (waits.state, waits.waits_at) == ("waiting", "pictures")
     queue.resume(job.id)
@@ -159,7 +160,7 @@ def test_it_waits_where_it_is_asked_to(opened, tmp_path, straight):
 
 def test_another_seed_for_one_part_redoes_that_part(opened, tmp_path):
     queue = opened(Tiny())
-    job = queue.submit(*asked(tmp_path / "given"))
+    job = queue.submit(*asked(tmp_path / "given", CAP))
     ended(queue, job.id)
     queue.change(job.id, lambda job: setattr(job, "reseed", {"cap": 7}))
     done = ended(queue, job.id)
@@ -178,7 +179,7 @@ def test_a_job_that_cannot_be_fails_with_its_reason(opened, tmp_path):
 
 
 def test_a_restarted_server_goes_on_with_its_queue(opened, tmp_path):
-    queue = opened(Tiny(slow=0.05))
+    queue = opened(Tiny(slow=0.02))
     jobs = [queue.submit(*asked(tmp_path / "given", CAP)) for _ in range(3)]
     queue.cancel(jobs[1].id)
     wait_for(lambda: queue.get(jobs[0].id).stage == "layout")
@@ -285,7 +286,7 @@ def test_listing_goes_page_by_page(opened, tmp_path):
 
 def test_workers_leave_with_the_server(opened, tmp_path):
     """As after kill -9 of the server: see also the test of the command."""
-    queue = opened(Tiny(slow=0.05))
+    queue = opened(Tiny(slow=0.02))
     job = queue.submit(*asked(tmp_path / "given", CAP))
     wait_for(lambda: queue.get(job.id).stage)
     pid = queue.slots[0].pid

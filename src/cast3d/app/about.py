@@ -55,7 +55,10 @@ async def examples(request: Request) -> Response:
 def _examples(folder: Path) -> list[dict[str, Any]]:
     found = []
     for file in sorted(folder.glob("*/scene.yaml")):
-        scene, id = read_scene(file), file.parent.name
+        try:
+            scene, id = read_scene(file), file.parent.name
+        except InputError:  # of another kind than a composition
+            continue
         base = f"{API}/examples/{id}/files"
         found.append(
             {

@@ -31,6 +31,7 @@ TOLD: dict[str, tuple[str, str | None, str | None, int, tuple[str, ...]]] = {
     "POST /scene/read": ("What a sentence says: things that may be terms", "Sentence", "Reading", 200, ()),
     "POST /uploads": ("A picture or a model; the body is the file", "*", "Upload", 201, ("name",)),
     "GET /uploads/{id}": ("An upload", None, "Upload", 200, ()),
+    "DELETE /uploads/{id}": ("Deletes an upload; jobs that have it keep it", None, None, 204, ()),
     "GET /uploads/{id}/cutout": ("A picture without its background, PNG", None, "*", 200, ()),
     "PUT /uploads/{id}/cutout": ("A person's cut-out: PNG, RGBA, of the same size", "*", "Upload", 200, ()),
     "GET /uploads/{id}/file": ("The file as it came", None, "*", 200, ()),

@@ -43,6 +43,7 @@ def routes() -> list[Route]:
         api("/scene/read", about.read, "POST"),
         api("/uploads", uploads.add, "POST"),
         api("/uploads/{id}", uploads.one),
+        api("/uploads/{id}", uploads.delete, "DELETE"),
         api("/uploads/{id}/cutout", uploads.cutout),
         api("/uploads/{id}/cutout", uploads.correct, "PUT"),
         api("/uploads/{id}/file", uploads.file),

@@ -37,6 +37,7 @@ class Service:
     examples: Path | None = None
     silence: float = 20.0  # seconds that a sender may be silent
     senders: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SENDERS))
+    looker: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))  # a large picture takes much memory
     streams: int = 0
     _errands: ProcessSlot | None = None
     _errand: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -25,7 +25,8 @@ async def add(request: Request) -> Response:
         async with streamed(request, service.uploads.folder, LARGEST[kind_of(name)], service.silence) as file:
             if not file.stat().st_size:
                 raise Refused(400, "input", "the body is empty; send the bytes of the file")
-            upload = await asyncio.to_thread(service.uploads.add, file, name)
+            async with service.looker:
+                upload = await asyncio.to_thread(service.uploads.add, file, name)
     told = upload_json(upload)
     return JSONResponse(told, 201, {"location": told["url"].removesuffix("/file")})
 
@@ -40,10 +41,18 @@ async def cutout(request: Request) -> Response:
 
 
 async def correct(request: Request) -> Response:
-    uploads = service_of(request).uploads
-    upload = uploads.get(request.path_params["id"])
-    png = await whole_body(request, LARGEST["picture"])
-    return JSONResponse(upload_json(await asyncio.to_thread(uploads.correct, upload, png)))
+    service = service_of(request)
+    upload = service.uploads.get(request.path_params["id"])
+    async with service.senders:
+        png = await whole_body(request, LARGEST["picture"])
+        async with service.looker:
+            corrected = await asyncio.to_thread(service.uploads.correct, upload, png)
+    return JSONResponse(upload_json(corrected))
+
+
+async def delete(request: Request) -> Response:
+    await asyncio.to_thread(service_of(request).uploads.delete, request.path_params["id"])
+    return Response(status_code=204)
 
 
 async def file(request: Request) -> Response:

@@ -74,7 +74,7 @@ def web(
         opened = Workspace(expanded(workspace or Path("~/.cast3d/app")))
         jobs = Queue(opened, slots, Limits(queued=queue, disk=bytes_of(disk), drop_oldest=drop_oldest))
         try:
-            uploads = Uploads(opened.uploads, jobs.require_disk)
+            uploads = Uploads(opened.uploads, jobs.require_disk, jobs.grow)
             service = Service(jobs, uploads, name, tuple(places), server.page_folder(), server.examples_folder())
             secret = None if server.is_loopback(host) else token or server.new_token()
             address = address_of(host, sock, secret)

@@ -6,21 +6,16 @@ kept in `stages/`, which may be deleted at any time.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import queue
-import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..backbones.folder import backbone_defaults
-from ..errors import Cast3dError, InputError
+from ..errors import Cast3dError
+from ..jobs.crew import work_off
+from ..jobs.slots import ProcessSlot, Tell, Work, WorkBroke, WorkerDied
 from ..run.locks import FolderLock
 from . import cells
 from .bench import Bench
@@ -115,67 +110,49 @@ def _alone(plan: Plan, note: Note) -> list[Cell | str]:
     return made
 
 
-_worker: Worker | Cast3dError  # what a process began as, or why it could not
-_notes: Any  # a queue to the first process
+@dataclass(frozen=True)
+class Evaluating:
+    """Starts a worker process; its tasks are (case, seed), and it tells each item as soon as it is there."""
 
+    plan: Plan
 
-def _begin(plan: Plan, notes: Any) -> None:
-    global _worker, _notes
-    import torch
+    def __call__(self) -> Work:
+        import torch
 
-    torch.set_num_threads(1)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-    try:
-        _worker, _notes = Worker.start(plan), notes
-    except Cast3dError as error:  # raised here it would only say that a process died
-        _worker = error
+        torch.set_num_threads(1)
+        worker = Worker.start(self.plan)
 
+        def work(task: tuple[str, int], tell: Tell) -> None:
+            for item in worker.run(*task):
+                tell(item)
 
-def _leave_with_parent() -> None:
-    """Ends this process once the first one is gone, however it went: it would wait for work for ever."""
-    first = multiprocessing.parent_process()
-    assert first is not None  # only workers come here
-    first.join()
-    os._exit(1)
-
-
-def _task(case: str, seed: int) -> int:
-    """Sends each cell as soon as it is there; returns how many."""
-    if isinstance(_worker, Cast3dError):
-        raise _worker
-    items = 0
-    for item in _worker.run(case, seed):
-        _notes.put(item)
-        items += 1
-    return items
+        return work
 
 
 def _together(plan: Plan, workers: int, note: Note) -> list[Cell | str]:
-    made: list[Cell | str] = []
-    context = multiprocessing.get_context("spawn")  # threads and CUDA do not survive a fork
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the children, which read it when torch is imported
-    notes = context.Queue()
+    """Tasks on worker processes; one that dies is replaced, and its task goes on once from the cells that it made."""
+    tasks = plan.tasks()
+    items: list[list[Cell | str]] = [[] for _ in tasks]
+    heard = [0] * len(tasks)  # of the present attempt
+    died: list[str] = []
 
-    def hear(seconds: float) -> None:
-        item = notes.get(timeout=seconds)
-        made.append(item)
-        note(item)
+    def begun(place: int) -> None:
+        heard[place] = 0
 
-    with ProcessPoolExecutor(workers, context, _begin, (plan, notes)) as pool:
-        waiting = {pool.submit(_task, *task) for task in plan.tasks()}
-        sent = 0
-        try:
-            while waiting or len(made) < sent:
-                done, waiting = wait(waiting, timeout=0, return_when=FIRST_COMPLETED)
-                sent += sum(future.result() for future in done)
-                with suppress(queue.Empty):
-                    hear(0.2)
-        except BrokenProcessPool as error:
-            raise InputError(
-                f"a process of the evaluation died, perhaps for want of memory; {len(made)} runs are kept: run the same"
-                " command again, with fewer --workers"
-            ) from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return made
+    def hear(place: int, item: Cell | str) -> None:
+        heard[place] += 1
+        if heard[place] > len(items[place]):  # else it was told before its worker died
+            items[place].append(item)
+            note(item)
+
+    def ended(place: int, result: Any) -> None:
+        if isinstance(result, Cast3dError):
+            raise result
+        if isinstance(result, WorkerDied | WorkBroke):
+            case, seed = tasks[place]
+            died.append(f"{case} with seed {seed}: {result}; run the same command again, with fewer --workers")
+            note(died[-1])
+
+    slots = [ProcessSlot(Evaluating(plan), {"OMP_NUM_THREADS": "1"}) for _ in range(min(workers, len(tasks)))]
+    work_off(tasks, slots, ended, hear, begun)
+    return [item for found in items for item in found] + died

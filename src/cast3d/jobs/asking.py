@@ -204,8 +204,8 @@ def _next_starts(job: Job, body: Mapping[str, Any], folder: Path) -> dict[str, A
 
 def _reseed(body: Mapping[str, Any], job: Job) -> dict[str, int]:
     given = _mapping(body, "reseed")
-    if given and job.kind != "compose":
-        raise FieldError("reseed", "only parts of a composition are given another seed")
+    if given and job.kind not in ("compose", "edit"):
+        raise FieldError("reseed", "only parts of a composition or an edit are given another seed")
     return {_term(job, term, "reseed"): _whole(seed, "reseed") for term, seed in given.items()}
 
 
@@ -224,10 +224,11 @@ def _choices(body: Mapping[str, Any], job: Job, folder: Path) -> dict[str, int]:
 
 
 def _term(job: Job, name: str, field: str) -> str:
-    for term in job.assets:
+    terms = [*job.assets, *job.replace, *job.add]
+    for term in terms:
         if match_key(term) == match_key(name):
             return term
-    raise FieldError(field, f"{name!r} is no term of the job; its terms are {', '.join(map(repr, job.assets))}")
+    raise FieldError(field, f"{name!r} is no term of the job; its terms are {', '.join(map(repr, terms))}")
 
 
 def _pictures(

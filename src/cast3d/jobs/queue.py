@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import Cancelled, Cast3dError, InputError
+from ..errors import Cancelled, Cast3dError
 from .events import Event, EventLog, Recent
 from .job import ATTEMPTS, CANCELLED, DONE, ENDED, FAILED, QUEUED, RUNNING, WAITING, Job, write_job
 from .slots import Slot, WorkBroke, WorkerDied
@@ -63,6 +63,7 @@ class Queue:
         self._logs: dict[str, EventLog] = {}  # of jobs under way
         self._at: dict[str, Slot] = {}  # who does a job
         self._sizes: dict[str, int] = {}
+        self._besides = 0
         self._listeners: list[Listener] = []
         self._closed = False
         self.recent = Recent()
@@ -128,7 +129,7 @@ class Queue:
                     raise LimitReached(self._full())
 
     def _full(self) -> str:
-        return f"the workspace holds {self.used >> 20} MB of {self.limits.disk >> 20} MB; delete some jobs"
+        return f"the workspace holds {self.used >> 20} MB of {self.limits.disk >> 20} MB; delete some jobs or uploads"
 
     def _drop_one(self) -> bool:
         ended = [job for job in self._jobs.values() if job.state in ENDED]
@@ -162,8 +163,13 @@ class Queue:
 
     @property
     def used(self) -> int:
-        """Bytes of all jobs that are not under way."""
-        return sum(self._sizes.values())
+        """Bytes of all uploads, and of all jobs that are not under way."""
+        return sum(self._sizes.values()) + self._besides
+
+    def grow(self, count: int) -> None:
+        """Tells of bytes beside the jobs: of uploads that come and go."""
+        with self._changed:
+            self._besides += count
 
     def folder(self, id: str) -> Path:
         """Of a job that is there."""
@@ -308,7 +314,7 @@ class Queue:
             if job.attempts < ATTEMPTS:
                 return {"state": QUEUED, "warn": f"{error}; the job goes on with another from what it kept"}
             return {"state": FAILED, "error": f"{error}, and so was the one that went on with the job"}
-        except InputError as error:
+        except Cast3dError as error:
             return {"state": FAILED, "error": str(error)}
         except WorkBroke as error:
             log.error("job %s: %s", job.id, error.trace)

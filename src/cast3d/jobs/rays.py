@@ -20,7 +20,7 @@ from typing import Any
 
 from ..errors import INSTALL_RAY, Cancelled, Cast3dError, InputError
 from ..files import atomic_write
-from .slots import Start, Tell, WorkBroke, WorkerDied
+from .slots import Start, Tell, WorkBroke, WorkerDied, plain
 from .workspace import inside
 
 LOOK = 0.3  # seconds between two looks at what a worker tells
@@ -60,7 +60,7 @@ class RaySlot:
         if back is not None:
             unpack(back, Path(task["folder"]))
         if kind == "unable":
-            raise InputError(content)
+            raise content
         if kind == "broke":
             raise WorkBroke(*content)
         if kind == "cancelled":
@@ -108,7 +108,7 @@ class Worker:
         except Cancelled:
             kind, content = "cancelled", None
         except Cast3dError as error:
-            kind, content = "unable", str(error)
+            kind, content = "unable", plain(error)
         except Exception as error:
             kind, content = "broke", (f"{type(error).__name__}: {error}", traceback.format_exc())
         if away is not None:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-from ..errors import Cancelled, Cast3dError, InputError
+from ..errors import Cancelled, Cast3dError, CheckpointError, InputError
 
 Tell = Callable[[Any], None]
 Work = Callable[[Any, Tell], Any]
@@ -43,7 +43,7 @@ class Slot(Protocol):
     """A place at which tasks are done, one at a time; whichever worker sits there."""
 
     def run(self, task: Any, hear: Tell) -> Any:
-        """The result of a task. Raises WorkerDied, WorkBroke, Cancelled, or InputError where no worker can start."""
+        """The result of a task. Raises WorkerDied, WorkBroke, Cancelled, or what kept a worker from starting."""
         ...
 
     def cancel(self) -> None:
@@ -91,7 +91,7 @@ class ProcessSlot:
                     raise Cancelled
                 elif kind == "unable":
                     self._end()
-                    raise InputError(content)
+                    raise content
                 elif kind == "broke":
                     raise WorkBroke(*content)
         except (EOFError, OSError, TypeError) as error:  # TypeError: another thread closed the pipe
@@ -184,7 +184,7 @@ def _serve(pipe: Connection, start: Start, variables: Mapping[str, str]) -> None
         work = start()
     except Cast3dError as error:
         pipe.recv()
-        pipe.send(("unable", str(error)))
+        pipe.send(("unable", plain(error)))
         return
     while True:
         try:
@@ -202,6 +202,12 @@ def _done(work: Work, task: Any, tell: Tell) -> tuple[str, Any]:
         return "cancelled", None
     except Exception as error:
         return "broke", (f"{type(error).__name__}: {error}", traceback.format_exc())
+
+
+def plain(error: Cast3dError) -> Cast3dError:
+    """An error that can be sent to another process: its kind as far as that is simple, and its words."""
+    kind = type(error) if type(error) in (InputError, CheckpointError) else InputError
+    return kind(str(error))
 
 
 class _Telling:

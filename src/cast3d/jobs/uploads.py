@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from ..pictures.opening import Picture, open_picture
 from .job import new_id, require_id
 from .models import SUFFIXES, look_at
 from .queue import LimitReached, NotFound
-from .workspace import link
+from .workspace import link, size_of
 
 FILE, CUTOUT = "upload.json", "cutout.png"
 LARGEST = {"picture": 64 << 20, "model": 512 << 20}  # bytes
@@ -58,10 +59,13 @@ def kind_of(name: str) -> str:
 
 
 class Uploads:
-    """Those of a workspace. `room()` raises where no more is taken."""
+    """Those of a workspace. `room()` raises where no more is taken; `grew(bytes)` hears of what comes and goes."""
 
-    def __init__(self, folder: Path, room: Callable[[], Any] = lambda: None):
-        self.folder, self.room = folder, room
+    def __init__(
+        self, folder: Path, room: Callable[[], Any] = lambda: None, grew: Callable[[int], Any] = lambda count: None
+    ):
+        self.folder, self.room, self.grew = folder, room, grew
+        grew(size_of([folder]))
 
     def add(self, file: Path, name: str) -> Upload:
         """Keeps a file that is there already, after a look at it; raises InputError for what cannot be used."""
@@ -139,12 +143,20 @@ class Uploads:
         atomic_write(self.folder / upload.id / FILE, _text(corrected))
         return corrected
 
+    def delete(self, id: str) -> None:
+        """Jobs have their own links to the files, and keep them. Raises NotFound."""
+        folder = self.folder / self.get(id).id
+        size = size_of([folder])
+        shutil.rmtree(folder, ignore_errors=True)
+        self.grew(-size)
+
     def _keep(self, upload: Upload, file: Path, cut: Picture | None) -> Upload:
         with atomic_folder(self.folder / upload.id) as folder:
             link(file, folder / f"file{upload.suffix}")
             if cut is not None:
                 cut.rgba.save(folder / CUTOUT)
             (folder / FILE).write_text(_text(upload), encoding="utf-8")
+        self.grew(size_of([self.folder / upload.id]))
         return upload
 
 
