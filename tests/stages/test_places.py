@@ -44,6 +44,8 @@ def at(place: str, second: bool = False) -> tuple[torch.Tensor, torch.Tensor, to
         ("lamp", "on", (), "top"),
         ("cap", "on", (), "head"),
         ("dog", "next to", (), "beside"),
+        ("basket", "beside", (), "beside"),
+        ("rug", "under", (), "under"),
         ("Helmets", "wearing", (), "head"),
     ],
 )

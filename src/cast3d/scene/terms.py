@@ -19,7 +19,7 @@ JOINERS = "\u200c\u200d"  # they shape letters, and join pictograms to one
 _UNSPACED_SIGN = re.compile(f"[{_UNSPACED}]")
 _LOOKS = re.compile(f"[{JOINERS}\ufe00-\ufe0f]")
 _ARTICLES = {"a", "an", "the"}
-RELATIONS = ("wearing", "holding", "carrying", "riding", "with", "on")
+RELATIONS = ("wearing", "holding", "carrying", "riding", "next to", "beside", "near", "under", "with", "on")
 _RELATION = re.compile(r"\b(" + "|".join(RELATIONS) + r")\b")
 _SMALL = _ARTICLES | {"and", "or", "with", "on", "in", "of", "at", "to", "by", "is", "his", "her", "its", "their"}
 

@@ -31,7 +31,7 @@ ON_FEET = {"board", "boots", "flippers", "sandals", "shoes", "skateboard", "skat
 NOUNS = {"head": ON_HEAD, "face": ON_FACE, "neck": AT_NECK, "back": ON_BACK, "body": ON_BODY, "feet": ON_FEET}
 RELATIONS = {
     "wearing": "head", "holding": "hand", "carrying": "hand", "with": "hand", "riding": "under", "on": "top",
-    "next to": "beside", "beside": "beside", "near": "beside",
+    "next to": "beside", "beside": "beside", "near": "beside", "under": "under",
 }  # fmt: skip
 NAMED = {
     "head": "on the head", "face": "on the face", "neck": "at the neck", "back": "on the back", "body": "on the body",
@@ -42,7 +42,7 @@ HEAD, TRUNK = 0.82, (0.5, 0.75)  # of the height: where the head begins, where t
 
 def place_of(term: str, relation: str, lookalikes: Sequence[str] = ()) -> str:
     """One of `NAMED`: by the noun of the term, else of what it looks like, else by the relation."""
-    if relation in ("riding", "next to", "beside", "near"):
+    if RELATIONS.get(relation) in ("under", "beside"):
         return RELATIONS[relation]
     for name in (term, *lookalikes):
         words = match_key(name)

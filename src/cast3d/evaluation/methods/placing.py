@@ -28,7 +28,12 @@ WORN = (Place(0.5, 0.5, 0.97, 0.45), Place(0.5, 1.0, 0.55, 0.45, behind=True), P
 HELD = (Place(0.0, 0.0, 0.5, 0.4), Place(1.0, 0.0, 0.5, 0.4))
 RIDING = (Place(0.5, 0.5, 1.0, 0.7),)
 WITH = (Place(0.5, 0.8, 0.75, 0.8, behind=True), Place(0.5, 0.5, 0.97, 0.45))
-PLACES = {"wearing": WORN, "holding": HELD, "carrying": HELD, "with": WITH, "on": WORN, "riding": RIDING}
+NEXT = (Place(1.3, 0.5, 0.3, 0.6), Place(-0.3, 0.5, 0.3, 0.6))
+UNDER = (Place(0.5, 0.5, -0.1, 1.0, behind=True),)
+PLACES = {
+    "wearing": WORN, "holding": HELD, "carrying": HELD, "with": WITH, "on": WORN, "riding": RIDING,
+    "next to": NEXT, "beside": NEXT, "near": NEXT, "under": UNDER,
+}  # fmt: skip
 
 
 def places(case: Case) -> dict[str, Place]:
