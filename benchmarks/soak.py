@@ -127,8 +127,10 @@ def soak(seconds: float, start, folder: Path, clients: int = 4, deadly: float = 
             os.kill(pid, signal.SIGKILL)
             kills, next_kill = kills + 1, time.monotonic() + deadly
     wrong = [line for load in loads for line in load.wrong]
-    until = time.monotonic() + grace
-    while queue.counts()["queued"] + queue.counts()["running"] and time.monotonic() < until:
+    left, until = len(queue.newest(10_000)) + 1, time.monotonic() + grace
+    while (now := queue.counts()["queued"] + queue.counts()["running"]) and time.monotonic() < until:
+        if now < left:  # it goes on; only a standstill is wrong
+            left, until = now, time.monotonic() + grace
         time.sleep(0.2)
     jobs = queue.newest(10_000)
     for job in jobs:

@@ -318,6 +318,7 @@ def test_what_is_not_there_yet_is_told(idle):
 # --- many -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_500_queued_jobs_and_200_cancels(tmp_path):
     with serving(tmp_path / "workspace", limits=Limits(queued=500)) as live:
         jobs = [live.submit(kind="imagine", prompt=f"a cap {i}", seed=i) for i in range(500)]

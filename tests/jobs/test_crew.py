@@ -84,3 +84,15 @@ def test_a_closed_slot_ends_what_it_does(slots):
     assert time.monotonic() - began < 30
     with pytest.raises(WorkerDied, match="were ended"):
         slot.run({"numbers": [1]}, lambda _: None)
+
+
+def test_a_task_that_nobody_hears_any_more_leaves_nothing_for_the_next(slots):
+    slot = slots[0]
+
+    def full(event):
+        raise ValueError("the disk is full")
+
+    with pytest.raises(ValueError, match="the disk is full"):
+        slot.run({"numbers": [1] * 50, "slow": 0.01}, full)
+    told = []
+    assert slot.run({"numbers": [2, 3]}, told.append) == 5 and told == [2, 5]

@@ -293,3 +293,23 @@ def test_workers_leave_with_the_server(opened, tmp_path):
     queue.close()
     with pytest.raises(ProcessLookupError):
         wait_for(lambda: os.kill(pid, signal.SIGCONT))
+
+
+def test_a_state_that_cannot_be_kept_costs_one_job_and_no_slot(opened, tmp_path, monkeypatch):
+    from cast3d.jobs import queue as module
+
+    write = module.write_job
+
+    def full(folder, job):
+        if job.title == "unlucky" and job.state == "running":
+            raise InputError("no space left")
+        write(folder, job)
+
+    monkeypatch.setattr(module, "write_job", full)
+    queue = opened(Tiny())
+    job, files = asked(tmp_path / "given", CAP)
+    job.title = "unlucky"
+    unlucky = queue.submit(job, files)
+    lucky = queue.submit(*asked(tmp_path / "given", CAP))
+    assert ended(queue, lucky.id).state == "done"
+    assert queue.get(unlucky.id).state == "failed" and "no space left" in queue.get(unlucky.id).error

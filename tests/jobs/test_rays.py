@@ -56,7 +56,7 @@ def test_a_batch_goes_on_where_its_actor_was_killed(cluster, tmp_path):
     assert outcome == Outcome(2, 0, 0) and (tmp_path / "death-0").exists()
     assert all((out / name / "scene.glb").is_file() for name in ("a-figure", "a-figure-wearing-a-cap"))
     reused = [one["name"] for job in out.glob("*/job.json") for one in read_job(job.parent).stages if one["reused"]]
-    assert reused == ["main"]  # the scene whose actor died went on
+    assert set(reused) == {"main"}  # the scene whose actor died went on; both, if both were there at once
 
 
 def test_a_folder_that_the_worker_does_not_see_travels(cluster, tmp_path, monkeypatch):

@@ -285,19 +285,33 @@ class Queue:
                 del self._at[job.id]
                 if outcome is None:  # the server ends
                     return
-                self._apply(job, outcome)
+                try:
+                    self._apply(job, outcome)
+                except Exception as error:  # the disk is full, say; the slot goes on with other jobs
+                    self._lose(job, error)
 
     def _next(self, slot: Slot) -> Job | None:
         with self._changed:
-            while not self._closed and not self._count(QUEUED):
-                self._changed.wait()
-            if self._closed:
-                return None
-            job = self._queued()[0]
-            self._at[job.id] = slot
-            job.started = time.time()
-            self._put(job, RUNNING)
-            return job
+            while True:
+                while not self._closed and not self._count(QUEUED):
+                    self._changed.wait()
+                if self._closed:
+                    return None
+                job = self._queued()[0]
+                job.started = time.time()
+                try:
+                    self._put(job, RUNNING)
+                except Exception as error:
+                    self._lose(job, error)
+                    continue
+                self._at[job.id] = slot
+                return job
+
+    def _lose(self, job: Job, error: Exception) -> None:
+        """A job whose state cannot be kept: it has failed, as far as this server knows."""
+        log.error("job %s: %s", job.id, error)
+        job.state, job.error, job.finished = FAILED, f"its state could not be kept: {error}", time.time()
+        self._changed.notify_all()
 
     def _attempt(self, slot: Slot, job: Job) -> dict[str, Any] | None:
         """How a job ended; None where the server is what ended."""

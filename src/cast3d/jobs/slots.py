@@ -84,7 +84,7 @@ class ProcessSlot:
             while True:
                 kind, content = pipe.recv()
                 if kind == "event":
-                    hear(content)
+                    self._hear(hear, content)
                 elif kind == "done":
                     return content
                 elif kind == "cancelled":
@@ -101,6 +101,13 @@ class ProcessSlot:
                 self._at_work = False
             if self._timer:
                 self._timer.cancel()
+
+    def _hear(self, hear: Tell, event: Any) -> None:
+        try:
+            hear(event)
+        except BaseException:  # nobody would take what the worker goes on to tell
+            self._end()
+            raise
 
     def cancel(self) -> None:
         with self._lock:
