@@ -206,7 +206,17 @@ def test_a_failed_job_says_why(page, pictures, server):
     write(page, pictures)
     compose(page)
     wait_for(page, "failed")
-    page.get_by_text("the layout does not show the cap; try another seed").wait_for()
+    page.get_by_text("The layout does not show the cap; try another seed.").wait_for()
+    server.jobs.fail_at = ""
+    page.get_by_role("button", name="Try again").click()
+    wait_for(page, "done")
+
+
+def test_the_past_that_a_stream_tells_again_is_no_news(done):
+    done.reload()
+    wait_for(done, "done")
+    eventually(done, lambda: saturated(done, ".pane.whole canvas") > 0.02)
+    assert done.locator("img.preview").count() == 0
 
 
 def test_downloads(done):

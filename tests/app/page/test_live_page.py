@@ -15,6 +15,7 @@ from tests.app.page.steps import compose, eventually, wait_for, write
 
 live = pytest.importorskip("tests.app.live")  # the server is there
 tiny = pytest.importorskip("tests.jobs.tiny")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ function Loaded({ watched, job }: { watched: Watched; job: Job }) {
           ))}
         </div>
       )}
-      <div class={`panes count-${panes.length} ${large ? `large-${large}` : ""}`}>
+      <div class={`panes count-${panes.length} ${job.scene ? "has-whole" : ""} ${large ? `large-${large}` : ""}`}>
         {panes.map(({ pane, title, what }) => (
           <section key={pane} id={`pane-${pane}`} class={`pane ${pane} ${shown === pane ? "shown" : ""} ${active === pane ? "active" : ""}`} aria-label={title}>
             <header>

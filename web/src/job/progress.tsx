@@ -1,7 +1,7 @@
 // Where a job stands: state, stage, step, time left, and the ways to stop it or go on.
 
 import { Icon } from "../ui/icons.tsx";
-import { seconds } from "../ui/words.ts";
+import { seconds, sentence } from "../ui/words.ts";
 import type { Job, Progress } from "../api/types.ts";
 import type { Watched } from "./watch.ts";
 
@@ -20,7 +20,9 @@ export function ProgressBar({ watched }: { watched: Watched }) {
           </button>
         )}
         {(job.state === "failed" || job.state === "cancelled") && (
-          <button type="button" class="primary" onClick={() => void watched.run("resume")}>Go on</button>
+          <button type="button" class="primary" onClick={() => void watched.run("resume")}>
+            {job.state === "failed" ? "Try again" : "Go on"}
+          </button>
         )}
       </div>
       {(job.state === "running" || job.state === "queued" || job.state === "waiting") && (
@@ -37,7 +39,7 @@ function what(job: Job, progress: Progress | null): string {
     case "waiting":
       return /picture/.test(job.stage ?? "") ? "It waits for you: look at the cut-outs" : "It waits for you: look at the layout";
     case "failed":
-      return job.error ?? "It failed without a word of why.";
+      return sentence(job.error ?? "It failed without a word of why");
     case "cancelled":
       return "Cancelled. What was done is kept, so it can go on.";
     default:

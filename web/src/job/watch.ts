@@ -4,7 +4,7 @@ import { batch, signal, type Signal } from "@preact/signals";
 import * as api from "../api/client.ts";
 import { listen } from "../api/events.ts";
 import type { Hints, Job, JobChange, PartInfo, Preview, Progress } from "../api/types.ts";
-import { ENDED, WORDS, attempt, keep, say, spoken } from "../app/store.ts";
+import { WORDS, attempt, keep, say, spoken } from "../app/store.ts";
 
 export type Pane = "layout" | "parts" | "whole";
 
@@ -48,8 +48,9 @@ export function watch(id: string): Watched {
     const before = job.value;
     batch(() => {
       job.value = fresh;
-      if (fresh.state !== "running") progress.value = null;
-      if (ENDED.includes(fresh.state)) previews.value = {};
+      if (fresh.state === "running") return;
+      progress.value = null;
+      previews.value = {};
     });
     keep(fresh);
     if (before && before.state !== fresh.state) spoken.value = `The job is ${WORDS[fresh.state]}.`;
@@ -83,6 +84,8 @@ export function watch(id: string): Watched {
     });
   }
 
+  // A stream that opens anew tells the past again: of a job that does not run, that is no news.
+  const past = () => job.value !== null && job.value.state !== "running";
   const soon = () => {
     timer ??= window.setTimeout(() => {
       timer = undefined;
@@ -93,11 +96,13 @@ export function watch(id: string): Watched {
   const close = listen(`jobs/${encodeURIComponent(id)}/events`, {
     state: soon as (data: never) => void,
     progress: ((data: Progress) => {
+      if (past()) return;
       if (progress.value?.stage !== data.stage) spoken.value = `${data.title}${data.term ? `, ${data.term}` : ""}`;
       progress.value = data;
     }) as (data: never) => void,
     stage: soon as (data: never) => void,
     preview: ((data: Preview) => {
+      if (past()) return;
       previews.value = { ...previews.value, [paneOf(data.stage, job.value?.kind)]: data };
     }) as (data: never) => void,
     warning: soon as (data: never) => void,

@@ -25,6 +25,9 @@ export function seconds(value: number): string {
   return `${(value / 3600).toFixed(1)} h`;
 }
 
+/** An error, which begins small and ends without a stop, as a sentence. */
+export const sentence = (text: string) => text.replace(/^\p{Ll}/u, (first) => first.toUpperCase()).replace(/[^.!?)]$/, "$&.");
+
 export const whole = (value: number) => Math.round(value).toLocaleString("en");
 
 /** A time of the server, seconds since 1970 or ISO 8601, as milliseconds. */
