@@ -58,7 +58,7 @@ def remade(kit: Kit, plans: Sequence[PartPlan]) -> list[Tensor]:
     the hint stays. Returns occupancies [64, 64, 64] in the composite frame.
     """
     settings = kit.settings
-    hints = [drop_small(plan.hint, settings.minimum_hint) for plan in plans]
+    hints = [_without_crumbs(plan.hint, settings.minimum_hint) for plan in plans]
     moves = [canonical(hint) if plan.frame == "canonical" else None for plan, hint in zip(plans, hints)]
     latents = d_ss_stm(
         kit,
@@ -70,6 +70,12 @@ def remade(kit: Kit, plans: Sequence[PartPlan]) -> list[Tensor]:
     )
     grids = [resample(grid, move.inverse()) if move else grid for grid, move in zip(decoded(kit, latents), moves)]
     return [grid if grid.any() else hint for grid, hint in zip(grids, hints)]
+
+
+def _without_crumbs(hint: Tensor, minimum: int) -> Tensor:
+    """The hint without pieces of fewer than `minimum` voxels, where anything else is left."""
+    kept = drop_small(hint, minimum)
+    return kept if kept.any() else hint
 
 
 def chosen_frame(hint: Tensor, settings: Settings) -> str:
