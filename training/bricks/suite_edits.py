@@ -26,6 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cast3d.errors import InputError
+from cast3d.meshes.raster import on_screen, rasterise
+from cast3d.splats.views import all_around
 from training.bricks import bank, catalog
 from training.bricks.combinations import SLOTS, Combination, compose, read
 from training.bricks.ldraw import Library
@@ -35,6 +37,7 @@ from training.bricks.pictures import Studio
 from training.bricks.suite import _EPOCH, Look, _slug, _Writer, save_grids, truth
 
 KINDS = ("replace", "add", "remove")
+SIGHTS, PIXELS = 60, 720  # views, and pixels a side, that tell which triangles can be seen
 STEPS = 2047  # of a coordinate in a source: a thirtieth of a voxel
 
 
@@ -71,13 +74,16 @@ def _with(combo: Combination, column: str, cell: tuple[str, int] | None) -> Comb
 def save_source(path: Path, studio: Studio, objects: Objects) -> None:
     """An npz of the model's triangles, a fifth of the size that `savez_compressed` makes; equal input, equal bytes.
 
-    Per term i: `vertices i` int16 [V, 3] in steps of the cube, each less the one before; `faces i` int32 [F, 3], each
-    number less the one before it; `colors i` uint8 [F] rows of `palette` [K, 3] sRGB. In our axes: z up, front -y.
+    Triangles that cannot be seen from outside their own part are left out. Per term i: `vertices i` int16 [V, 3] in
+    steps of the cube, each less the one before; `faces i` int32 [F, 3], each number less the one before it;
+    `colors i` uint8 [F] rows of `palette` [K, 3] sRGB. In our axes: z up, front -y.
     """
     arrays: dict[str, NDArray] = {}
     palette: dict[tuple[int, ...], int] = {}
     for role in range(len(objects.terms[0])):
         corners, rgb = studio.triangles(objects, 0, lambda r, role=role: r == role)
+        seen = in_sight(corners)
+        corners, rgb = corners[seen], rgb[seen]
         steps = np.round((corners.reshape(-1, 3).astype(np.float64) + 0.5).clip(0, 1) * STEPS).astype(np.uint16)
         vertices, index = _in_order(steps)
         faces = index.reshape(-1, 3).astype(np.int32)
@@ -96,6 +102,16 @@ def save_source(path: Path, studio: Studio, objects: Objects) -> None:
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), buffer.getvalue(), zipfile.ZIP_LZMA)
+
+
+def in_sight(corners: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """[T] the triangles [T, 3, 3] that any of `SIGHTS` views from all around shows; tubes inside of hats are not."""
+    found = np.zeros(len(corners), bool)
+    faces = np.arange(3 * len(corners)).reshape(-1, 3)
+    for camera in all_around(SIGHTS, width=1.8):
+        seen = rasterise(on_screen(corners.reshape(-1, 3), camera, PIXELS), faces, PIXELS, PIXELS).index
+        found[np.unique(seen[seen >= 0])] = True
+    return found
 
 
 def _in_order(steps: NDArray[np.uint16]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InputError
 from ..files import expanded
 from . import inputs
-from .choosing import names, numbers
+from .choosing import Choice, names, numbers
 from .options import Device, Json, Set
 from .output import messages, plain_errors, print_json
 
@@ -61,12 +62,16 @@ def evaluate(
             return
         if suite is None or out is None:
             raise InputError("evaluate takes a suite and a folder: cast3d evaluate suites/bricks-dev -o out")
+        from ..evaluation.edits.suite import is_edits
         from ..evaluation.runner import Plan
 
         inputs.check_device(device)
         changes = inputs.read_settings(settings or ())
         inputs.check_settings(backbone, changes)
         chosen = names(cases, "--cases") if cases else ()
+        if is_edits(suite):
+            _run_edits(suite, out, Choice.read(methods, cases or None, seeds), backbone, device, changes, as_json)
+            return
         plan = Plan(suite, names(methods, "--method"), out, numbers(seeds), chosen, backbone, device, changes)
         broken = _run(plan, workers, as_json)
     if broken:
@@ -136,6 +141,29 @@ def _run(plan: Plan, workers: int, as_json: bool) -> list[str]:
         Console(highlight=False, width=max(console.width, 160)).print(rich_table(content, title, wanted))
     typer.echo(f"mean ± half of the 95% interval over cases; * told apart from {plan.methods[0]} at 95%; see {page}")
     return broken
+
+
+def _run_edits(
+    suite: Path, out: Path, chosen: Choice, backbone: str, device: str, settings: Mapping[str, Any], as_json: bool
+) -> None:
+    """A suite of edits, one after another."""
+    from .. import composer
+    from ..evaluation.edits.methods import methods_named
+    from ..evaluation.edits.run import evaluate_edits, table
+    from ..files import atomic_write
+
+    if settings:
+        raise InputError("--set is not for suites of edits; their methods have settings of their own")
+    methods, console = methods_named(chosen.methods or ("cast3d",)), messages()
+    rows = evaluate_edits(
+        suite, methods, out, composer.load(backbone, device), chosen.seeds or (0,), chosen.cases or (),
+        lambda text: console.print(text, markup=False, soft_wrap=True),
+    )  # fmt: skip
+    atomic_write(out / "table.txt", table(rows))
+    if as_json:
+        print_json({"edits": rows})
+        return
+    typer.echo(table(rows), nl=False)
 
 
 def _line(item: Cell | str) -> str:

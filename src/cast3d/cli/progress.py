@@ -21,7 +21,7 @@ def labels_of(scene: Scene | EditScene | None) -> dict[str, str]:
 
     editing = isinstance(scene, EditScene)
     table: tuple[Stage, ...] = SINGLE if scene is None else EDITING if editing else COMPOSITION
-    if isinstance(scene, EditScene) and not scene.change.added:
+    if isinstance(scene, EditScene) and not (scene.change.added or scene.change.replaced):
         table = tuple(stage for stage in table if stage not in DRAWN)
     labels: dict[str, str] = {}
     for stage in table:

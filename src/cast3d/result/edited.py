@@ -41,6 +41,7 @@ from . import previews
 from .export import part_files, surface, told
 from .part import Part
 from .pictures import turntable
+from .report.content import VIEW
 from .result import Result
 
 EXACT, RECOMPOSE = "exact", "recompose"
@@ -105,6 +106,7 @@ class EditedResult(Result):
         for name, one in in_place.items():
             write_glb(files[name], {name: one}, extras)
         self._write_splat(out, settings)
+        write_glb(out.path / VIEW, self.meshes(), {})
         _pictures(out.path, list(meshes_of(self.existing).values()), list(self.meshes().values()))
         out.replace(meshes={name: told(one, f"parts/{files[name].name}") for name, one in surfaces.items()})
 
@@ -134,8 +136,8 @@ def _pictures(folder: Path, before: list[Mesh], after: list[Mesh]) -> None:
     """turntable.webp, and before-after.webp: both turned together."""
     turned = turntable(after)
     preview.save_webp(folder / "turntable.webp", turned)
-    earlier = turntable(before) if before else []
-    if earlier:
+    if before:
+        earlier = turntable(before)
         both = [np.concatenate(pair, axis=1) for pair in zip(earlier, turned)]
         preview.save_webp(folder / "before-after.webp", both)
 

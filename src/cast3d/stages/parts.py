@@ -55,7 +55,7 @@ def planned(kit: Kit, term: str, hint: Tensor) -> PartPlan:
 
 def moved(kit: Kit, plan: PartPlan) -> Similarity | None:
     """From the composite frame to the one in which a part is generated; None where they are the same."""
-    hint = drop_small(plan.hint, kit.settings.minimum_hint)
+    hint = _without_crumbs(plan.hint, kit.settings.minimum_hint)
     return canonical(hint) if plan.frame == "canonical" else None
 
 
@@ -66,7 +66,7 @@ def remade(kit: Kit, plans: Sequence[PartPlan], steer: Steer | None = None) -> l
     the hint stays. Returns occupancies [64, 64, 64] in the composite frame.
     """
     settings = kit.settings
-    hints = [drop_small(plan.hint, settings.minimum_hint) for plan in plans]
+    hints = [_without_crumbs(plan.hint, settings.minimum_hint) for plan in plans]
     moves = [moved(kit, plan) for plan in plans]
     latents = d_ss_stm(
         kit,
@@ -79,6 +79,12 @@ def remade(kit: Kit, plans: Sequence[PartPlan], steer: Steer | None = None) -> l
     )
     grids = [resample(grid, move.inverse()) if move else grid for grid, move in zip(decoded(kit, latents), moves)]
     return [grid if grid.any() else hint for grid, hint in zip(grids, hints)]
+
+
+def _without_crumbs(hint: Tensor, minimum: int) -> Tensor:
+    """The hint without pieces of fewer than `minimum` voxels, where anything else is left."""
+    kept = drop_small(hint, minimum)
+    return kept if kept.any() else hint
 
 
 def chosen_frame(hint: Tensor, settings: Settings) -> str:

@@ -12,7 +12,7 @@ from ..errors import InputError, nearest
 from ..existing.model import Piece
 from ..scene.change import Change
 from ..scene.names import EQUAL, HELD, alike
-from ..voxels import dilate, outer_shell
+from ..voxels import dilate, drop_small, outer_shell
 from .existing import Source
 from .hints import Hints, extract_hints
 from .kit import Kit
@@ -148,14 +148,20 @@ def joined_hints(kit: Kit, rest: MainGeometry, regions: Regions, layout: Hints |
         region = regions.of(part)
         drawn = layout.of(term) if layout is not None and term in layout.terms else None
         if drawn is not None and (drawn & dilate(region, NEAR)).any():
-            grids[term] = drawn & ~rest.grid if (drawn & ~rest.grid).any() else drawn
-            continue
-        grids[term] = region & outer_shell(whole) if (region & outer_shell(whole)).any() else region
+            grids[term] = _fresh(kit, drawn, ~rest.grid)
+        else:
+            grids[term] = _fresh(kit, region, outer_shell(whole))
     for term in change.added:
         assert layout is not None  # drawn for them
-        grids[term] = layout.of(term) & ~rest.grid if (layout.of(term) & ~rest.grid).any() else layout.of(term)
+        grids[term] = _fresh(kit, layout.of(term), ~rest.grid)
     stacked = torch.stack([grids[term] for term in change.sentence.terms])
     nothing = torch.zeros(0, len(stacked), 1, 1, dtype=torch.bool)
     views = torch.zeros(0, 1, 1, 3, dtype=torch.uint8)
     changed = torch.stack([regions.union, *(grids[term] for term in change.sentence.accessories)]).any(0)
     return Hints(stacked, views, nothing, change.sentence.terms, regions.report, dilate(changed, NEAR))
+
+
+def _fresh(kit: Kit, hint: Tensor, where: Tensor) -> Tensor:
+    """The hint in `where`, if enough of it hangs together there; else all of it."""
+    kept = drop_small(hint & where, kit.settings.minimum_hint)
+    return hint & where if kept.any() else hint

@@ -101,7 +101,7 @@ EDITING = (
     GEOMETRY, SLAT, APPEARANCE, REFIT,
 )  # fmt: skip
 
-DRAWN = (LAYOUT, LAYOUT_APPEARANCE, HINTS)  # of an edit, only where something is added
+DRAWN = (LAYOUT, LAYOUT_APPEARANCE, HINTS)  # of an edit, only where something new is drawn
 
 # One object without parts.
 LIFTED = Stage("main", 1, MainGeometry, lifted_geometry, "Geometry", "Its structure, from noise.", ALONE)

@@ -31,6 +31,7 @@ from .suite import SIZE, EditCase
 
 SAME = Frame(UPS["y"], 1 / SIZE, (0.0, 0.0, 0.0))  # from the sources' files back to the cube
 AROUND = 3  # voxels around the old and the new part that count as inside
+BESIDE = 8  # neighbours, within a quarter of a voxel of the nearest, of which the likest in colour counts
 NEAR = 2  # voxels from the true part within which an unnamed surface is lent to it
 
 
@@ -116,9 +117,11 @@ def outside(source: Existing, result: Existing, inside: Tensor) -> dict[str, flo
     (a, a_color), (b, b_color) = clouds
     if not len(a) or not len(b):
         return {"outside_chamfer": 64.0, "outside_color": 1.0}
-    to_b, row = cKDTree(b).query(a)
+    to_b, rows = cKDTree(b).query(a, k=BESIDE)
     to_a, _ = cKDTree(a).query(b)
-    difference = np.abs(a_color - b_color[row]).mean()
+    apart = np.abs(a_color[:, None] - b_color[np.minimum(rows, len(b) - 1)]).mean(2)
+    difference = np.where(to_b <= to_b[:, :1] + 0.25, apart, 1.0).min(1).mean()
+    to_b = to_b[:, 0]
     return {"outside_chamfer": float((to_b.mean() + to_a.mean()) / 2), "outside_color": float(difference)}
 
 

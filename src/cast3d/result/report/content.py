@@ -52,6 +52,11 @@ class Report:
     notes: tuple[str, ...] = ()
     files: tuple[str, ...] = ()  # names beside the report, linked
     meshes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of parts: triangles, volume, watertight
+    turned: bytes = b""  # of an edit, before and after turned together, as an animated WebP
+
+
+VIEW = "view.glb"  # of an edit: all in the plain form that the page draws, whatever the model's file holds
+TURNED = "before-after.webp"
 
 
 class Part(NamedTuple):
@@ -66,7 +71,8 @@ def report_of_run(folder: str | Path) -> Report:
     folder = Path(folder)
     try:
         info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        glb = (folder / "scene.glb").read_bytes()
+        shown = folder / VIEW if (folder / VIEW).is_file() else folder / "scene.glb"
+        glb = shown.read_bytes()
     except (OSError, ValueError) as error:
         raise InputError(f"{folder} is not the folder of a finished run: {error}") from error
     facts = {key: info[key] for key in ("backbone", "seeds", "models", "versions") if key in info}
@@ -81,9 +87,10 @@ def report_of_run(folder: str | Path) -> Report:
         warnings=tuple(info.get("warnings", ())),
         notes=tuple(info.get("notes", ())),
         meshes=info.get("meshes", {}),
+        turned=(folder / TURNED).read_bytes() if (folder / TURNED).is_file() else b"",
         files=tuple(
             name
-            for name in ("scene.glb", "scene.ply", "scene.spz", "turntable.webp", "run.json")
+            for name in ("scene.glb", "scene.ply", "scene.spz", "turntable.webp", TURNED, "regions.png", "run.json")
             if (folder / name).is_file()
         ),
     )

@@ -64,6 +64,7 @@ def render(report: Report) -> str:
 </header>
 <main>
 {_warnings(report.warnings)}
+{_turned(report.turned)}
 {_viewer(report)}
 {_inputs(report)}
 {_stages(report.stages)}
@@ -127,6 +128,17 @@ def _warnings(warnings: tuple[str, ...]) -> str:
 def _notes(notes: tuple[str, ...]) -> str:
     items = "".join(f"<li>{escape(note)}</li>" for note in notes)
     return f'<section><h2>Notes</h2><ul class="soft">{items}</ul></section>' if items else ""
+
+
+def _turned(picture: bytes) -> str:
+    """Before and after, turned together."""
+    if not picture:
+        return ""
+    data = base64.b64encode(picture).decode()
+    return (
+        "<section><h2>Before and after</h2>"
+        f'<img alt="The model before and after, turned together" src="data:image/webp;base64,{data}"></section>'
+    )
 
 
 def _viewer(report: Report) -> str:

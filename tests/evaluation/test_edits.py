@@ -1,0 +1,139 @@
+"""Suites of edits and what is measured of them, on made cases whose numbers are known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cast3d.errors import InputError
+from cast3d.evaluation.edits.measure import SAME, Seen, measure
+from cast3d.evaluation.edits.run import table
+from cast3d.evaluation.edits.suite import SIZE, is_edits, load_edits
+from cast3d.existing.opening import open_model
+from cast3d.meshes.glb import write_glb
+from cast3d.meshes.mesh import Mesh
+from cast3d.splats import read_ply
+
+ROOT = Path(__file__).parents[2] / "suites"
+
+
+@pytest.fixture(scope="module")
+def cases():
+    return {case.id: case for case in load_edits(ROOT / "edits-dev")}
+
+
+def larger(mesh: Mesh) -> Mesh:
+    return Mesh(SIZE * mesh.vertices, mesh.faces, mesh.colors)
+
+
+def test_the_suites_hold_what_they_say():
+    dev, report = load_edits(ROOT / "edits-dev"), load_edits(ROOT / "edits-24")
+    assert (len(dev), len(report)) == (8, 24)
+    assert not {case.image.name for case in dev if case.image} & {case.image.name for case in report if case.image}
+    assert sum(case.unseen for case in report) == 8
+    assert is_edits(ROOT / "edits-24") and not is_edits(ROOT / "bricks-dev")
+    for case in (*dev, *report):
+        assert set(case.meshes) == set(case.before_terms)
+        assert set(case.before_terms) ^ set(case.after_terms) == {name for name in (case.part, case.term) if name}
+
+
+def test_a_model_lies_on_its_truth(cases):
+    case = cases["cap-sombrero"]
+    for term, mesh in case.meshes.items():
+        cells = ((mesh.vertices[mesh.faces].mean(1) + 0.5) * 64).floor().long()
+        grid = torch.nn.functional.max_pool3d(case.truth["before"][term].voxels.float()[None, None], 3, 1, 1)[0, 0]
+        assert grid[tuple(cells.clamp(0, 63).unbind(1))].mean() > 0.6  # the rest are inner faces
+
+
+def test_nothing_changed_is_nothing_changed(tmp_path, cases):
+    case = cases["camper-no-pack"]
+    case.write_named(tmp_path / "a.glb")
+    numbers = measure(case, tmp_path / "a.glb", tmp_path / "a.glb")
+    assert (numbers["outside_chamfer"], numbers["outside_color"], numbers["untouched"]) == (0, 0, 1)
+    assert numbers["left_over"] > 0.95
+
+
+def test_the_part_removed_is_removed(tmp_path, cases):
+    case = cases["camper-no-pack"]
+    case.write_named(tmp_path / "a.glb")
+    rest = {term: larger(mesh) for term, mesh in case.meshes.items() if term != case.part}
+    write_glb(tmp_path / "b.glb", rest, {})
+    numbers = measure(case, tmp_path / "a.glb", tmp_path / "b.glb")
+    assert numbers["untouched"] == 1 and numbers["inside_f1_2"] > 0.98 and numbers["left_over"] < 0.1
+
+
+def test_what_moves_outside_is_seen(tmp_path, cases):
+    case = cases["camper-no-pack"]
+    case.write_named(tmp_path / "a.glb")
+    moved = {
+        term: Mesh(larger(mesh).vertices + torch.tensor([SIZE / 64, 0, 0]), mesh.faces, mesh.colors)
+        for term, mesh in case.meshes.items()
+    }
+    write_glb(tmp_path / "b.glb", moved, {})
+    numbers = measure(case, tmp_path / "a.glb", tmp_path / "b.glb")
+    assert numbers["untouched"] < 0.05 and 0.1 < numbers["outside_chamfer"] < 1
+
+
+def test_the_true_part_has_full_marks(tmp_path, cases):
+    """The model of the removal's opposite: what is removed there is the true new part here."""
+    case = cases["hunter-quiver"]
+    other = {c.id: c for c in load_edits(ROOT / "edits-dev")}["mouse-sombrero"]
+    assert case.kind == other.kind == "add"
+    case.write_named(tmp_path / "a.glb")
+    part = case.truth["after"][case.term].voxels
+    boxes = _boxes(part)
+    write_glb(tmp_path / "b.glb", {**{t: larger(m) for t, m in case.meshes.items()}, case.term: larger(boxes)}, {})
+    numbers = measure(case, tmp_path / "a.glb", tmp_path / "b.glb")
+    assert numbers["inside_f1_2"] > 0.99 and numbers["touches"] == 1 and numbers["untouched"] == 1
+
+
+def _boxes(grid: torch.Tensor) -> Mesh:
+    """Two triangles in the middle of every voxel."""
+    at = (grid.nonzero().float() + 0.5) / 64 - 0.5
+    offsets = torch.tensor([[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]) * 0.4 / 64
+    vertices = (at[:, None] + offsets).reshape(-1, 3)
+    corner = 4 * torch.arange(len(at))[:, None]
+    faces = torch.cat([corner + torch.tensor([[0, 1, 2]]), corner + torch.tensor([[0, 2, 3]])])
+    return Mesh(vertices, faces, torch.full_like(vertices, 0.5))
+
+
+def test_the_true_region_is_one_and_none_is_nought(tmp_path, cases):
+    case = cases["cap-sombrero"]
+    case.write_named(tmp_path / "a.glb")
+    grid = torch.nn.functional.max_pool3d(case.truth["before"][case.part].voxels.float()[None, None], 3, 1, 1)[0, 0] > 0
+    others = torch.stack([t.visible for term, t in case.truth["before"].items() if term != case.part]).any(0)
+    found = measure(case, tmp_path / "a.glb", tmp_path / "a.glb", Seen(grid & ~others, SAME))["region_iou"]
+    assert found > 0.85
+    assert measure(case, tmp_path / "a.glb", tmp_path / "a.glb", Seen(torch.zeros_like(grid), SAME))["region_iou"] == 0
+
+
+def test_the_same_model_in_three_ways(tmp_path, cases):
+    case = cases["mouse-sombrero"]
+    case.write_named(tmp_path / "a.glb")
+    case.write_unnamed(tmp_path / "b.glb")
+    case.write_splat(tmp_path / "c.ply")
+    named, unnamed = open_model(tmp_path / "a.glb"), open_model(tmp_path / "b.glb")
+    assert named.nodes == list(case.before_terms) and unnamed.nodes == ["mesh"]
+    assert not named.own  # twice the cube: it has to find its way there and back
+    np.testing.assert_allclose(named.points().max(0), unnamed.points().max(0))
+    assert read_ply(tmp_path / "c.ply").positions.abs().max() == pytest.approx(np.abs(named.points()).max(), abs=0.05)
+
+
+def test_a_table_tells_failures(tmp_path):
+    rows = [
+        {"case": "a", "seed": 0, "method": "m", "numbers": {"seconds": 2.0}},
+        {"case": "b", "seed": 0, "method": "m", "numbers": {}, "error": "x"},
+    ]
+    assert "m: 2 edits, 1 failed" in table(rows) and "2.0000" in table(rows)
+
+
+def test_what_is_no_suite(tmp_path):
+    (tmp_path / "suite.json").write_text(json.dumps([{"id": "x"}]))
+    with pytest.raises(InputError, match="no suite of edits"):
+        load_edits(tmp_path)
+    with pytest.raises(InputError, match="did you mean 'cap-sombrero'"):
+        load_edits(ROOT / "edits-dev", ["cap-sombrer"])
