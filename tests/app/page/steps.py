@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from pathlib import Path
 from typing import Any
@@ -51,3 +52,22 @@ def eventually(page: Any, check: Any, tries: int = 60) -> None:
             return
         page.wait_for_timeout(100)
     assert check()
+
+
+def drop(page: Any, selector: str, files: dict[str, bytes]) -> None:
+    """Drops files as a mouse would."""
+    packed = [[name, base64.b64encode(data).decode()] for name, data in files.items()]
+    page.evaluate(
+        """([selector, files]) => {
+          const carried = new DataTransfer();
+          for (const [name, text] of files) {
+            const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+            carried.items.add(new File([bytes], name, {type: "image/png"}));
+          }
+          for (const kind of ["dragenter", "dragover", "drop"]) {
+            const event = new DragEvent(kind, {dataTransfer: carried, bubbles: true, cancelable: true});
+            document.querySelector(selector).dispatchEvent(event);
+          }
+        }""",
+        [selector, packed],
+    )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import io
 
 import numpy as np
 from PIL import Image
 
 from tests.app.page.recorded import picture
-from tests.app.page.steps import PROMPT, compose, eventually, wait_for, write
+from tests.app.page.steps import PROMPT, compose, drop, eventually, wait_for, write
 
 
 def test_words_become_things_and_pictures_are_cut_out(page, server, pictures):
@@ -146,22 +145,3 @@ def test_an_error_of_the_server_is_told_with_its_remedy(page, pictures):
     page.route("**/api/v1/jobs", lambda route: route.abort())
     compose(page)
     page.get_by_role("alert").get_by_text("See whether cast3d app still runs").wait_for()
-
-
-def drop(page, selector: str, files: dict[str, bytes]) -> None:
-    """Drops files as a mouse would."""
-    packed = [[name, base64.b64encode(data).decode()] for name, data in files.items()]
-    page.evaluate(
-        """([selector, files]) => {
-          const carried = new DataTransfer();
-          for (const [name, text] of files) {
-            const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-            carried.items.add(new File([bytes], name, {type: "image/png"}));
-          }
-          for (const kind of ["dragenter", "dragover", "drop"]) {
-            const event = new DragEvent(kind, {dataTransfer: carried, bubbles: true, cancelable: true});
-            document.querySelector(selector).dispatchEvent(event);
-          }
-        }""",
-        [selector, packed],
-    )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.app.page.mock_server import MockServer
-from tests.app.page.steps import colors, compose, eventually, saturated, wait_for, write
+from tests.app.page.steps import colors, compose, drop, eventually, saturated, wait_for, write
 
 
 @pytest.fixture
@@ -72,11 +72,16 @@ def test_a_part_is_made_again_and_gets_another_picture(done, server, pictures):
     eventually(done, lambda: len(server.jobs.patched) == 1)
     assert list(server.jobs.patched[0]["reseed"]) == ["cap"]
     wait_for(done, "done")
-    if not parts.get_by_role("button", name="Swap the picture").is_visible():
-        parts.get_by_role("button", name="cap", exact=True).click()
+    parts.get_by_role("button", name="Swap the picture").wait_for()  # the row stays open while the job runs
     parts.locator("input[type=file]").set_input_files(pictures["figure"])
     eventually(done, lambda: len(server.jobs.patched) == 2)
     assert server.jobs.patched[1] == {"pictures": {"cap": ["up-3"]}}
+
+
+def test_a_picture_that_is_dropped_on_a_part_takes_the_old_ones_place(done, server, pictures):
+    drop(done, ".parts-list li:nth-child(2)", {"hat.png": pictures["figure"].read_bytes()})
+    eventually(done, lambda: server.jobs.patched == [{"pictures": {"cap": ["up-3"]}}])
+    wait_for(done, "done")
 
 
 def test_a_hint_is_repainted_by_mouse(waiting, server, recorded):

@@ -8,8 +8,9 @@ import { go, toJob } from "../app/route.ts";
 import { useDrop } from "../ui/controls.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { TermCard } from "./card.tsx";
-import { clear, draft, dropOnPage, fillFrom, pictured, request, said } from "./draft.ts";
+import { clear, draft, dropOnPage, pictured, said } from "./draft.ts";
 import { Options } from "./options.tsx";
+import { fillFrom, request } from "./request.ts";
 import { Sentence } from "./sentence.tsx";
 
 async function send(): Promise<void> {

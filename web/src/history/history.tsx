@@ -2,7 +2,7 @@
 
 import * as api from "../api/client.ts";
 import type { Job } from "../api/types.ts";
-import { fillFromJob } from "../compose/draft.ts";
+import { fillFromJob } from "../compose/request.ts";
 import { go, route, toJob } from "../app/route.ts";
 import { ENDED, WORDS, attempt, history, historyEnds, olderHistory } from "../app/store.ts";
 import { IconButton } from "../ui/controls.tsx";

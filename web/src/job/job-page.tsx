@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import * as api from "../api/client.ts";
 import type { Job } from "../api/types.ts";
-import { fillFromJob } from "../compose/draft.ts";
+import { fillFromJob } from "../compose/request.ts";
 import { go } from "../app/route.ts";
 import { ENDED, WORDS, attempt, history, say } from "../app/store.ts";
 import { pieces } from "../app/terms.ts";

@@ -1,16 +1,11 @@
-// The parts: hide, isolate, pull apart; another try, another picture, candidates, download.
+// The parts in 3D: hide, isolate, pull apart.
 
 import { useMemo, useState } from "preact/hooks";
-import * as api from "../api/client.ts";
-import type { PartInfo } from "../api/types.ts";
-import { attempt } from "../app/store.ts";
-import { FileButton, IconButton, PICTURES, Slider, useDrop } from "../ui/controls.tsx";
-import { Icon } from "../ui/icons.tsx";
+import { Slider } from "../ui/controls.tsx";
 import { Stage } from "../ui/stage.tsx";
-import { whole } from "../ui/words.ts";
 import { useModel, usePointed } from "../viewer/use-model.ts";
 import { useView } from "../viewer/use-view.ts";
-import { DownloadLink } from "./download-link.tsx";
+import { PartRow } from "./part-row.tsx";
 import { glimpse, type Watched } from "./watch.ts";
 
 export function PartsPane({ watched }: { watched: Watched }) {
@@ -67,68 +62,15 @@ function Loaded({ watched, preview }: { watched: Watched; preview: string | null
         </div>
         <ul class="term-list parts-list" aria-label="Parts">
           {parts.map((part) => (
-            <li
-              key={part.term} class={`${pointed === part.term ? "pointed" : ""} ${hidden.has(part.term) ? "hidden-part" : ""}`}
-              onPointerEnter={() => point(part.term)} onPointerLeave={() => point("")}
-            >
-              <button type="button" class="name" aria-expanded={open === part.term} onClick={() => setOpen(open === part.term ? null : part.term)}>
-                <span class="dot" style={{ background: part.color }} />{part.term}{part.base && <small> base</small>}
-              </button>
-              <IconButton icon="solo" label={`Show ${part.term} alone`} pressed={alone(part.term)} onClick={() => setHidden(new Set(alone(part.term) ? [] : others(part.term)))} />
-              <IconButton icon={hidden.has(part.term) ? "hidden" : "eye"} label={`${hidden.has(part.term) ? "Show" : "Hide"} ${part.term}`} onClick={() => toggle(part.term)} />
-              {open === part.term && <PartMore watched={watched} part={part} />}
-            </li>
+            <PartRow
+              key={part.term} watched={watched} part={part} pointed={pointed === part.term} hidden={hidden.has(part.term)}
+              alone={alone(part.term)} open={open === part.term} point={point}
+              onOpen={() => setOpen(open === part.term ? null : part.term)} onHide={() => toggle(part.term)}
+              onAlone={() => setHidden(new Set(alone(part.term) ? [] : others(part.term)))}
+            />
           ))}
         </ul>
       </div>
-    </div>
-  );
-}
-
-function PartMore({ watched, part }: { watched: Watched; part: PartInfo }) {
-  const job = watched.job.value!, free = job.state !== "running" && job.state !== "queued";
-  const [busy, setBusy] = useState(false);
-  const { over, drop } = useDrop((files) => void swap(files));
-  const asset = job.assets[part.term]?.[0];
-
-  async function swap(files: File[]): Promise<void> {
-    setBusy(true);
-    const uploads = await attempt(() => Promise.all(files.map((file) => api.upload(file, file.name))));
-    if (uploads) await watched.change({ pictures: { [part.term]: uploads.map((upload) => upload.id) } }, `${part.term} follows the new picture.`);
-    setBusy(false);
-  }
-
-  const seed = () => Math.floor(Math.random() * 2 ** 31);
-  return (
-    <div class={`part-more ${over ? "over" : ""}`} {...drop}>
-      {asset && <img class="asset checkered" src={asset.cutout ?? asset.url} alt={`The picture of ${part.term}`} />}
-      <div>
-        <p class="soft">{whole(part.triangles)} triangles · {part.solid ? "solid" : "open"}</p>
-        <div class="row wrap">
-          <button type="button" class="quiet" disabled={!free || busy} onClick={() => void watched.change({ reseed: { [part.term]: seed() } }, `Another ${part.term} is made; the other parts stay.`)}>
-            <Icon name="dice" />Another try
-          </button>
-          {free && !busy && <FileButton label="Swap the picture" icon="swap" accept={PICTURES} multiple onFiles={(files) => void swap(files)} />}
-          {busy && <span class="soft">The picture is on its way…</span>}
-          <DownloadLink class="button quiet" href={api.exportUrl(watched.id, "glb", { part: part.term })}><Icon name="download" />GLB</DownloadLink>
-          <DownloadLink class="button quiet" href={api.exportUrl(watched.id, "stl", { part: part.term })}><Icon name="download" />STL</DownloadLink>
-        </div>
-      </div>
-      {(part.candidates?.length ?? 0) > 1 && (
-        <ul class="candidates" aria-label={`Candidates of ${part.term}`}>
-          {part.candidates!.map((one) => (
-            <li key={one.index}>
-              <button
-                type="button" aria-pressed={one.chosen} disabled={!free}
-                onClick={() => void watched.change({ choose: { [part.term]: one.index } }, `Candidate ${one.index + 1} is taken.`)}
-              >
-                <img src={one.url} alt={`Candidate ${one.index + 1} of ${part.term}`} />
-                {one.score !== null && <small>{one.score.toFixed(2)}</small>}
-              </button>
-            </li>
-          ))}
-        </ul>
-      )}
     </div>
   );
 }
