@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from cast3d.scene.names import EQUAL, HELD, NOT, alike
+from cast3d.scene.names import EQUAL, HELD, NOT, SAME, alike
 
 
 @pytest.mark.parametrize(
     "name, term, wanted",
     [
-        ("wings", "wings", EQUAL),
+        ("Wings", "wings", SAME),
         ("Wings_L", "wings", EQUAL),
         ("wing.001", "wings", EQUAL),
         ("BaseballCap", "baseball cap", EQUAL),
@@ -27,7 +27,12 @@ from cast3d.scene.names import EQUAL, HELD, NOT, alike
         ("", "cap", NOT),
         ("002", "cap", NOT),
         ("Крылья_L", "крылья", EQUAL),
-        ("GLASS", "glass", EQUAL),
+        ("GLASSES_01", "glasses", EQUAL),
+        ("metal_shelf_5_board", "metal shelf 5", HELD),
+        ("metal_shelf_4_board", "metal shelf 5", NOT),
+        ("Torus_Material", "Torus_Material.003", NOT),
+        ("Torus_Material.003", "torus_material.003", SAME),
+        ("Shelf.005", "shelf 5", EQUAL),
     ],
 )
 def test_alike(name, term, wanted):

@@ -96,3 +96,9 @@ def test_small_hints_choose_the_canonical_frame():
     assert chosen_frame(cube(20, 39), auto) == "canonical"
     assert chosen_frame(cube(20, 40), auto) == "composite"
     assert chosen_frame(cube(20, 35), SETTINGS) == "composite"
+
+
+def test_a_hint_of_crumbs_alone_is_a_hint():
+    """All its pieces are smaller than the least one: it is taken as it is, not as nothing."""
+    crumbs = cube(20, 22) | cube(30, 32)
+    assert part(hint=crumbs, frame="canonical", minimum_hint=100).any()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-NOT, HELD, EQUAL = 0, 1, 2
+NOT, HELD, EQUAL, SAME = 0, 1, 2, 3
+_NUMBER = re.compile(r"\d+")
 # What modellers and their programs add to names, and what says nothing of what a thing is.
 _DRESS = {
     "l", "r", "lt", "rt", "low", "high", "lo", "hi", "lod", "mesh", "geo", "geometry", "node", "obj", "object", "grp",
@@ -17,10 +18,15 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def alike(name: str, term: str) -> int:
-    """EQUAL where a name says just what a term says, HELD where it says more besides (a red cap is a cap), else NOT.
+    """SAME letter for letter; EQUAL where a name says just what a term says; HELD where it says more (red cap of cap).
 
-    Case, order, plural "s", numbers and the usual dress of names make no difference. Sides do where the term has one.
+    Else NOT. Case, order, plural "s" and the usual dress of names make no difference. Sides and numbers do where the
+    term has them.
     """
+    if name.strip().casefold() == term.strip().casefold() and name.strip():
+        return SAME
+    if not _numbers(term) <= _numbers(name):
+        return NOT
     wanted, own = _words(term), _words(name)
     if not wanted or not own:
         return NOT
@@ -31,6 +37,10 @@ def alike(name: str, term: str) -> int:
     if plain == wanted:
         return EQUAL
     return HELD if wanted <= plain else NOT
+
+
+def _numbers(text: str) -> set[int]:
+    return {int(number) for number in _NUMBER.findall(text)}
 
 
 def _words(text: str) -> set[str]:

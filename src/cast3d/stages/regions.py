@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import InputError, nearest
 from ..existing.model import Piece
 from ..scene.change import Change
-from ..scene.names import EQUAL, HELD, alike
+from ..scene.names import EQUAL, HELD, SAME, alike
 from ..voxels import dilate, drop_small, outer_shell
 from .existing import Source
 from .hints import Hints, extract_hints
@@ -94,10 +94,10 @@ def nodes_named(pieces: Sequence[Piece], part: str) -> list[int]:
 
     After them those below such a node, or with such a mesh or material.
     """
-    for least in (EQUAL, HELD):
+    for least in (SAME, EQUAL, HELD):
         if found := [index for index, piece in enumerate(pieces) if alike(piece.names[0], part) >= least]:
             return found
-    for least in (EQUAL, HELD):
+    for least in (SAME, EQUAL, HELD):
         if found := [
             i for i, piece in enumerate(pieces) if any(alike(name, part) >= least for name in piece.names[1:])
         ]:
