@@ -29,7 +29,7 @@ class FoundHints:
 def hints_of(folder: Path) -> FoundHints | None:
     """The hints that a run works with; None where it has none yet."""
     placed = ["04-placed_hints"] if _head(folder, "01-reading").get("absent") else []  # else it is of an earlier layout
-    for name in ("04-painted_hints", *placed, "04-hints"):
+    for name in ("04-painted_hints", *placed, "04-places", "04-hints"):
         stage = folder / "stages" / name
         try:
             from safetensors.numpy import load
