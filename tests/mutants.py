@@ -149,7 +149,7 @@ MUTANTS = [
         ("settings.part_start,\n        static(", "settings.part_start - 1,\n        static("),
         ("return [grid if grid.any() else hint for grid, hint in zip(grids, hints)]", "return grids"),
         ("resample(grid, move.inverse()) if move else grid", "resample(grid, move) if move else grid"),
-        ("hints = [drop_small(plan.hint, settings.minimum_hint) for plan in plans]",
+        ("hints = [_without_crumbs(plan.hint, settings.minimum_hint) for plan in plans]",
          "hints = [plan.hint for plan in plans]"),
     ),
     *_of(
