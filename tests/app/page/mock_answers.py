@@ -26,6 +26,8 @@ def examples() -> list[dict[str, Any]]:
     found = []
     for file in sorted(EXAMPLES.glob("*/scene.yaml")):
         scene, name = yaml.safe_load(file.read_text(encoding="utf-8")), file.parent.name
+        if scene.get("kind", "compose") != "compose":
+            continue
         url = f"/api/v1/examples/{name}/files"
         lists = {term: names if isinstance(names, list) else [names] for term, names in scene["assets"].items()}
         assets = {term: [f"{url}/{one}" for one in names] for term, names in lists.items()}
