@@ -141,4 +141,4 @@ def test_committed_splits_are_what_the_rule_gives():
 
 
 def test_the_default_mix_names_known_families():
-    assert set(objects.MIX) == set(FAMILIES) and sum(objects.MIX.values()) == pytest.approx(1)
+    assert set(objects.MIX) == set(RECIPES) and sum(objects.MIX.values()) == pytest.approx(1)

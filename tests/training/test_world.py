@@ -50,9 +50,9 @@ def test_colours_are_fixed_but_those_that_may_change(folder):
 
 
 def test_things_fill_the_grid_with_their_front_at_minus_y(folder):
-    bank, things = home3d.build(folder, workers=1)
+    bank, things = home3d.build(folder, workers=1)[:2]
     assert [thing.phrase for thing in things] == ["tall cupboard", "block"]
-    assert things[0].synonyms == ("larder", "press") and home3d.rows(things, "test") == [1]
+    assert things[0].synonyms == ("larder", "press") and home3d.rows(bank, things, "test") == [2]
     grid = grids.unpack(bank.grid[0])
     assert not grid[:, :, 0].any() and grid[:, :, 1].any() and grid[:, :, 62].any()
     depth = np.flatnonzero(grid.any(axis=(0, 2)))
