@@ -7,6 +7,7 @@ from cast3d.errors import InputError
 from tests.training.tiny_ldraw import real_pack, tiny, tiny_bank
 from training.bricks import captions, catalog, objects, splits
 from training.bricks.objects import FAMILIES, SLOTS, sample
+from training.bricks.recipes import RECIPES
 
 
 def draw(n=400, seed=0, split="train", **mix):

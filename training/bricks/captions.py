@@ -167,7 +167,7 @@ def standing(base: Thing, tops: Sequence[Thing], rng: Random) -> Caption:
     articles = _flip(rng, style.articles)
     name, color = _choose(base, rng, style)
     told = [_choose(top, rng, style) for top in tops]
-    below, above = _noun(name, color, articles), _listed([_noun(*t, articles) for t in told])
+    below, above = _noun(name, color, articles), listed([_noun(*t, articles) for t in told])
     relation = tops[0].relation
     kind = rng.random()
     if kind < 0.4:
@@ -178,7 +178,7 @@ def standing(base: Thing, tops: Sequence[Thing], rng: Random) -> Caption:
         text = f"{above} {relation if _flip(rng, 0.7) else rng.choice(('on', 'on top of', 'standing on'))} {below}"
     if len(words(text)) > MAX_WORDS:
         name, told = base.names[0], [(top.names[0], "") for top in tops]
-        text = f"{_noun(name, '', True)} with {_listed([_noun(*t, True) for t in told])}"
+        text = f"{_noun(name, '', True)} with {listed([_noun(*t, True) for t in told])}"
     return Caption(text, (name, *(t[0] for t in told)))
 
 
@@ -195,23 +195,26 @@ def _tell(base: Base, things: Sequence[Thing], rng: Random, style: _Style) -> Ca
     if things and _flip(rng, style.all_with):
         groups = {"with": [noun for group in groups.values() for noun in group]}
     text = " ".join(
-        filter(None, [_noun(name, color, articles), _clothes(base, rng, style, articles), _phrases(groups, rng)])
+        filter(None, [_noun(name, color, articles), _clothes(base, rng, style, articles), phrases(groups, rng)])
     )
     return Caption(text, (name, *(t[0] for t in told)))
 
 
-def _phrases(groups: dict[str, list[str]], rng: Random) -> str:
-    """ "with long hair wearing a cap and a cape and holding a sword", groups in this order."""
+def phrases(groups: dict[str, list[str]], rng: Random | None = None) -> str:
+    """ "with long hair wearing a cap and a cape and holding a sword", groups in this order.
+
+    Without `rng` always in the same words.
+    """
     parts = []
     for relation in ("with", "wearing", "holding", "on"):
         nouns = groups.get(relation)
         if not nouns:
             continue
-        if len(nouns) > 1 and _flip(rng, 0.3):
+        if rng and len(nouns) > 1 and _flip(rng, 0.3):
             rng.shuffle(nouns)
-        verb = "carrying" if relation == "holding" and _flip(rng, 0.3) else relation
+        verb = "carrying" if relation == "holding" and rng and _flip(rng, 0.3) else relation
         joint = "and " if parts and relation == "holding" else ""
-        parts.append(f"{joint}{verb} {_listed(nouns)}")
+        parts.append(f"{joint}{verb} {listed(nouns)}")
     return " ".join(parts)
 
 
@@ -249,7 +252,7 @@ def _uncounted(name: str) -> bool:
     return head in _MASS or (head.endswith("s") and not head.endswith(_NOT_PLURAL))
 
 
-def _listed(nouns: Sequence[str]) -> str:
+def listed(nouns: Sequence[str]) -> str:
     return nouns[0] if len(nouns) == 1 else f"{', '.join(nouns[:-1])} and {nouns[-1]}"
 
 
