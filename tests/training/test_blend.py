@@ -35,6 +35,18 @@ def test_named_networks_are_averaged_and_the_others_are_the_first_ones(tmp_path)
     assert len(list((tmp_path / "out").iterdir())) == len(list((tmp_path / "a").iterdir())) > 1
 
 
+def test_words_that_only_the_first_call_knows_stay(tmp_path):
+    for call, count, value in (("new", 4, 2.0), ("old", 3, 6.0)):
+        words = nn.Embedding(count, 2)
+        nn.init.constant_(words.weight, value)
+        save_half({"words": words}, tmp_path / call / "structure_flow")
+    run("structure_flow", f"{tmp_path / 'new'}=0.75", f"{tmp_path / 'old'}=0.25", "--networks", "words",
+        "--out", tmp_path / "out")  # fmt: skip
+    words = nn.Embedding(4, 2)
+    assert load_half({"words": words}, tmp_path / "out" / "structure_flow")
+    assert words.weight[:, 0].tolist() == [3, 3, 3, 2]
+
+
 @pytest.mark.parametrize(
     "shares, network, message",
     [((0.5, 0.4), "flow", "sum to 1, not 0.9"), ((0.5, 0.5), "flwo", "no flwo in structure_flow; it has flow, pict")],

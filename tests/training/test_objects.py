@@ -7,6 +7,7 @@ from cast3d.errors import InputError
 from tests.training.tiny_ldraw import real_pack, tiny, tiny_bank
 from training.bricks import captions, catalog, objects, splits
 from training.bricks.objects import FAMILIES, SLOTS, sample
+from training.bricks.recipes import RECIPES
 
 
 def draw(n=400, seed=0, split="train", **mix):
@@ -141,4 +142,4 @@ def test_committed_splits_are_what_the_rule_gives():
 
 
 def test_the_default_mix_names_known_families():
-    assert set(objects.MIX) == set(FAMILIES) and sum(objects.MIX.values()) == pytest.approx(1)
+    assert set(objects.MIX) == set(RECIPES) and sum(objects.MIX.values()) == pytest.approx(1)

@@ -10,6 +10,8 @@ from tests.training import tiny_pack
 from tests.training.tiny_ldraw import tiny
 from training.bricks import catalog as catalogs
 from training.bricks import grids
+from training.bricks.assembly import SKIN
+from training.bricks.ldraw import INHERIT
 from training.bricks.placement import apply
 from training.world import people
 
@@ -29,7 +31,8 @@ BODY = {
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("people")
     corners, triangles = tiny_pack.box((-20, -10, 0), (20, 10, 160))
-    tiny_pack.write(folder / "pack.xz", {"man": (corners, triangles, [[90, 60, 40, 1], [0, 0, 0, 0]], [0] * 12)})
+    regions = [0, 0, 1, 2, 2, 2, 3, 3, 3, 4, 4, 5]  # skin, hair, shirt, trousers, shoes, eyes
+    tiny_pack.write(folder / "pack.xz", {"man": (corners, triangles, [[90, 60, 40, 1]] * 6, regions)})
     (folder / "anchors.json").write_text(json.dumps({"man": BODY}))
     (folder / "bodies.csv").write_text("id,phrase\nman,tall man\n")
     return folder
@@ -71,14 +74,33 @@ def test_what_nobody_wears_is_not_fitted():
 def test_a_bank_of_people(folder, monkeypatch):
     monkeypatch.setattr(people, "ONE_IN", 1)
     library, parts = tiny()
-    bank = people.build(folder, parts, library, workers=1)
-    assert bank.part[0] == "man" and bank.frame.tolist()[:2] == ["filled", "man"]
-    base = np.flatnonzero(grids.unpack(bank.grid[1]).any(axis=(0, 1)))
+    bank, (man,) = people.build([folder], parts, library, workers=1, first=len(parts))
+    assert (man.phrase, man.split, man.bottom) == ("tall man", "train", "trousers")
+    assert bank.part.tolist()[:3] == ["man"] * 3 and bank.slot.tolist()[:3] == ["torso", "lower", "head"]
+    assert set(bank.shape_class[:3]) == {len(parts)}
+    whole = np.logical_or.reduce(grids.unpack(bank.grid[:3]))
+    base = np.flatnonzero(whole.any(axis=(0, 1)))
     assert base[0] == 2 and base[-1] in (51, 52)  # soles two voxels up, 64 / 1.28 = 50 voxels tall
     hat = bank.lookup["hat", "man", "headwear", ""]
     assert np.flatnonzero(grids.unpack(bank.grid[hat]).any(axis=(0, 1)))[-1] >= 52
     assert ("sword", "man", "right", "") in bank.lookup and ("lamp", "man", "prop", "") not in bank.lookup
-    assert set(bank.material[: bank.offsets[1]]) == {2 + bank.fixed_rgb.tolist().index([88, 64, 40])}
+
+
+def test_shirt_skin_and_shoes_change_colour_and_eyes_do_not(folder):
+    found, meshes, _ = people.bodies(folder)
+    upper, lower, head = people.shapes(found[0], meshes["man"], 0)
+    assert set(upper.soup.color.tolist()) == {SKIN, INHERIT} == set(lower.soup.color.tolist())
+    assert set(head.soup.color.tolist()) == {INHERIT, 0x2000000 + (88 << 16) + (64 << 8) + 40}
+
+
+def test_who_wears_what():
+    hat, sword = tiny()[1].part("hat"), tiny()[1].part("sword")
+    man = people.Body("man", "man", child=False, male=True, bald=False, bottom="trousers")
+    boy, woman = replace(man, child=True), replace(man, male=False)
+    hair, beard = replace(hat, kind="hair"), replace(hat, family="neckwear", kind="beard")
+    assert people.suits(hat, boy) and not people.suits(hair, man) and people.suits(hair, replace(man, bald=True))
+    assert people.suits(beard, man) and not people.suits(beard, woman) and not people.suits(beard, boy)
+    assert people.suits(sword, man) and not people.suits(sword, boy) and people.suits(replace(sword, kind="tool"), boy)
 
 
 def test_the_shipped_catalogue_hangs_the_quiver_on_the_back():

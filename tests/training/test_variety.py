@@ -77,7 +77,7 @@ def bench(data):  # noqa: F811
 
 def varied(bench, seed=0):
     bank, objects = bench
-    masks = (torch.tensor(objects.family == FAMILIES.index(name)) for name in ("filled", "in_place"))
+    masks = (torch.tensor(objects.family == FAMILIES.index(name)) for name in ("filled", "in_place", "person"))
     batch = Batch.of(objects, range(len(objects)), "cpu")
     return bank, batch, *variety.vary(bank, batch, *masks, torch.Generator().manual_seed(seed))
 

@@ -1,11 +1,14 @@
 """Packs of meshes as banks of things."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.training import tiny_pack
 from training.bricks import grids
 from training.bricks.ldraw import INHERIT
+from training.bricks.placement import apply
 from training.world import home3d, pack
 
 COLUMNS = "id,archive,entry,phrase,synonyms,family,size_cm,front,split"
@@ -50,9 +53,9 @@ def test_colours_are_fixed_but_those_that_may_change(folder):
 
 
 def test_things_fill_the_grid_with_their_front_at_minus_y(folder):
-    bank, things = home3d.build(folder, workers=1)
+    bank, things = home3d.build(folder, workers=1)[:2]
     assert [thing.phrase for thing in things] == ["tall cupboard", "block"]
-    assert things[0].synonyms == ("larder", "press") and home3d.rows(things, "test") == [1]
+    assert things[0].synonyms == ("larder", "press") and home3d.rows(bank, things, "test") == [2]
     grid = grids.unpack(bank.grid[0])
     assert not grid[:, :, 0].any() and grid[:, :, 1].any() and grid[:, :, 62].any()
     depth = np.flatnonzero(grid.any(axis=(0, 2)))
@@ -60,3 +63,51 @@ def test_things_fill_the_grid_with_their_front_at_minus_y(folder):
     assert door.sum() < back.sum() / 2 and door[:, 5].sum() == 0  # smaller than the back, and above the floor
     second = bank.offsets[1]
     assert set(np.unique(bank.material[:second])) == {0, 2} and (bank.fixed_rgb == (8, 24, 32)).all()
+
+
+def test_a_base_leaves_room_above_it():
+    wide = home3d.frame(np.array([-60.0, -80, -30]), np.array([60.0, 0, 30]))  # LDraw's axes, y down
+    assert apply(wide, [60, 0, 0]).tolist() == pytest.approx([57, 32, 2]) and wide[2, 1] == pytest.approx(-50 / 120)
+    tall = home3d.frame(np.array([-10.0, -200, -10]), np.array([10.0, 0, 10]))
+    assert apply(tall, [0, -200, 0])[2] == pytest.approx(42)
+
+
+def test_a_pair_stands_where_the_base_carries(tmp_path):
+    """A block on a table whose front is at +x: it stands on the plate, and the whole is turned with the front to -y."""
+    plate, sides = tiny_pack.box((-40, -60, 70), (40, 60, 75))
+    foot, more = tiny_pack.box((-5, -5, 0), (5, 5, 70))
+    table = (np.concatenate([plate, foot]), np.concatenate([sides, more + 8]), PALETTE, [0] * 24)
+    block = (*tiny_pack.box((-6, -6, 0), (6, 6, 30)), PALETTE, [0] * 12)
+    tiny_pack.write(tmp_path / "pack.xz", {"table": table, "block": block})
+    rows = ["table,a,b,table,,table,80 120 75,90,1 0 1 0 1,train", "block,a,b,block,,toy,12 12 30,any,,train"]
+    (tmp_path / "catalog.csv").write_text("\n".join([COLUMNS.replace("split", "carries,split"), *rows]) + "\n")
+    (tmp_path / "on_top.csv").write_text("base,top,place,yaw,weight,height_frac\ntable,block,any,any,3,0.3\n")
+    bank, things, tops = home3d.build(tmp_path, workers=1, first=7)
+    assert len(tops) == home3d.TRIES and {top.base for top in tops} == {"table"} and things[0].main == (200, 40, 40)
+    assert bank.shape_class.tolist() == [7, 8]
+    for k, top in enumerate(tops):
+        stands = grids.unpack(bank.grid[bank.lookup["block", "table", "on", str(k)]])
+        base = grids.unpack(bank.grid[bank.lookup["table", "table", "base", ""]])
+        heights = np.flatnonzero(stands.any(axis=(0, 1)))
+        assert heights[0] in (np.flatnonzero(base.any(axis=(0, 1)))[-1] + d for d in (0, 1))
+        middle = np.argwhere(stands).mean(0) + 0.5
+        scale = home3d.WIDEST / 120
+        # The table's +x is -y of the frame, so its +y is +x.
+        assert middle[:2] == pytest.approx([32 + scale * top.at[1], 32 - scale * top.at[0]], abs=1.2)
+
+
+def test_joined_banks_keep_their_colours(folder):
+    bank = home3d.build(folder, workers=1)[0]
+    both = bank.join(bank)
+    assert both.shape_index.tolist() == [0, 0, 1, 1, 2, 2, 3, 3] and both.offsets[-1] == 2 * bank.offsets[-1]
+    half, fixed = len(bank.material), len(bank.fixed_rgb)
+    first, second = both.material[:half], both.material[half:]
+    assert (first == bank.material).all() and (second[first >= 2] == first[first >= 2] + fixed).all()
+    assert (second[first < 2] == first[first < 2]).all() and len(both.fixed_rgb) == 2 * fixed
+
+
+def test_tops_that_meet_do_not_go_together():
+    top = home3d.Top("table", "cup", "any", 0.0, (0.0, 0.0, 75.0), (10.0, 10.0))
+    assert not top.clear_of(replace(top, at=(8.0, 4.0, 75.0))) and top.clear_of(replace(top, at=(12.0, 0.0, 75.0)))
+    assert not top.clear_of(replace(top, at=(40.0, 0.0, 75.0), place="sit"))
+    assert (top.relation, replace(top, place="lie").relation) == ("on", "lying on")

@@ -41,7 +41,7 @@ class DeviceBank:
         def tensor(array: np.ndarray, dtype: torch.dtype) -> Tensor:
             return torch.as_tensor(array).to(device=device, dtype=dtype)
 
-        order = shuffled_within(torch.as_tensor(bank.offsets)).numpy() if shuffle else slice(None)
+        order = shuffled_within(torch.as_tensor(bank.offsets), device).numpy() if shuffle else slice(None)
         grids = [torch.as_tensor(bank.grid[i : i + chunk]) for i in range(0, len(bank.grid), chunk)]
         return DeviceBank(
             points=tensor(bank.points[order], torch.float32),
@@ -70,13 +70,13 @@ class DeviceBank:
         )
 
 
-def shuffled_within(offsets: Tensor) -> Tensor:
+def shuffled_within(offsets: Tensor, device: torch.device | str = "cpu") -> Tensor:
     """A fixed random order of all samples that keeps every shape's samples together."""
     generator = torch.Generator().manual_seed(0)
     counts = offsets.diff()
     shape = torch.repeat_interleave(torch.arange(len(counts)), counts)
     key = shape.double() + torch.rand(len(shape), generator=generator, dtype=torch.float64)
-    return key.argsort()
+    return key.to(device).argsort().cpu()  # sorted on the device: a processor takes many seconds
 
 
 def words_from_packed(packed: Tensor) -> Tensor:

@@ -58,6 +58,18 @@ class Bank:
         keys = zip(self.part.tolist(), self.frame.tolist(), self.slot.tolist(), self.variant.tolist())
         return {key: i for i, key in enumerate(keys)}
 
+    def join(self, other: Bank) -> Bank:
+        """Both banks' shapes and placements; those of `other` count on from these, and so do its fixed colours."""
+        kept = {f.name: np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)}
+        fixed = len(self.fixed_rgb)
+        material = other.material.astype(np.int16)
+        material[material >= FIXED] += fixed
+        few = FIXED + len(kept["fixed_rgb"]) <= 256
+        kept["material"] = np.concatenate([self.material, material]).astype(np.uint8 if few else np.int16)
+        kept["offsets"] = np.concatenate([self.offsets, other.offsets[1:] + self.offsets[-1]])
+        kept["shape_index"] = np.concatenate([self.shape_index, other.shape_index + np.int32(len(self.shape_key))])
+        return Bank(**kept)
+
     def save(self, path: str | Path) -> None:
         np.savez(path, **{f.name: getattr(self, f.name) for f in fields(self)})
 

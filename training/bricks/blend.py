@@ -4,7 +4,7 @@
 
 Folders are checkpoints, each with its share; networks that are not named are those of the first. The mean of weights is
 a good network only where one call went on from another's weights, or both from the same (Izmailov et al. 2018,
-Wortsman et al. 2022): measure it.
+Wortsman et al. 2022): measure it. Vectors of words that only the first call knows stay as they are.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -31,9 +32,14 @@ def blend(calls: Mapping[Path, float], step: str, networks: list[str]) -> dict[s
     def mean(name: str, tensor: Tensor) -> Tensor:
         if name.split(".")[0] not in networks or not tensor.is_floating_point():
             return tensor
-        return sum(share * weights[call][name].float() for call, share in calls.items()).to(tensor.dtype)
+        return sum(share * _as_long(weights[call][name], tensor) for call, share in calls.items()).to(tensor.dtype)
 
     return {file: {n: mean(n, t) for n, t in part.items()} for file, part in files[first].items()}
+
+
+def _as_long(weight: Tensor, first: Tensor) -> Tensor:
+    """In float32, with the rows of `first` that it lacks."""
+    return torch.cat([weight.float(), first[len(weight) :].float()]) if weight.ndim else weight.float()
 
 
 def read(folder: Path, step: str) -> dict[str, dict[str, Tensor]]:

@@ -19,12 +19,34 @@ _FIGURE_WEIGHTS = (40, 14, 8, 8, 7, 7, 6, 6, 4)
 _TOPS = ("shirt", "top")
 _BOTTOMS = ("trousers", "pants", "legs")
 _FUNCTION_WORDS = "a an the with and in on wearing holding carrying riding its his back of"
-_MASS = ("hair", "armour", "barding", "bamboo", "lightning", "meat", "rope", "seaweed", "corn", "cloth", "coral")
+WORLD_WORDS = "it top sitting lying standing skirt shorts kid child elderly bald person"  # of further captions
+_MASS = (
+    "hair",
+    "armour",
+    "barding",
+    "bamboo",
+    "lightning",
+    "meat",
+    "rope",
+    "seaweed",
+    "corn",
+    "cloth",
+    "coral",
+    "bread",
+    "grass",
+    "firewood",
+    "ivy",
+    "paper",
+    "laundry",
+    "cutlery",
+    "fruit",
+    "butter",
+)
 _NOT_PLURAL = ("ss", "us", "triceratops")  # endings of singular nouns in s
 _HEAD_NOUN_ENDS = re.compile(
     r" (with|of|on|in|around|behind|over|sticking|swept|combed|put|parted|looking|for|without) (?!hair)"
 )
-_VOWEL_SOUNDS = ("hour", "ul", "um", "un", "up")  # "an umbrella" but "a utility belt"
+_VOWEL_SOUNDS = ("hour", "ul", "um", "un", "up", "urn")  # "an umbrella" but "a utility belt"
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 
 
@@ -45,6 +67,7 @@ class Base:
     color: str = ""
     clothes: tuple[str, str] | None = None  # colour words of top and bottom
     traits: tuple[Thing, ...] = ()
+    bottoms: tuple[str, ...] = ("trousers", "pants", "legs")  # what the bottom is called
 
 
 @dataclass(frozen=True)
@@ -132,6 +155,33 @@ def riding(rider: Base, ride: Thing, worn: Sequence[Thing], mounted: Sequence[Th
     return Caption(text, (animal.terms[0], person.terms[0], *person.terms[1:], *animal.terms[1:]))
 
 
+def standing(base: Thing, tops: Sequence[Thing], rng: Random) -> Caption:
+    """Things on a base: "a desk with a lamp and a laptop on it", "a cat on an armchair"; terms: the base's, the tops'.
+
+    The tops' relation is "on", or says how they are there: "sitting on", "lying on", "standing on".
+    """
+    if rng.random() < GENERIC_SHARE or not tops:
+        name, color = _choose(base, rng, _Style())
+        return Caption(_noun(name, color, True), (name, *("" for _ in tops)))
+    style = _Style()
+    articles = _flip(rng, style.articles)
+    name, color = _choose(base, rng, style)
+    told = [_choose(top, rng, style) for top in tops]
+    below, above = _noun(name, color, articles), listed([_noun(*t, articles) for t in told])
+    relation = tops[0].relation
+    kind = rng.random()
+    if kind < 0.4:
+        text = f"{below} with {above}"
+    elif kind < 0.6:
+        text = f"{below} with {above} {rng.choice((f'{relation} it', 'on it', 'on top'))}"
+    else:
+        text = f"{above} {relation if _flip(rng, 0.7) else rng.choice(('on', 'on top of', 'standing on'))} {below}"
+    if len(words(text)) > MAX_WORDS:
+        name, told = base.names[0], [(top.names[0], "") for top in tops]
+        text = f"{_noun(name, '', True)} with {listed([_noun(*t, True) for t in told])}"
+    return Caption(text, (name, *(t[0] for t in told)))
+
+
 def _tell(base: Base, things: Sequence[Thing], rng: Random, style: _Style) -> Caption:
     articles = rng.random() < style.articles
     name, color = _choose(Thing(base.names, base.color), rng, style)
@@ -145,23 +195,26 @@ def _tell(base: Base, things: Sequence[Thing], rng: Random, style: _Style) -> Ca
     if things and _flip(rng, style.all_with):
         groups = {"with": [noun for group in groups.values() for noun in group]}
     text = " ".join(
-        filter(None, [_noun(name, color, articles), _clothes(base, rng, style, articles), _phrases(groups, rng)])
+        filter(None, [_noun(name, color, articles), _clothes(base, rng, style, articles), phrases(groups, rng)])
     )
     return Caption(text, (name, *(t[0] for t in told)))
 
 
-def _phrases(groups: dict[str, list[str]], rng: Random) -> str:
-    """ "with long hair wearing a cap and a cape and holding a sword", groups in this order."""
+def phrases(groups: dict[str, list[str]], rng: Random | None = None) -> str:
+    """ "with long hair wearing a cap and a cape and holding a sword", groups in this order.
+
+    Without `rng` always in the same words.
+    """
     parts = []
     for relation in ("with", "wearing", "holding", "on"):
         nouns = groups.get(relation)
         if not nouns:
             continue
-        if len(nouns) > 1 and _flip(rng, 0.3):
+        if rng and len(nouns) > 1 and _flip(rng, 0.3):
             rng.shuffle(nouns)
-        verb = "carrying" if relation == "holding" and _flip(rng, 0.3) else relation
+        verb = "carrying" if relation == "holding" and rng and _flip(rng, 0.3) else relation
         joint = "and " if parts and relation == "holding" else ""
-        parts.append(f"{joint}{verb} {_listed(nouns)}")
+        parts.append(f"{joint}{verb} {listed(nouns)}")
     return " ".join(parts)
 
 
@@ -170,7 +223,10 @@ def _clothes(base: Base, rng: Random, style: _Style, articles: bool) -> str:
         return ""
     top, bottom = base.clothes
     shirt = _noun(rng.choice(_TOPS), top, articles)
-    return f"in {shirt} and {bottom} {rng.choice(_BOTTOMS)}" if bottom else f"in {shirt}"
+    if not bottom:
+        return f"in {shirt}"
+    name = rng.choice(base.bottoms)
+    return f"in {shirt} and {_noun(name, bottom, articles) if name not in _BOTTOMS else f'{bottom} {name}'}"
 
 
 def _choose(thing: Thing, rng: Random, style: _Style) -> tuple[str, str]:
@@ -196,7 +252,7 @@ def _uncounted(name: str) -> bool:
     return head in _MASS or (head.endswith("s") and not head.endswith(_NOT_PLURAL))
 
 
-def _listed(nouns: Sequence[str]) -> str:
+def listed(nouns: Sequence[str]) -> str:
     return nouns[0] if len(nouns) == 1 else f"{', '.join(nouns[:-1])} and {nouns[-1]}"
 
 

@@ -25,10 +25,12 @@ from cast3d.backbones import load_backbone
 from cast3d.result import previews
 
 from .bank import Bank
-from .prepare import load_catalog
-from .quality import ROWS, Bench, Case, Row
+from .prepare import further_recipes, load_catalog
+from .quality import ROWS as PART_ROWS
+from .quality import WORLD_ROWS, Bench, Case, Row
 
 TILE = 160  # pixels
+ROWS = PART_ROWS | WORLD_ROWS
 
 
 def summary(row: Row, cases: Sequence[Case]) -> dict:
@@ -84,7 +86,11 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--rows", nargs="+", choices=list(ROWS), default=list(ROWS), metavar="ROW", help=", ".join(ROWS)
+        "--rows",
+        nargs="+",
+        choices=list(ROWS),
+        metavar="ROW",
+        help=f"default: all that the data folder allows; {', '.join(ROWS)}",
     )
     parser.add_argument("--sheets", type=Path, help="folder for contact sheets")
     parser.add_argument("-o", "--output", type=Path, help="JSON file for the numbers")
@@ -92,10 +98,13 @@ def main() -> None:
 
     backbone = load_backbone(args.backbone, args.device)
     settings = backbone.defaults.changed(dict(change.split("=", 1) for change in args.set))
-    bench = Bench(backbone, settings, Bank.load(args.data / "bank.npz"), load_catalog(args.data), args.count, args.seed)
+    bank, parts = Bank.load(args.data / "bank.npz"), load_catalog(args.data)
+    further = further_recipes(args.data, bank, parts)
+    bench = Bench(backbone, settings, bank, parts, args.count, args.seed, further)
+    rows = args.rows or list(ROWS if further else PART_ROWS)
     results = {"seed": args.seed, "settings": settings.plain(), "models": backbone.hashes, "rows": {}}
     print("| what | objects | mean ± standard error | goal | met |\n|---|---|---|---|---|", flush=True)
-    for name in args.rows:
+    for name in rows:
         begin = time.time()
         with torch.no_grad():
             cases = list(islice(ROWS[name].measure(bench), args.count))

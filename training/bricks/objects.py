@@ -5,7 +5,7 @@ An object is up to 12 placements in one frame. Role 0 is the base; role k > 0 is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -17,12 +17,13 @@ from training.bricks import splits
 from training.bricks.bank import Bank
 from training.bricks.catalog import Catalog
 from training.bricks.options import SLOTS, Draft, Options
-from training.bricks.recipes import RECIPES
+from training.bricks.recipes import RECIPES, Recipe
 
 __all__ = ["FAMILIES", "MIX", "SLOTS", "Objects", "sample", "stack"]
 
 MAX_PIECES = 12
-FAMILIES = tuple(RECIPES)
+WORLD = ("person", "bare_person", "thing", "stand", "scene")  # families of `training.world`
+FAMILIES = (*RECIPES, *WORLD)
 MIX = {"figure": 0.46, "bare": 0.05, "filled": 0.22, "in_place": 0.16, "rider": 0.04, "creature": 0.03, "animal": 0.04}
 _PATIENCE = 2000  # draws per object before a mix counts as impossible for a split
 
@@ -46,18 +47,26 @@ class Objects:
 
 
 def sample(
-    bank: Bank, catalog: Catalog, n: int, seed: int, split: str = splits.TRAIN, mix: Mapping[str, float] | None = None
+    bank: Bank,
+    catalog: Catalog,
+    n: int,
+    seed: int,
+    split: str = splits.TRAIN,
+    mix: Mapping[str, float] | None = None,
+    further: Callable[[Options], Mapping[str, Recipe]] | None = None,
 ) -> Objects:
     """`n` random objects of a split, the same for the same seed.
 
     "train" objects hold no dev or test part and no held-out combination; "dev" and "test" objects hold at least one
-    part of their split beside trained ones; "combos" objects are trained parts in held-out combinations.
+    part of their split beside trained ones; "combos" objects are trained parts in held-out combinations. `further` has
+    recipes for families that parts alone do not make.
     """
     mix = MIX if mix is None else mix
-    for name in mix:
-        if name not in RECIPES:
-            raise InputError(f"no object family {name!r}{nearest(name, FAMILIES)}; known: {', '.join(FAMILIES)}")
     options = Options(bank, catalog, split)
+    recipes = {**RECIPES, **(further(options) if further else {})}
+    for name in mix:
+        if name not in recipes:
+            raise InputError(f"no object family {name!r}{nearest(name, recipes)}; known: {', '.join(recipes)}")
     rng = Random(f"{split} {seed}")
     families, weights = list(mix), list(mix.values())
     drafts: list[Draft] = []
@@ -66,8 +75,8 @@ def sample(
         tries += 1
         if tries > _PATIENCE * (len(drafts) + 1):
             raise InputError(f"the mix {dict(mix)} has next to no objects for split {split!r}; use other families")
-        draft = RECIPES[rng.choices(families, weights)[0]](options, rng)
-        if draft is not None and options.belongs(draft.accessories):
+        draft = recipes[rng.choices(families, weights)[0]](options, rng)
+        if draft is not None and (draft.settled or options.belongs(draft.accessories)):
             drafts.append(draft)
     return stack(drafts)
 
@@ -84,6 +93,8 @@ def stack(drafts: Sequence[Draft]) -> Objects:
         index[i, :count], colors, role[i, :count], slot[i, :count], part_class[i, :count] = zip(*draft.pieces)
         color[i, :count] = colors
         skin[i, :count] = draft.skin
+        for piece, rgb in draft.second.items():
+            skin[i, piece] = rgb
     return Objects(
         placement=index,
         main_rgb=color,

@@ -17,7 +17,7 @@ from training.bricks.placement import HANGING
 
 SLOTS = (
     "free", "torso", "head", "lower", "headwear", "visor", "neckwear", "hipwear", "footwear", "board", "right", "left",
-    "hand", "base", "mount", "wings", "hat", "pack",
+    "hand", "base", "mount", "wings", "hat", "pack", "on",
 )  # fmt: skip
 _SLOT = {name: i for i, name in enumerate(SLOTS)}
 _NEW_SHARE = 0.5  # of the draws, where a split has new parts
@@ -49,13 +49,17 @@ class Draft:
     family: str
     skin: RGB = (0, 0, 0)
     pieces: list[tuple[int, RGB, int, int, int]] = field(default_factory=list)  # placement, colour, role, slot, class
+    second: dict[int, RGB] = field(default_factory=dict)  # piece -> its second colour, where that is not the skin's
     things: list[Thing] = field(default_factory=list)  # role k is things[k - 1]
     accessories: list[str] = field(default_factory=list)  # ids of the parts that splits are about
     caption: Caption = field(default_factory=lambda: Caption("", ()))
+    settled: bool = False  # the recipe has seen to it that the object is one of its split
 
-    def add(self, option: Option, color: RGB, role: int = 0) -> None:
+    def add(self, option: Option, color: RGB, role: int = 0, second: RGB | None = None) -> None:
         """One more piece; a rider's slots are those of a figure."""
         slot = _SLOT[option.slot.removeprefix("rider ")]
+        if second is not None:
+            self.second[len(self.pieces)] = second
         self.pieces.append((option.placement, color, role, slot, option.part.index))
         if option.part.family in ACCESSORY_FAMILIES:
             self.accessories.append(option.part.id)

@@ -12,13 +12,14 @@ from pathlib import Path
 from .bank import Bank
 from .catalog import Catalog
 from .objects import Objects, sample
-from .prepare import load_catalog
+from .prepare import further_recipes, load_catalog
 
-_source: tuple[Bank, Catalog] | None = None  # of a worker process
+_source: tuple[Bank, Catalog, Callable | None] | None = None  # of a worker process
 
 
-def _read(data: Path) -> tuple[Bank, Catalog]:
-    return Bank.load(data / "bank.npz", index_only=True), load_catalog(data)
+def _read(data: Path) -> tuple[Bank, Catalog, Callable | None]:
+    bank, catalog = Bank.load(data / "bank.npz", index_only=True), load_catalog(data)
+    return bank, catalog, further_recipes(data, bank, catalog)
 
 
 def _start(data: Path) -> None:
@@ -27,7 +28,8 @@ def _start(data: Path) -> None:
 
 
 def _work(count: int, seed: int, split: str, mix: Mapping[str, float] | None) -> Objects:
-    return sample(*_source, count, seed, split, mix)
+    bank, catalog, further = _source
+    return sample(bank, catalog, count, seed, split, mix, further)
 
 
 class Stream:
@@ -59,7 +61,8 @@ class Stream:
         self.seed += 1
         if self.executor:
             return self.executor.submit(_work, *order).result
-        return partial(sample, *self.source, *order)
+        bank, catalog, further = self.source
+        return partial(sample, bank, catalog, *order, further)
 
     def next(self) -> Objects:
         """The next batch."""

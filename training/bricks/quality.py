@@ -86,6 +86,7 @@ class Bench:
     catalog: Catalog
     count: int
     seed: int = 0
+    further: Callable | None = None  # recipes of people and things
 
     @cached_property
     def bank(self) -> DeviceBank:
@@ -98,7 +99,7 @@ class Bench:
         self, mix: str, split: str, wanted: Callable[[Objects, int], bool] = lambda objects, i: True
     ) -> Iterator[Truth]:
         """More objects of one family than are needed; `wanted` chooses among them."""
-        objects = sample(self.source, self.catalog, SPARE * self.count, self.seed, split, {mix: 1.0})
+        objects = sample(self.source, self.catalog, SPARE * self.count, self.seed, split, {mix: 1.0}, self.further)
         for i in range(len(objects)):
             if wanted(objects, i):
                 batch = Batch.of(objects, [i], self.backbone.device)
@@ -184,33 +185,41 @@ def reading(mix: str, split: str, frame: str) -> Measure:
     return measure
 
 
-def from_text(bench: Bench) -> Iterator[Case]:
-    """Structure of held-out combinations from captions that name all their parts."""
-    for truth in bench.truths("figure", splits.COMBOS, named):
-        found = bench.structure(bench.backbone.of_text(truth.caption), truth.index).grid
-        yield Case(agreement(found, truth.grid), (truth.grid, found), truth.caption)
+def from_text(mix: str, split: str) -> Measure:
+    """Structure from captions that name all that is there."""
+
+    def measure(bench: Bench) -> Iterator[Case]:
+        for truth in bench.truths(mix, split, named):
+            found = bench.structure(bench.backbone.of_text(truth.caption), truth.index).grid
+            yield Case(agreement(found, truth.grid), (truth.grid, found), truth.caption)
+
+    return measure
 
 
-def layout(bench: Bench) -> Iterator[Case]:
+def layout(mix: str, split: str) -> Measure:
     """The base from its picture, carried over to the caption (Eq. 10) from the backbone's first start level."""
-    generator = bench.generator()
-    for truth in bench.truths("figure", splits.COMBOS, named):
-        base = truth.batch.only(truth.batch.role == 0)
-        picture = bench.picture(base, shell(occupancy(bench.bank, base)), generator)
-        main = bench.structure(bench.of_picture(picture), truth.index)
-        start = bench.settings.layout_starts[0]
-        found = propose_layout(
-            bench.kit,
-            main,
-            Reading(truth.caption, (truth.terms[0],), (truth.terms[0],), truth.terms[0], start),
-            bench.structure_noise("layout", truth.index),
-        ).grid
-        role = labels(bench.bank, truth.batch, truth.surface)[0]
-        scores = agreement(found, truth.grid) | {
-            "base_kept": share_found(role == 0, found),
-            "accessory_found": share_found(role > 0, found),
-        }
-        yield Case(scores, (picture[0], main.grid, truth.grid, found), truth.caption)
+
+    def measure(bench: Bench) -> Iterator[Case]:
+        generator = bench.generator()
+        for truth in bench.truths(mix, split, named):
+            base = truth.batch.only(truth.batch.role == 0)
+            picture = bench.picture(base, shell(occupancy(bench.bank, base)), generator)
+            main = bench.structure(bench.of_picture(picture), truth.index)
+            start = bench.settings.layout_starts[0]
+            found = propose_layout(
+                bench.kit,
+                main,
+                Reading(truth.caption, (truth.terms[0],), (truth.terms[0],), truth.terms[0], start),
+                bench.structure_noise("layout", truth.index),
+            ).grid
+            role = labels(bench.bank, truth.batch, truth.surface)[0]
+            scores = agreement(found, truth.grid) | {
+                "base_kept": share_found(role == 0, found),
+                "accessory_found": share_found(role > 0, found),
+            }
+            yield Case(scores, (picture[0], main.grid, truth.grid, found), truth.caption)
+
+    return measure
 
 
 def shifted(bench: Bench, truth: Truth, generator: torch.Generator) -> Tensor:
@@ -254,37 +263,43 @@ def part(split: str, perturbed: Callable[[Bench, Truth, torch.Generator], Tensor
     return measure
 
 
-def segmenter(bench: Bench) -> Iterator[Case]:
+def segmenter(family: str, split: str) -> Measure:
     """Accessories in roughened renders from all around, and whether a thing that is absent stays unfound."""
-    objects = sample(bench.source, bench.catalog, SPARE * bench.count, bench.seed, splits.COMBOS, {"figure": 1.0})
-    vocabulary, device = bench.backbone.describer.vocabulary, bench.backbone.device
-    with torch.random.fork_rng():
-        torch.manual_seed(bench.seed)
-        scenes = make_scenes(bench.bank, objects, vocabulary, device)
-    for i, terms in enumerate(objects.terms):
-        picture = scenes.image[i].float() / 255
-        alpha = picture[3]
-        white = picture[:3] + 1 - alpha
-        masks, ious = [], []
-        for role, term in enumerate(terms[1:], 1):
-            wanted = scenes.role[i] == role
-            if term and terms.count(term) == 1 and wanted.sum() >= LEAST_PIXELS:
-                found = bench.backbone.segmenter(white, alpha, term)
-                masks += [torch.where(mask, white, 0.9 + 0.1 * white) for mask in (wanted, found)]
-                ious.append(float((found & wanted).sum() / (found | wanted).sum()))
-        strangers = [t for t in objects.terms[(i + 1) % len(objects)][1:] if t and t not in terms]
-        if ious and strangers:
-            absent = bench.backbone.segmenter(white, alpha, strangers[0])
-            scores = {"iou": float(np.mean(ious)), "absent_unfound": float(not absent.any())}
-            yield Case(scores, (white, *masks[:2]), ", ".join(terms))
+
+    def measure(bench: Bench) -> Iterator[Case]:
+        objects = sample(
+            bench.source, bench.catalog, SPARE * bench.count, bench.seed, split, {family: 1.0}, bench.further
+        )
+        vocabulary, device = bench.backbone.describer.vocabulary, bench.backbone.device
+        with torch.random.fork_rng():
+            torch.manual_seed(bench.seed)
+            scenes = make_scenes(bench.bank, objects, vocabulary, device)
+        for i, terms in enumerate(objects.terms):
+            picture = scenes.image[i].float() / 255
+            alpha = picture[3]
+            white = picture[:3] + 1 - alpha
+            masks, ious = [], []
+            for role, term in enumerate(terms[1:], 1):
+                wanted = scenes.role[i] == role
+                if term and terms.count(term) == 1 and wanted.sum() >= LEAST_PIXELS:
+                    found = bench.backbone.segmenter(white, alpha, term)
+                    masks += [torch.where(mask, white, 0.9 + 0.1 * white) for mask in (wanted, found)]
+                    ious.append(float((found & wanted).sum() / (found | wanted).sum()))
+            strangers = [t for t in objects.terms[(i + 1) % len(objects)][1:] if t and t not in terms]
+            if ious and strangers:
+                absent = bench.backbone.segmenter(white, alpha, strangers[0])
+                scores = {"iou": float(np.mean(ious)), "absent_unfound": float(not absent.any())}
+                yield Case(scores, (white, *masks[:2]), ", ".join(terms))
+
+    return measure
 
 
-def appearance(kind: str) -> Measure:
+def appearance(kind: str, mix: str, split: str) -> Measure:
     """Structured latents on the true voxels, from a picture or from text, seen from where the picture was not taken."""
 
     def measure(bench: Bench) -> Iterator[Case]:
         generator, settings, backbone = bench.generator(), bench.settings, bench.backbone
-        for truth in bench.truths("figure", splits.COMBOS, named):
+        for truth in bench.truths(mix, split, named):
             picture = bench.picture(truth.batch, truth.surface, generator)
             condition = bench.of_picture(picture) if kind == "image" else backbone.of_text(truth.caption)
             guidance = settings.slat_image_guidance if kind == "image" else settings.slat_text_guidance
@@ -375,15 +390,59 @@ ROWS = {
     "places_in_place_unseen": Row(
         "places read off a picture, in place, unseen shape", reading("in_place", splits.TEST, "in_place"), {}
     ),
-    "text": Row("figure from text", from_text, {"f1": 0.95}),
+    "text": Row("figure from text", from_text("figure", splits.COMBOS), {"f1": 0.95}),
     "layout": Row(
-        "layout STM from the picture's own base", layout, {"f1": 0.96, "base_kept": 0.97, "accessory_found": 0.88}
+        "layout STM from the picture's own base",
+        layout("figure", splits.COMBOS),
+        {"f1": 0.96, "base_kept": 0.97, "accessory_found": 0.88},
     ),
     "part_shift": Row("part STM, hint shifted and blurred, trained shape", part(splits.TRAIN, shifted), _GAIN),
     "part_shift_unseen": Row("part STM, hint shifted and blurred, unseen shape", part(splits.TEST, shifted), _GAIN),
     "part_other": Row("part STM, hint of another part, trained shape", part(splits.TRAIN, another), _GAIN),
     "part_other_unseen": Row("part STM, hint of another part, unseen shape", part(splits.TEST, another), _GAIN),
-    "segmenter": Row("segmenter on roughened renders", segmenter, {"iou": 0.80}),
-    "slat": Row("SLAT from a picture, unseen views", appearance("image"), {"psnr": 24.0, "color_error": 0.08}),
-    "slat_text": Row("SLAT from text, unseen views", appearance("text"), {"psnr": 24.0, "color_error": 0.08}),
+    "segmenter": Row("segmenter on roughened renders", segmenter("figure", splits.COMBOS), {"iou": 0.80}),
+    "slat": Row(
+        "SLAT from a picture, unseen views",
+        appearance("image", "figure", splits.COMBOS),
+        {"psnr": 24.0, "color_error": 0.08},
+    ),
+    "slat_text": Row(
+        "SLAT from text, unseen views", appearance("text", "figure", splits.COMBOS), {"psnr": 24.0, "color_error": 0.08}
+    ),
+}
+WORLD_ROWS = {
+    "thing": Row("everyday thing, filled frame, trained", from_picture("thing", splits.TRAIN, "filled"), {"f1": 0.88}),
+    "thing_unseen": Row("the same, never trained", from_picture("thing", splits.TEST, "filled"), {"f1": 0.60}),
+    "stand_unseen": Row("everyday thing as a base, never trained", from_picture("stand", splits.TEST), {}),
+    "scene": Row("things on a thing from one picture, trained shapes", from_picture("scene", splits.TRAIN), {}),
+    "person": Row("person from one picture, unseen body", from_picture("person", splits.TEST), {"f1": 0.97}),
+    "bare_person": Row("person who wears nothing more, unseen body", from_picture("bare_person", splits.TEST), {}),
+    "person_text": Row("person from text, unseen body", from_text("person", splits.TEST), {}),
+    "person_layout": Row(
+        "layout STM of an unseen body from the picture's own base",
+        layout("person", splits.TEST),
+        {"f1": 0.95, "base_kept": 0.97, "accessory_found": 0.90},
+    ),
+    "scene_layout": Row(
+        "layout STM of a trained thing from the picture's own base, trained things on it",
+        layout("scene", splits.TRAIN),
+        {},
+    ),
+    "person_segmenter": Row("segmenter on people", segmenter("person", splits.TEST), {"iou": 0.80}),
+    "scene_segmenter": Row("segmenter on things on things", segmenter("scene", splits.TRAIN), {"iou": 0.80}),
+    "person_slat": Row(
+        "SLAT of a person from a picture, unseen views",
+        appearance("image", "person", splits.TEST),
+        {"psnr": 27.0, "color_error": 0.035},
+    ),
+    "thing_slat": Row(
+        "SLAT of a thing that was never trained, unseen views",
+        appearance("image", "stand", splits.TEST),
+        {"psnr": 27.0, "color_error": 0.035},
+    ),
+    "scene_slat": Row(
+        "SLAT of things on a thing, unseen views",
+        appearance("image", "scene", splits.TRAIN),
+        {"psnr": 27.0, "color_error": 0.035},
+    ),
 }

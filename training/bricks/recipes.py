@@ -47,7 +47,7 @@ def figure(options: Options, rng: Random, dressed: bool = True) -> Draft | None:
         return None
     base = _body(draft, rng, torso, head, None if "covers_legs" in torso.part.flags else lower)
     for option in [*worn, *filter(None, (right, left))]:
-        _accessory(draft, option, rng)
+        accessory(draft, option, rng)
     draft.caption = captions.describe(base, draft.things, rng)
     return draft
 
@@ -87,8 +87,8 @@ def rider(options: Options, rng: Random) -> Draft | None:
     for slot, share in (("headwear", 0.6), ("neckwear", 0.25), ("right", 0.4)):
         choices = [o for o in options.slot(ride, f"rider {slot}") if o.variant == variant]
         if choices and rng.random() < share:
-            worn.append(_accessory(draft, rng.choice(choices), rng, _RELATIONS.get(slot, "wearing")))
-    mounted = [_accessory(draft, mount, rng, "with")] if mount is not None else []
+            worn.append(accessory(draft, rng.choice(choices), rng, _RELATIONS.get(slot, "wearing")))
+    mounted = [accessory(draft, mount, rng, "with")] if mount is not None else []
     draft.caption = captions.riding(person, Thing(base.part.names, word), worn, mounted, rng)
     return draft
 
@@ -102,7 +102,7 @@ def creature(options: Options, rng: Random) -> Draft | None:
     draft, base = _creature_base("creature", id, options, rng)
     for slot, share in (("wings", 0.8), ("mount", 0.6)):
         if options.slot(id, slot) and rng.random() < share:
-            _accessory(draft, rng.choice(options.slot(id, slot)), rng, "with")
+            accessory(draft, rng.choice(options.slot(id, slot)), rng, "with")
     draft.caption = captions.describe(base, draft.things, rng)
     return draft
 
@@ -116,7 +116,7 @@ def animal(options: Options, rng: Random) -> Draft | None:
     for slot, share in (("hat", 0.7), ("pack", 0.4)):
         option = options.pick(rng, id, slot) if rng.random() < share else None
         if option is not None:
-            _accessory(draft, option, rng)
+            accessory(draft, option, rng)
     draft.caption = captions.describe(base, draft.things, rng)
     return draft
 
@@ -211,7 +211,7 @@ def _posed_torso(options: Options, body: Option | None, right: Option | None, le
     return options.find(id, FIGURE, "torso", pose_name(right_pose, left_pose))
 
 
-def _accessory(draft: Draft, option: Option, rng: Random, relation: str = "") -> Thing:
+def accessory(draft: Draft, option: Option, rng: Random, relation: str = "") -> Thing:
     """Adds an accessory in one of its colours, as the next role."""
     color, word = rng.choice(option.colors)
     if not relation:

@@ -19,7 +19,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,25 +57,26 @@ class Look:
 
 
 @dataclass
-class _Writer:
+class Writer:
     """A suite while it is written."""
 
-    parts: Catalog
     bank: Bank
     studio: Studio
     output: Path
     look: Look
+    held: Set[str]  # ids of what is never trained
     drawn: dict[str, str] = field(default_factory=dict)  # what an asset is -> its picture
 
-    def case(self, combination: Combination, objects: Objects) -> dict:
-        terms, name = objects.terms[0], _slug(combination.id)
+    def case(self, id: str, prompt: str, objects: Objects) -> dict:
+        """Writes what one object needs; returns its entry of suite.json."""
+        terms, name = objects.terms[0], _slug(id)
         files = {}
         for term, arrays in zip(terms, truth(self.bank, objects, 0)):
             files[term] = f"truth/{name}/{_slug(term)}.npz"
             save_grids(self.output / files[term], arrays)
         return {
-            "id": combination.id,
-            "prompt": combination.caption,
+            "id": id,
+            "prompt": prompt,
             "main": terms[0],
             "assets": [{"term": term, "image": self.asset(objects, role, term)} for role, term in enumerate(terms)],
             "truth": files,
@@ -99,11 +100,9 @@ class _Writer:
         return {"image": path, "yaw": yaw, "pitch": VIEW_PITCH}
 
     def unseen(self, objects: Objects, role: int) -> bool:
-        """Whether the role holds an accessory part that is no training part."""
+        """Whether the role holds anything that is never trained."""
         rows = objects.placement[0][(objects.role[0] == role) & (objects.placement[0] >= 0)]
-        known = splits.load()
-        mine = [self.parts.part(str(id)) for id in self.bank.part[rows]]
-        return any(part.family in ACCESSORY_FAMILIES and known.get(part.id) != splits.TRAIN for part in mine)
+        return any(str(id) in self.held for id in self.bank.part[rows])
 
     def save(self, picture: Image.Image, path: str) -> None:
         target = self.output / path
@@ -122,6 +121,8 @@ def alone(studio: Studio, objects: Objects, role: int) -> tuple[NDArray[np.float
     what = [f"{b.shape_key[b.shape_index[row]]} {objects.main_rgb[0, m].tolist()}" for m, row in zip(pieces, rows)]
     what += [f"skin {objects.skin_rgb[0, pieces[0]].tolist()}"] if len(pieces) > 1 else []
     upright = np.flatnonzero((b.shape_index == b.shape_index[rows[0]]) & (b.frame == FILLED))
+    if not len(upright):  # worn by a person, fitted to whom it is a shape of its own
+        upright = np.flatnonzero((b.part == b.part[rows[0]]) & (b.frame == FILLED))
     placement = objects.placement.copy()
     if len(pieces) == 1 and len(upright):
         placement[0, pieces[0]] = upright[0]
@@ -171,7 +172,9 @@ def write(
     parts = Catalog([part for part in parts if part.id in needed], parts.colors)
     b = bank.build(library, parts, workers)
     options = Options(b, parts, split=None)
-    writer = _Writer(parts, b, Studio(library, parts, b), output, look)
+    known = splits.load()
+    held = {p.id for p in parts if p.family in ACCESSORY_FAMILIES and known.get(p.id) != splits.TRAIN}
+    writer = Writer(b, Studio(library, parts, b), output, look, held)
     output.mkdir(parents=True, exist_ok=True)
     cases, dropped = [], []
     for combination in combinations:
@@ -180,7 +183,7 @@ def write(
         except (Dropped, InputError) as reason:
             dropped.append({"id": combination.id, "reason": str(reason)})
             continue
-        cases.append(writer.case(combination, objects))
+        cases.append(writer.case(combination.id, combination.caption, objects))
     (output / "dropped.json").write_text(json.dumps(dropped, indent=1) + "\n")
     (output / "suite.json").write_text(json.dumps(cases, indent=1) + "\n")
     return len(cases), len(dropped)

@@ -24,6 +24,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+import cast3d.backbones.bricks.loading  # noqa: F401  (registers the small classes)
 from cast3d.backbones.bricks.encoders import FRAMES, PictureEncoder
 from cast3d.backbones.bricks.namer import PictureNamer, pool
 from cast3d.backbones.bricks.words import Vocabulary

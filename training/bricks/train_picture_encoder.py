@@ -26,12 +26,16 @@ from .common import Average, Log, Optimiser, Parallel, add_seed, load_half, save
 from .condition_pool import Conditions, Shown, build
 from .objects import SLOTS
 from .pool import Stream
-from .prepare import load_catalog
+from .prepare import classes, mix
 from .questions import Questions, weighted
 from .train_structure_flow import CONTEXT, networks
 
 # Shapes that must be read; figures are easy and only keep the encoder's memory of parts.
 MIX = {"figure": 0.22, "bare": 0.02, "filled": 0.36, "in_place": 0.32, "rider": 0.02, "creature": 0.02, "animal": 0.04}
+WORLD_MIX = {
+    "figure": 0.12, "bare": 0.02, "filled": 0.28, "in_place": 0.24, "rider": 0.02, "creature": 0.02, "animal": 0.02,
+    "person": 0.08, "bare_person": 0.02, "thing": 0.1, "stand": 0.04, "scene": 0.04,
+}  # fmt: skip
 
 
 def make_pool(size, bank, stream, vocabulary, views, device, generator) -> Conditions:
@@ -82,7 +86,7 @@ def main() -> None:
     kept = networks(len(vocabulary))
     load_half(kept, args.out / "structure_flow")
     encoder = kept["picture"].to(device)
-    questions = Questions(len(load_catalog(args.data)), len(SLOTS), CONTEXT).to(device)
+    questions = Questions(classes(args.data), len(SLOTS), CONTEXT).to(device)
     parallel.share([encoder, questions])
     average = Average({"picture": encoder}, 0.999)
     optimiser = Optimiser([encoder, questions], args.lr)
@@ -91,7 +95,7 @@ def main() -> None:
 
     main_process = parallel.rank == 0
     log = Log(args.out / "picture_encoder.jsonl" if main_process else None)
-    stream = Stream(args.data, min(4096, args.first_pool), first, args.workers, mix=MIX)
+    stream = Stream(args.data, min(4096, args.first_pool), first, args.workers, mix=mix(args.data, MIX, WORLD_MIX))
 
     def fresh(size: int) -> Conditions:
         tick = time.time()

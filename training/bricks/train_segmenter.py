@@ -3,8 +3,8 @@
     python -m training.bricks.train_segmenter --data data/bricks --out checkpoints
 
 It will see renders of generated layouts, which are rougher than parts: points are snapped to voxels and shaken, colours
-drift, and a base may come out in the colours of what it wears (`repainted`). A prompt is a term of the picture, or (one
-in four) a term of another picture, whose mask is empty.
+drift, and a base may come out in the colours of what it wears (`repainted`). A prompt is a term of the picture, or (two
+in five) a term of another picture, whose mask is empty.
 """
 
 from __future__ import annotations
@@ -29,9 +29,20 @@ from .common import Average, Log, Optimiser, Parallel, add_seed, load_half, save
 from .condition_pool import WORDS, encode_words
 from .objects import MAX_PIECES, Objects
 from .pool import Stream
+from .prepare import mix
 
 MIX = {"figure": 0.75, "bare": 0.03, "rider": 0.08, "creature": 0.08, "animal": 0.06}
-EMPTY_SHARE = 0.25
+WORLD_MIX = {
+    "figure": 0.4,
+    "bare": 0.02,
+    "rider": 0.06,
+    "creature": 0.05,
+    "animal": 0.05,
+    "person": 0.24,
+    "scene": 0.18,
+}
+EMPTY_SHARE = 0.4
+MARKED, LEAST_MARK = 0.5, 8.0  # weight of what is marked though absent; pixels that count half
 REPAINTED, DRIFT = 0.5, 0.12  # share of the objects whose colours are wrong, and deviation of a role's colour
 ONE_COLOR = 0.3  # of these, lose most of the difference between their colours
 
@@ -110,15 +121,20 @@ def draw(scenes: Scenes, count: int) -> tuple[Tensor, Tensor, Tensor]:
     return scenes.image[row].float() / 255, words, mask & ~empty[:, None, None]
 
 
-def mask_loss(logits: Tensor, mask: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-    """Binary cross-entropy inside the silhouette, and soft dice of the pictures that show the thing."""
+def mask_loss(logits: Tensor, mask: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Binary cross-entropy inside the silhouette, soft dice of pictures that show the thing, and what others mark.
+
+    The last is the soft dice of an empty mask: any marked patch counts about as much as a large one.
+    """
     target, inside = mask.float(), alpha > 0.02
     bce = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     bce = (bce * inside).sum() / inside.sum().clamp_min(1)
     p = logits.sigmoid() * inside
     dice = 1 - (2 * (p * target).sum((1, 2)) + 1) / (p.sum((1, 2)) + target.sum((1, 2)) + 1)
     shown = target.sum((1, 2)) > 8
-    return bce, (dice * shown).sum() / shown.sum().clamp_min(1)
+    absent = target.sum((1, 2)) == 0
+    marked = 1 - LEAST_MARK / (p.sum((1, 2)) + LEAST_MARK)
+    return bce, (dice * shown).sum() / shown.sum().clamp_min(1), (marked * absent).sum() / absent.sum().clamp_min(1)
 
 
 @torch.no_grad()
@@ -152,7 +168,9 @@ def main() -> None:
     if args.resume:
         load_half(nets, args.out / "segmenter")
     average, optimiser = Average(nets, 0.998), Optimiser([net], args.lr)
-    stream = Stream(args.data, min(args.pool, 4096), seed=first, workers=args.workers, mix=MIX)
+    stream = Stream(
+        args.data, min(args.pool, 4096), seed=first, workers=args.workers, mix=mix(args.data, MIX, WORLD_MIX)
+    )
     log = Log(args.out / "segmenter.jsonl")
 
     def fresh() -> Scenes:
@@ -167,11 +185,11 @@ def main() -> None:
         image, words, mask = draw(scenes, args.batch)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             logits = net(image, words)
-        bce, dice = mask_loss(logits, mask, image[:, 3])
-        (bce + dice).backward()
+        bce, dice, marked = mask_loss(logits, mask, image[:, 3])
+        (bce + dice + MARKED * marked).backward()
         optimiser.step(schedule(progress))
         average.update()
-        log.add(bce=bce, dice=dice)
+        log.add(bce=bce, dice=dice, marked=marked)
         step += 1
         left -= args.batch
         if log.due():

@@ -26,12 +26,17 @@ from .common import Average, Log, Optimiser, Parallel, add_seed, load_half, save
 from .condition_pool import Conditions, build, softened
 from .objects import SLOTS, Objects
 from .pool import Stream
+from .prepare import mix
 from .train_appearance import POINTS
 from .train_appearance import networks as appearance_networks
 from .train_structure_flow import CONTEXT, draw_times, empty_words
 from .train_structure_flow import networks as structure_networks
 
 MIX = {"figure": 0.45, "bare": 0.10, "filled": 0.12, "in_place": 0.25, "rider": 0.03, "creature": 0.03, "animal": 0.02}
+WORLD_MIX = {
+    "figure": 0.26, "bare": 0.05, "filled": 0.08, "in_place": 0.14, "rider": 0.03, "creature": 0.02, "animal": 0.02,
+    "person": 0.16, "bare_person": 0.04, "thing": 0.1, "stand": 0.03, "scene": 0.07,
+}  # fmt: skip
 
 
 CHUNK = 64  # objects encoded at a time
@@ -155,7 +160,7 @@ def main() -> None:
         load_half(nets, args.out / "slat_flow")
     parallel.share(list(nets.values()))
     average, optimiser = Average(nets, 0.999), Optimiser(list(nets.values()), args.lr)
-    stream = Stream(args.data, args.pool, seed=first, workers=args.workers, mix=MIX)
+    stream = Stream(args.data, args.pool, seed=first, workers=args.workers, mix=mix(args.data, MIX, WORLD_MIX))
     main_process = parallel.rank == 0
     log = Log(args.out / "slat_flow.jsonl" if main_process else None)
 

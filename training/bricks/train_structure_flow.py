@@ -31,13 +31,17 @@ from .common import Average, Log, Optimiser, Parallel, add_seed, load_half, save
 from .condition_pool import WORDS, Conditions, build
 from .objects import SLOTS
 from .pool import Stream
-from .prepare import load_catalog
+from .prepare import classes, mix
 from .questions import Questions, weighted
 from .train_structure_vae import networks as vae_networks
 
 CONTEXT = 256
 # Single parts more often than they are met (`objects.MIX`): they are the hardest to read off a picture.
 MIX = {"figure": 0.36, "bare": 0.04, "filled": 0.27, "in_place": 0.2, "rider": 0.05, "creature": 0.04, "animal": 0.04}
+WORLD_MIX = {
+    "figure": 0.22, "bare": 0.03, "filled": 0.2, "in_place": 0.14, "rider": 0.03, "creature": 0.03, "animal": 0.03,
+    "person": 0.12, "bare_person": 0.03, "thing": 0.08, "stand": 0.03, "scene": 0.06,
+}  # fmt: skip
 
 
 def flow_network(channels: int = 320, blocks: int = 8) -> SparseStructureFlowModel:
@@ -148,7 +152,7 @@ def main() -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     vocabulary = Vocabulary(json.loads((args.data / "words.json").read_text()))
     bank = DeviceBank.upload(Bank.load(args.data / "bank.npz"), device)
-    num_slots, num_parts = len(SLOTS), len(load_catalog(args.data))
+    num_slots, num_parts = len(SLOTS), classes(args.data)
 
     vae = {key: net.to(device) for key, net in vae_networks().items()}
     if not load_half(vae, args.out / "structure_vae"):
@@ -179,7 +183,7 @@ def main() -> None:
 
     main_process = parallel.rank == 0
     log = Log(args.out / "structure_flow.jsonl" if main_process else None)
-    stream = Stream(args.data, min(4096, args.first_pool), first, args.workers, mix=MIX)
+    stream = Stream(args.data, min(4096, args.first_pool), first, args.workers, mix=mix(args.data, MIX, WORLD_MIX))
 
     def fresh(size: int) -> Pool:
         return make_pool(size, bank, stream, vae["encoder"], vocabulary, num_slots, device, generator)

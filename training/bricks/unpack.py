@@ -2,17 +2,21 @@
 
     python -m training.bricks.unpack --out checkpoints
 
-Networks whose shipped sizes differ from those in the code are left out; their step starts afresh.
+Networks whose shipped sizes differ from those in the code are left out; their step starts afresh. With --data the word
+lists grow to the folder's `words.json`, which must begin with the shipped words; vectors of new words are random.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 import cast3d.backbones.bricks.loading  # noqa: F401  (registers the small classes)
+from cast3d.backbones.bricks.words import FIRST
 from cast3d.models import load
 
 from .common import save_half
@@ -23,10 +27,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, default=Path("src/cast3d/weights/bricks"))
     parser.add_argument("--out", type=Path, default=Path("checkpoints"))
+    parser.add_argument("--data", type=Path, help="what `prepare` wrote, if it knows more words than the weights")
     args = parser.parse_args()
 
+    torch.manual_seed(0)
     shipped = {key: load(args.weights / "ckpts" / stem) for key, stem in STEMS.items()}
-    for name, group in networks(shipped["words"].config["num_words"]).items():
+    count = shipped["words"].config["num_words"]
+    if args.data:
+        count = len(grown_words(args.weights, args.data)) + FIRST
+    for name, group in networks(count).items():
         if all(filled(net, name, key, shipped) for key, net in group.items()):
             save_half(group, args.out / name)
             print(f"{name}: {', '.join(group)}")
@@ -34,10 +43,28 @@ def main() -> None:
             print(f"{name} is not of the shipped size, left out")
 
 
+def grown_words(weights: Path, data: Path) -> list[str]:
+    """The words of a data folder, where they begin with those of the weights."""
+    known = json.loads((weights / "pipeline.json").read_text())["cast3d"]["words"]
+    words = json.loads((data / "words.json").read_text())
+    if words[: len(known)] != known:
+        raise SystemExit(f"the words of {data} do not begin with the {len(known)} of {weights}: train its steps afresh")
+    return words
+
+
+def _grown(old: Tensor, new: Tensor) -> Tensor:
+    """Vectors of known words, and random ones as long for the others."""
+    more = torch.randn(len(new) - len(old), old.shape[1]) * old[FIRST:].std()
+    return torch.cat([old, more])
+
+
 def filled(net: nn.Module, name: str, key: str, shipped: dict[str, nn.Module]) -> bool:
     """Gives a network its shipped weights; False where it has grown or shrunk since."""
     key = "appearance_encoder" if (name, key) == ("appearance", "encoder") else key  # there are two encoders
-    weights, own = shipped[key].state_dict(), net.state_dict()
+    weights, own = dict(shipped[key].state_dict()), net.state_dict()
+    for k in weights:
+        if k.endswith("words.weight") and len(weights[k]) < len(own[k]):
+            weights[k] = _grown(weights[k].float(), own[k])
     fits = {k: v.shape for k, v in weights.items()} == {k: v.shape for k, v in own.items()}
     if fits:
         net.load_state_dict(weights)

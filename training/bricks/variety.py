@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from .assemble import Batch, DeviceBank, R, to_bool
-from .placement import FILLED_SHARE
+from .placement import FILLED_SHARE, MARGIN
 
 GLUED_FILLED, STRETCHED_FILLED = 0.35, 0.3  # shares of the single parts
 GLUED_IN_PLACE, STRETCHED_IN_PLACE = 0.2, 0.45
 MOST_STRETCH = 2.0  # `assemble.warped` leaves no gaps up to here
 EXTRA = 2  # pieces that a glued shape may have beside its first
 UPRIGHT = 0.85  # of glued shapes' first pieces; the others are turned, and which side is their front nobody can see
+OTHER_BUILD, BUILD = 0.5, (0.06, 0.06, 0.03)  # share of the people, and how much they differ along x, y and z
 TWINS = 0.4  # of glued shapes have the same piece on both sides, as most things that are worn are symmetrical
 
 
@@ -28,9 +29,13 @@ def vary(
     batch: Batch,
     filled: Tensor,  # [B] bool, single parts that fill the grid
     in_place: Tensor,  # [B] bool, single parts in their place
+    people: Tensor,  # [B] bool
     generator: torch.Generator,
 ) -> tuple[Batch, Tensor]:
-    """The batch with some single parts stretched or glued to others of the batch, and which objects changed [B]."""
+    """The batch with some single parts stretched or glued to others of the batch, and which of those changed [B].
+
+    People are made broader or slimmer, deeper or flatter, taller or shorter with all they wear: they keep their names.
+    """
     device = batch.placement.device
     coin = torch.rand(len(filled), generator=generator, device=device)
     glued = filled & (coin < GLUED_FILLED)
@@ -40,6 +45,7 @@ def vary(
     moved = in_place & (coin >= GLUED_IN_PLACE) & (coin < GLUED_IN_PLACE + STRETCHED_IN_PLACE)
     warp = torch.eye(3, 4, device=device).repeat(*batch.placement.shape, 1, 1)
     batch = replace(batch, **{key: value.clone() for key, value in vars(batch).items() if key != "warp"}, warp=warp)
+    _build(batch, (people & (torch.rand(len(filled), generator=generator, device=device) < OTHER_BUILD)), generator)
     for rows, fit in ((glued, True), (grown, False)):
         if rows.any() and filled.any():
             _glue(bank, batch, rows.nonzero()[:, 0], filled.nonzero()[:, 0], generator, fit)
@@ -55,6 +61,17 @@ def vary(
             else:
                 batch.warp[index, 0] = _affine(linear, center, center)
     return batch, glued | grown | stretched | moved
+
+
+def _build(batch: Batch, rows: Tensor, generator: torch.Generator) -> None:
+    """Stretches all pieces of some objects alike, about the middle of the floor; changes `batch`."""
+    index = rows.nonzero()[:, 0]
+    if not len(index):
+        return
+    spread = rows.new_tensor(BUILD, dtype=torch.float32)
+    stretch = (spread * _normal((len(index), 3), generator, rows.device)).exp()
+    floor = stretch.new_tensor([R / 2, R / 2, MARGIN]).expand(len(index), 3)
+    batch.warp[index] = _affine(torch.diag_embed(stretch), floor, floor)[:, None]
 
 
 def boxes(words: Tensor) -> tuple[Tensor, Tensor]:

@@ -74,7 +74,7 @@ class Data:
         parts = Bank.load(folder / "bank.npz")
         trained, _ = make.build(max(shapes, 1), TRAINED, workers=workers)
         unseen, _ = make.build(count, UNSEEN, workers=workers)
-        models, things = home3d.build(home, workers) if home else (None, [])
+        models, things, _ = home3d.build(home, workers) if home else (None, [], [])
         return Data(folder, parts, trained, unseen, models, things)
 
 
@@ -122,7 +122,7 @@ class Source:
         seed = int(self.rng.integers(2**31))
         models = self.rng.random(len(rows)) < (HOME3D if self.arm.shapes else 1.0)
         models &= self.arm.home3d
-        trained = home3d.rows(self.data.things) if self.arm.home3d else []
+        trained = home3d.rows(self.data.models, self.data.things) if self.arm.home3d else []
         kinds = (
             (rows[models], trained, self.first_model),
             (rows[~models], range(self.arm.shapes), self.first_shape),
@@ -282,8 +282,9 @@ def measures(data: Data, count: int) -> dict:
         "shapes never trained": from_things(data.unseen, range(min(count, len(data.unseen.grid)))),
     }
     if data.models is not None:
-        rows["home3d test models"] = from_things(data.models, home3d.rows(data.things, splits.TEST)[:count])
-        rows["home3d trained models"] = from_things(data.models, spread(home3d.rows(data.things), count))
+        unseen, trained = (home3d.rows(data.models, data.things, split) for split in (splits.TEST, splits.TRAIN))
+        rows["home3d test models"] = from_things(data.models, unseen[:count])
+        rows["home3d trained models"] = from_things(data.models, spread(trained, count))
     return rows
 
 

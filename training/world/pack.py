@@ -99,3 +99,33 @@ def read(path: Path) -> Mapping[str, Mesh]:
         )
         v, f, p = v + model["nv"], f + model["nf"], p + model["np"]
     return found
+
+
+def write(path: Path, models: Mapping[str, tuple]) -> None:
+    """Writes a pack that `read` reads.
+
+    `models`: id -> vertices [V, 3] cm, triangles [T, 3], palette rows of red, green, blue and flags, row per triangle.
+    """
+    head, steps, ages, picks, palettes = [], [], [], [], []
+    for id, (vertices, triangles, palette, pick) in models.items():
+        flat = np.asarray(triangles).reshape(-1)
+        _, first = np.unique(flat, return_index=True)
+        order = flat[np.sort(first)]  # vertices as they are first used
+        number = np.zeros(len(vertices), np.int64)
+        number[order] = np.arange(len(order))
+        flat, vertices = number[flat], vertices[order]
+        low, size = vertices.min(0), float(np.ptp(vertices, axis=0).max())
+        step = np.diff(np.rint((vertices - low) / size * _CELLS).astype(np.int64), axis=0, prepend=0)
+        steps.append(np.where(step < 0, -2 * step - 1, 2 * step))
+        newest = np.concatenate([[-1], np.maximum.accumulate(flat)[:-1]]) + 1  # vertices known before each corner
+        ages.append(newest - flat)
+        picks.append(np.asarray(pick, np.uint8))
+        palettes.append(np.asarray(palette, np.uint8))
+        shape = {"nv": len(vertices), "nf": len(flat) // 3, "np": len(palette)}
+        head.append({"id": id, **shape, "size": size, "lo": low.tolist()})
+    moved = np.concatenate(steps)
+    columns = [moved[:, axis] for axis in range(3)] + [np.concatenate(ages)]
+    text = json.dumps(head).encode()
+    wide = b"".join((c & 255).astype(np.uint8).tobytes() + (c >> 8).astype(np.uint8).tobytes() for c in columns)
+    tail = b"".join(array.tobytes() for array in (*picks, *palettes))
+    path.write_bytes(lzma.compress(len(text).to_bytes(4, "little") + text + wide + tail, preset=9))
