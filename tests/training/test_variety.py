@@ -135,3 +135,21 @@ def test_twins_stand_on_both_sides(bench):
     left, right = one @ point, two @ point
     assert torch.allclose(left[:, 0] - plane, plane - right[:, 0], atol=1e-3)
     assert torch.allclose(left[:, 1:], right[:, 1:], atol=1e-3)
+
+
+def test_people_change_their_build_with_all_they_wear(bench):
+    bank, objects = bench
+    batch = Batch.of(objects, range(len(objects)), "cpu")
+    none = torch.zeros(len(objects), dtype=torch.bool)
+    with mock.patch.object(variety, "OTHER_BUILD", 1.1):
+        varied, changed = variety.vary(bank, batch, none, none, ~none, torch.Generator().manual_seed(2))
+    assert not changed.any()  # they keep their names
+    assert (varied.warp == varied.warp[:, :1]).all()  # every piece alike
+    linear = varied.warp[:, 0, :, :3]
+    assert (linear == torch.diag_embed(linear.diagonal(dim1=1, dim2=2))).all() and linear.diagonal(
+        dim1=1, dim2=2
+    ).std() > 0
+    floor = torch.tensor([variety.R / 2, variety.R / 2, variety.MARGIN])
+    assert torch.allclose(
+        varied.warp[:, 0, :, :3] @ floor + varied.warp[:, 0, :, 3], floor.expand(len(objects), 3), atol=1e-4
+    )
