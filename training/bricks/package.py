@@ -70,8 +70,10 @@ DEFAULTS = {
 }
 
 ABOUT = {
-    "knows": "minifigure-world objects: figures with headwear, packs, capes and tools, riders, animals, small props",
-    "licence": "CC BY 4.0, derived from the LDraw Parts Library; see NOTICE",
+    "knows": "minifigure-world objects: figures with headwear, packs, capes and tools, riders, animals, small props; "
+    "clothed people who wear and hold such things; everyday objects, roughly",
+    "licence": "CC BY 4.0, derived from the LDraw Parts Library and openly licensed models of everyday objects and "
+    "people; see NOTICE",
 }
 
 
