@@ -140,10 +140,7 @@ MUTANTS = [
         ("RESCALE = 3.0", "RESCALE = 2.0"),
         ("[*sources, *targets]", "[*targets, *sources]"),
         ("return v_src, steer(lambda x, t: v_tgt)(x_tgt, t)", "return v_src, v_tgt"),
-        ("watched(steer(velocity) if steer else velocity, kit.saw)\n    return flow.sample(velocity, noise, times(steps), "
-         "on_step=kit.on_step)\n\n\ndef d_ss_stm",
-         "watched(velocity, kit.saw)\n    return flow.sample(velocity, noise, times(steps), "
-         "on_step=kit.on_step)\n\n\ndef d_ss_stm"),
+        ("watched(steer(velocity) if steer else velocity, kit.saw)", "watched(velocity, kit.saw)"),
         ('kit.settings.multi_image == "stochastic"', 'kit.settings.multi_image != "stochastic"'),
     ),
     *_of(
