@@ -488,8 +488,8 @@ def test_progress_lines():
         bars("layout", 1, 1)
         bars("retry", 2, 2)
     kept, first, retry, second = console.export_text().splitlines()
-    assert kept == "[ 1/12] Main geometry (main): kept from before"
-    assert first.startswith("[ 2/12] Layout (layout): ") and second.startswith("[ 2/12] Layout (layout): ")
+    assert kept == "[ 1/14] Main geometry (main): kept from before"
+    assert first.startswith("[ 2/14] Layout (layout): ") and second.startswith("[ 2/14] Layout (layout): ")
     assert retry == "not every term was found; layout 2 of 2 is tried"
 
 
