@@ -310,7 +310,7 @@ def test_slow_senders_take_a_bounded_number_of_places(live):
 
 
 def test_uploads_are_bounded(live, monkeypatch):
-    monkeypatch.setattr(uploads, "MOST", 0)
+    monkeypatch.setattr("cast3d.jobs.uploads.MOST", 0)
     refused(
         live.client.post("/uploads", params={"name": "x.png"}, content=png(picture("red"))), 429, "uploads are kept"
     )
