@@ -307,10 +307,14 @@ def test_slow_senders_take_a_bounded_number_of_places(live):
     finally:
         for sock in sockets:
             sock.close()
+    until = time.monotonic() + 20
+    while live.service.senders.locked() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not live.service.senders.locked()  # their places are free again
 
 
 def test_uploads_are_bounded(live, monkeypatch):
-    monkeypatch.setattr("cast3d.jobs.uploads.MOST", 0)
+    monkeypatch.setattr(uploads, "MOST", 0)
     refused(
         live.client.post("/uploads", params={"name": "x.png"}, content=png(picture("red"))), 429, "uploads are kept"
     )
