@@ -6,6 +6,7 @@ from typing import Any
 
 from ..jobs.asking import POINTS
 from ..jobs.job import KINDS, STATES
+from ..scene.change import KEEPS
 
 TEXT, NUMBER, WHOLE, YES = ({"type": kind} for kind in ("string", "number", "integer", "boolean"))
 BITS = {
@@ -79,7 +80,7 @@ SCHEMAS: dict[str, Any] = {
     "Ask": shape(
         "kind", kind={"enum": list(KINDS)}, prompt=TEXT, main=TEXT, assets=IDS, seed=WHOLE, settings=by_term({}),
         pause=many({"enum": list(POINTS)}), title=TEXT, duplicate_of=TEXT, model=TEXT, replace=IDS, add=IDS,
-        remove=many(TEXT), keep={"enum": ["exact", "recompose"]},
+        remove=many(TEXT), keep={"enum": list(KEEPS)},
     ),
     "Change": shape(
         accept=YES, ask_again=YES, prompt=TEXT, main=TEXT, seed=WHOLE, title=TEXT, settings=by_term({}),

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ..scene.change import EXACT, RECOMPOSE
 from . import inputs
 from .options import Backbone, Device, Json, Out, Paper, Seed, Set, With
 from .output import plain_errors
@@ -17,8 +18,8 @@ from .running import make, require_same, show_regions
 class Keep(StrEnum):
     """How the rest of the model is kept: see Composer.edit."""
 
-    exact = "exact"
-    recompose = "recompose"
+    exact = EXACT
+    recompose = RECOMPOSE
 
 
 class Up(StrEnum):

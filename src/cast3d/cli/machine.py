@@ -50,7 +50,7 @@ def _torch() -> Finding:
 def _processor() -> Finding:
     import torch
 
-    from ..backbones.bricks.loading import fast_bfloat16
+    from ..models.precision import fast_bfloat16
 
     form = "bfloat16 at full speed" if fast_bfloat16() else "no fast bfloat16, the flows run in float32"
     return Finding("processor", f"{os.cpu_count()} cores, threads in use: {torch.get_num_threads()}, {form}")

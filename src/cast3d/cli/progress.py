@@ -8,21 +8,20 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ..jobs.narrator import AFTERWARDS
 from ..run.staging import Stage
 from ..scene import Scene
 from ..scene.edits import EditScene
 
-AFTERWARDS = {"meshes": "Meshes", "export": "Files"}  # what follows the stages
-
 
 def labels_of(scene: Scene | EditScene | None) -> dict[str, str]:
     """The stages in words: of a composition, of an edit or, without parts, of `lift` and `imagine`."""
-    from ..stages.table import COMPOSITION, DRAWN, EDITING, SINGLE
+    from ..stages.table import COMPOSITION, EDITING, LAYOUT_STAGES, SINGLE
 
     editing = isinstance(scene, EditScene)
     table: tuple[Stage, ...] = SINGLE if scene is None else EDITING if editing else COMPOSITION
     if isinstance(scene, EditScene) and not (scene.change.added or scene.change.replaced):
-        table = tuple(stage for stage in table if stage not in DRAWN)
+        table = tuple(stage for stage in table if stage not in LAYOUT_STAGES)
     labels: dict[str, str] = {}
     for stage in table:
         if not stage.per_term:

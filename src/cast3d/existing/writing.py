@@ -13,7 +13,7 @@ import torch
 from ..meshes.conventions import from_gltf_axes
 from ..meshes.gltf import Document as Growing
 from ..meshes.mesh import Mesh
-from ..meshes.texture import Textured
+from ..meshes.texture import Textured, reshaped
 from .accessors import Appending, raw
 from .compact import compacted
 from .container import Document, encode
@@ -171,9 +171,8 @@ def _hung(addition: Addition, matrices: Sequence[Floats]) -> tuple[int, Floats]:
 
 def _with_points(part: Mesh | Textured, points: Floats) -> Mesh | Textured:
     """The part at other points, its normals to be made of its faces."""
-    mesh = part.mesh if isinstance(part, Textured) else part
-    moved = replace(mesh, vertices=from_gltf_axes(torch.from_numpy(points)).float(), normals=None)
-    return replace(part, mesh=moved) if isinstance(part, Textured) else moved
+    vertices = from_gltf_axes(torch.from_numpy(points)).float()
+    return reshaped(part, lambda mesh: replace(mesh, vertices=vertices, normals=None))
 
 
 def unused(name: str, taken: set[Any]) -> str:

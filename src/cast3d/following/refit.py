@@ -26,7 +26,7 @@ from scipy.spatial import cKDTree
 from ..splats import Camera, Gaussians
 from ..splats.gaussians import dc_of
 from ..splats.weights import compositing_matrix
-from ..voxels import blur, solid, to_grid
+from ..voxels import blur, cells_of, solid, to_grid
 from .seen import Shown
 
 Array = NDArray[np.float32]
@@ -263,7 +263,7 @@ def _shade(colors: Array, reference: Array) -> tuple[Array, Array]:
 def surface_normals(gaussians: Gaussians, resolution: int = 64) -> Array:
     """[J, 3] unit normals: out of the filled and blurred occupancy at each Gaussian; 0 where there is none."""
     positions = gaussians.positions.detach().cpu().float()
-    cells = ((positions + 0.5) * resolution).floor().long().clamp(0, resolution - 1)
+    cells = cells_of(positions, resolution)
     density = blur(solid(to_grid(cells, resolution)), ROUND).numpy()
     slopes = np.stack(np.gradient(density), -1)
     at = ((positions + 0.5) * resolution - 0.5).numpy().T

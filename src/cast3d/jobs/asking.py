@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import InputError, nearest
 from ..scene import Scene, imagined
+from ..scene.change import KEEPS
 from ..scene.scene import MAX_PROMPT, plain_text
 from ..scene.terms import match_key
 from ..settings import Settings
@@ -98,8 +99,8 @@ def _edit(job: Job, body: Mapping[str, Any], uploads: Uploads, files: Files) -> 
     if not isinstance(remove, list) or not all(isinstance(term, str) for term in remove):
         raise FieldError("remove", "remove is a list of terms")
     job.remove, job.keep = remove, _text(body, "keep")
-    if job.keep not in ("", "exact", "recompose"):
-        raise FieldError("keep", f"keep is exact or recompose, not {job.keep!r}")
+    if job.keep not in ("", *KEEPS):
+        raise FieldError("keep", f"keep is {' or '.join(KEEPS)}, not {job.keep!r}")
     if not (job.replace or job.add or job.remove):
         raise FieldError("replace", "an edit replaces, adds or removes something")
 

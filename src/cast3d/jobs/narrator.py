@@ -19,7 +19,7 @@ SHARES = {
     "main": 2.5, "layout": 2.4, "layout_appearance": 0.5, "hints": 1.5, "part": 1.4, "part_candidates": 3.0,
     "part_choice": 0.1, "geometry": 1.5, "slat": 0.5, "appearance": 0.8, "refit": 4.0, "meshes": 1.0, "export": 3.1,
 }  # fmt: skip
-AFTERWARDS = {"meshes": "Meshes", "export": "Files"}
+AFTERWARDS = {"meshes": "Meshes", "export": "Files"}  # what follows the stages
 EVERY = 0.2  # seconds between two events of progress
 PREVIEWS = "previews"  # in the job's folder; the last run's only
 MOST_PREVIEWS = 400
@@ -116,9 +116,9 @@ def _terms_by_slug(job: Job) -> dict[str, str]:
 
 def _plan(job: Job, terms: Mapping[str, str]) -> dict[str, float]:
     """The stages to come and their shares."""
-    from ..stages.table import COMPOSITION, DRAWN, EDITING, SINGLE
+    from ..stages.table import COMPOSITION, EDITING, LAYOUT_STAGES, SINGLE
 
-    editing = [stage for stage in EDITING if job.add or stage not in DRAWN]
+    editing = [stage for stage in EDITING if job.add or stage not in LAYOUT_STAGES]
     plan: dict[str, float] = {}
     for stage in {"compose": COMPOSITION, "edit": editing}.get(job.kind, SINGLE):
         if not stage.per_term:

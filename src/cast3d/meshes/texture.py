@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -26,6 +26,11 @@ class Textured:
     mesh: Mesh
     uv: Tensor  # [V, 2] in (0, 1), the origin at the picture's top left as in glTF
     image: Tensor  # [H, W, 3] uint8 sRGB
+
+
+def reshaped(part: Mesh | Textured, change: Callable[[Mesh], Mesh]) -> Mesh | Textured:
+    """The part with another mesh, its picture as it was."""
+    return replace(part, mesh=change(part.mesh)) if isinstance(part, Textured) else change(part)
 
 
 def bake(

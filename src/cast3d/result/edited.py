@@ -24,10 +24,10 @@ from ..meshes.conventions import from_gltf_axes
 from ..meshes.glb import write_glb
 from ..meshes.mesh import Mesh
 from ..meshes.surface import color_from_points
-from ..meshes.texture import Textured
+from ..meshes.texture import Textured, reshaped
 from ..run.folder import RunFolder
 from ..scene import unique_slugs
-from ..scene.change import Change
+from ..scene.change import EXACT, RECOMPOSE, Change
 from ..settings import Settings
 from ..splats import Gaussians, preview, write_ply, write_spz
 from ..splats.ply import write_changed
@@ -36,16 +36,14 @@ from ..stages.layout import Slat
 from ..stages.regions import Regions
 from ..stages.rest import Rest
 from ..version import __version__
-from ..voxels import dilate, drop_small, to_grid
+from ..voxels import cells_of, dilate, drop_small, to_grid
 from . import previews
 from .export import part_files, surface, told
 from .part import Part
 from .pictures import turntable
-from .report.content import VIEW
+from .report.content import TURNED, VIEW
 from .result import Result
 
-EXACT, RECOMPOSE = "exact", "recompose"
-KEEPS = (EXACT, RECOMPOSE)
 BESIDE = 1.5  # voxels around a region of voxels in which what lies behind the shell goes, too
 CRUMB = 12  # voxels of the smallest piece of a new part
 
@@ -79,15 +77,10 @@ class EditedResult(Result):
     def _splat(self) -> bool:
         return self.existing is not None and self.existing.model.gaussians is not None
 
-    def glb(self, settings: Settings) -> bytes:
-        """The model as .glb with what is kept as it was."""
+    def glb(self, new: Mapping[str, Mesh | Textured]) -> bytes:
+        """The model as .glb with what is kept as it was, and new meshes by name, in the file's frame (`in_file`)."""
         assert self.existing is not None
-        frame = self.existing.frame
-        additions = [
-            Addition(name, in_file(surface(part, settings), frame), self.parents.get(name, -1))
-            for name, part in self.new.items()
-            if part.mesh is not None
-        ]
+        additions = [Addition(name, one, self.parents.get(name, -1)) for name, one in new.items()]
         return edited(self.existing.model, self.cuts, additions)
 
     def _write(self, out: RunFolder, settings: Settings) -> None:
@@ -97,17 +90,19 @@ class EditedResult(Result):
         files = part_files(out, {name: f"{slug}.glb" for name, slug in unique_slugs(shown).items()})
         extras = {"prompt": self.prompt, "seed": self.seed, "version": __version__}
         surfaces = {name: surface(part, settings) for name, part in shown.items()}
+        there = {name: in_file(one, frame) for name, one in surfaces.items()}
         axes = _from_file if not self._splat else _in_our_axes  # splats are told in our axes
-        in_place = {name: axes(in_file(one, frame)) for name, one in surfaces.items()}
+        in_place = {name: axes(one) for name, one in there.items()}
         if self.keep == EXACT and not self._splat:
-            atomic_write(out.path / "scene.glb", self.glb(settings))
+            atomic_write(out.path / "scene.glb", self.glb(there))
         else:
             write_glb(out.path / "scene.glb", in_place, extras)
         for name, one in in_place.items():
             write_glb(files[name], {name: one}, extras)
         self._write_splat(out, settings)
-        write_glb(out.path / VIEW, self.meshes(), {})
-        _pictures(out.path, list(meshes_of(self.existing).values()), list(self.meshes().values()))
+        after = self.meshes()
+        write_glb(out.path / VIEW, after, {})
+        _pictures(out.path, list(meshes_of(self.existing).values()), list(after.values()))
         out.replace(meshes={name: told(one, f"parts/{files[name].name}") for name, one in surfaces.items()})
 
     def _write_splat(self, out: RunFolder, settings: Settings) -> None:
@@ -139,7 +134,7 @@ def _pictures(folder: Path, before: list[Mesh], after: list[Mesh]) -> None:
     if before:
         earlier = turntable(before)
         both = [np.concatenate(pair, axis=1) for pair in zip(earlier, turned)]
-        preview.save_webp(folder / "before-after.webp", both)
+        preview.save_webp(folder / TURNED, both)
 
 
 def save_regions(out: RunFolder, source: Source, regions: Regions) -> None:
@@ -154,19 +149,21 @@ def save_regions(out: RunFolder, source: Source, regions: Regions) -> None:
 
 def in_file(part: Mesh | Textured, frame: Frame) -> Mesh | Textured:
     """A part of the cube in the file's own frame and units."""
-    if isinstance(part, Textured):
-        moved = in_file(part.mesh, frame)
-        assert isinstance(moved, Mesh)
-        return replace(part, mesh=moved)
-    points = frame.to_file(part.vertices.double().cpu().numpy())
-    return replace(part, vertices=torch.from_numpy(points), normals=None)
+
+    def moved(mesh: Mesh) -> Mesh:
+        points = frame.to_file(mesh.vertices.double().cpu().numpy())
+        return replace(mesh, vertices=torch.from_numpy(points), normals=None)
+
+    return reshaped(part, moved)
 
 
 def _from_file(part: Mesh | Textured) -> Mesh | Textured:
     """The same in the axes that `write_glb` expects, so that the file has the numbers of the model's file."""
-    mesh = part.mesh if isinstance(part, Textured) else part
-    moved = replace(mesh, vertices=from_gltf_axes(mesh.vertices).float())
-    return replace(part, mesh=moved) if isinstance(part, Textured) else moved
+    return reshaped(part, lambda mesh: replace(mesh, vertices=from_gltf_axes(mesh.vertices).float()))
+
+
+def _in_our_axes(part: Mesh | Textured) -> Mesh | Textured:
+    return reshaped(part, lambda mesh: replace(mesh, vertices=mesh.vertices.float()))
 
 
 def _joined(splats: Sequence[Gaussians]) -> Gaussians:
@@ -179,13 +176,7 @@ def kept_gaussians(existing: Existing, regions: Regions) -> Tensor:
     """[J] bool: the Gaussians of a splat that lie outside the regions of the parts that go."""
     assert existing.model.gaussians is not None
     region = dilate(regions.union.cpu(), 1, connectivity=6)
-    return ~region[tuple(_cells(existing.in_cube().positions).unbind(1))]
-
-
-def _in_our_axes(part: Mesh | Textured) -> Mesh | Textured:
-    mesh = part.mesh if isinstance(part, Textured) else part
-    moved = replace(mesh, vertices=mesh.vertices.float())
-    return replace(part, mesh=moved) if isinstance(part, Textured) else moved
+    return ~region[tuple(cells_of(existing.in_cube().positions).unbind(1))]
 
 
 def kept_exactly(result: EditedResult, made: Composition, backbone: Backbone, change: Change) -> None:
@@ -197,7 +188,7 @@ def kept_exactly(result: EditedResult, made: Composition, backbone: Backbone, ch
         result.kept = kept_gaussians(existing, regions)
     new: dict[str, Part] = {}
     parents: dict[str, int] = {}
-    term_of = {**{term: part for part, term in change.replaced.items()}}
+    term_of = {term: part for part, term in change.replaced.items()}
     for term in change.sentence.accessories:
         new[term] = alone_part(backbone, term, made.slats[term], result.parts[term].gaussians)
         if term in term_of:
@@ -206,7 +197,7 @@ def kept_exactly(result: EditedResult, made: Composition, backbone: Backbone, ch
         patch = _patch(backbone, rest, made.hinted.slat)
         if patch is not None:
             new[f"{change.sentence.main} patch"] = patch
-    result.new, result.parents, result.regions = new, parents, regions
+    result.new, result.parents = new, parents
 
 
 def cuts_of(existing: Existing, regions: Regions) -> dict[int, Cut]:
@@ -246,12 +237,8 @@ def _not_near(gaussians: Gaussians, composed: Gaussians) -> Tensor:
     """[J] bool: in voxels in which the composition shows nothing of the part."""
     if not len(composed):
         return torch.ones(len(gaussians), dtype=torch.bool, device=gaussians.positions.device)
-    shown = dilate(to_grid(_cells(composed.positions).unique(dim=0)))
-    return ~shown[tuple(_cells(gaussians.positions).unbind(1))]
-
-
-def _cells(positions: Tensor) -> Tensor:
-    return ((positions + 0.5) * 64).floor().long().clamp(0, 63)
+    shown = dilate(to_grid(cells_of(composed.positions).unique(dim=0)))
+    return ~shown[tuple(cells_of(gaussians.positions).unbind(1))]
 
 
 def _patch(backbone: Backbone, rest: Rest, slat: Slat) -> Part | None:
@@ -263,12 +250,12 @@ def _patch(backbone: Backbone, rest: Rest, slat: Slat) -> Part | None:
     if mesh is None or not len(mesh.faces):
         return None
     near = dilate(rest.filled)
-    inside = near[tuple(_cells(mesh.vertices[mesh.faces].mean(1)).unbind(1))]
+    inside = near[tuple(cells_of(mesh.vertices[mesh.faces].mean(1)).unbind(1))]
     if not inside.any():
         return None
     used, faces = torch.unique(mesh.faces[inside], return_inverse=True)
     cut_out = Mesh(mesh.vertices[used], faces)
-    mine = near[tuple(_cells(gaussians.positions).unbind(1))]
+    mine = near[tuple(cells_of(gaussians.positions).unbind(1))]
     seen = gaussians[mine] if mine.any() else gaussians
     colored = color_from_points(cut_out, seen.positions, seen.colors.clamp(0, 1), k=4)
     return Part("patch", colored, seen, rest.filled)

@@ -18,7 +18,7 @@ from ..stages.appearance import Appearance
 from ..stages.existing import Source
 from ..stages.layout import Slat
 from ..stages.regions import Regions
-from ..voxels import blur, to_coords, to_world
+from ..voxels import blur, cells_of, to_coords, to_world
 
 # Told apart by people with any colour vision (Okabe and Ito 2008), the base in grey.
 PALETTE = (
@@ -97,7 +97,7 @@ def of_points(positions: Tensor, rgb: Tensor, size: int = SIZE) -> Image.Image:
 def of_regions(source: Source, regions: Regions, size: int = 384) -> Image.Image:
     """Two views of a model with the parts that an edit takes away coloured."""
     rgb = source.color.cpu() * 0.7 + 0.3
-    cells = tuple(((source.position.cpu() + 0.5) * 64).floor().long().clamp(0, 63).unbind(1))
+    cells = tuple(cells_of(source.position.cpu()).unbind(1))
     colors = part_colors(len(regions.parts) + 1)[1:]
     for grid, pieces, color in zip(regions.grids.cpu(), regions.pieces, colors):
         own = torch.isin(source.piece.cpu(), torch.tensor(pieces, dtype=torch.int32)) if pieces else grid[cells]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from .sentence import Sentence
 
+EXACT, RECOMPOSE = KEEPS = ("exact", "recompose")  # what becomes of the rest: it stays as it is, or is made anew
+
 
 @dataclass(frozen=True)
 class Change:

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..errors import InputError, nearest
 from ..existing.opening import file_of
 from ..files import local_path
-from .change import Change
+from .change import EXACT, KEEPS, Change
 from .grammar import confusable
 from .scene import MAX_ASSETS, MAX_PROMPT, MAX_TERM, Asset, plain_text, slugs_of
 from .sentence import Sentence
@@ -24,7 +24,6 @@ from .terms import RELATIONS, find_terms, match_key
 if TYPE_CHECKING:
     from ..existing.seen import Existing
 
-KEEPS = ("exact", "recompose")
 _BEFORE_PARTS = re.compile(r"\b(?:" + "|".join((*RELATIONS, "and", "without", "in", "has", "having")) + r")\b|,")
 _ARTICLE = re.compile(r"^(?:an?|the)\s+", re.IGNORECASE)
 
@@ -44,7 +43,7 @@ class EditScene:
     replaced: Mapping[str, str] = field(default_factory=dict)  # part of the model -> new term
     removed: tuple[str, ...] = ()
     seed: int = 0
-    keep: str = "exact"
+    keep: str = EXACT
     regions: Mapping[str, Any] = field(default_factory=dict)  # part -> file, bool [64, 64, 64], or box of 6 numbers
     up: str = ""
     front: float = 0.0
@@ -94,7 +93,7 @@ class EditScene:
         main = plain_text(main, "main", MAX_TERM) if main else _main_of(prompt, terms)
         prompt = plain_text(prompt, "the prompt", MAX_PROMPT) if prompt else _prompt_of(main, terms)
         return cls(
-            file_of(model), prompt, tuple(assets), main, replaced, removed, seed or 0, keep or "exact", regions or {},
+            file_of(model), prompt, tuple(assets), main, replaced, removed, seed or 0, keep or EXACT, regions or {},
             up or "", float(front or 0), backbone, settings or {},
         )  # fmt: skip
 

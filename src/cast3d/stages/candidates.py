@@ -18,6 +18,7 @@ from ..following import ANYHOW, Agreement, agree
 from ..following.registering import placed, registered
 from ..run.staging import Stage, Staging
 from ..voxels import resample
+from .halves import GENERATION
 from .hints import Hints
 from .kit import Kit
 from .layout import main_geometry
@@ -110,12 +111,12 @@ def chosen(kit: Kit, term: str, tried: Candidates) -> PartGeometry:
 CANDIDATES = Stage(
     "part_candidates", 5, Candidates, candidates,
     "Candidates", "What else the part could be; the one that follows its picture and its hint is taken (ours).",
-    "Compositional generation", per_term=True,
+    GENERATION, per_term=True,
 )  # fmt: skip
 CHOICE = Stage(
     "part_choice", 5, PartGeometry, choices,
     "Chosen part", "The candidate that was taken, or that a person chose (ours); grey: hint that it left.",
-    "Compositional generation", per_term=True,
+    GENERATION, per_term=True,
 )  # fmt: skip
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ..errors import InputError
 from ..existing.seen import Surface
-from ..voxels import outer_shell, to_coords, to_grid
+from ..voxels import cells_of, outer_shell, to_coords, to_grid
 from .kit import Kit
 from .layout import Slat
 
@@ -28,10 +27,9 @@ class Source:
     def surface(self) -> Surface:
         return Surface(self.position, self.normal, self.color, self.piece)
 
-    def shell_of(self, chosen: Tensor | None = None) -> Tensor:
-        """[64, 64, 64] the voxels that the points pass, those of all or of some [P] bool."""
-        position = self.position if chosen is None else self.position[chosen]
-        return to_grid(((position + 0.5) * 64).floor().long().clamp(0, 63))
+    def shell_of(self, chosen: Tensor) -> Tensor:
+        """[64, 64, 64] the voxels that some of the points pass; `chosen` is [P] bool."""
+        return to_grid(cells_of(self.position[chosen]))
 
 
 def existing_model(kit: Kit) -> Source:
@@ -39,11 +37,8 @@ def existing_model(kit: Kit) -> Source:
     surface = kit.model().surface()
     if not len(surface.position):
         raise InputError("nothing of the model can be seen: all of it is transparent, or outside the cube")
-    source = Source(torch.zeros(0), surface.position, surface.normal, surface.color, surface.piece)
-    return Source(outer_shell(source.shell_of()), *(getattr(surface, name) for name in _COLUMNS))
-
-
-_COLUMNS = ("position", "normal", "color", "piece")
+    shell = outer_shell(to_grid(cells_of(surface.position)))
+    return Source(shell, surface.position, surface.normal, surface.color, surface.piece)
 
 
 def encoded_model(kit: Kit, source: Source) -> Slat:

@@ -134,8 +134,8 @@ class Kit:
         )
 
     def now(self, key: str) -> Any:
-        """What is there under setting:NAME, picture:TERM, seed:TERM (seed: is the scene's), hint:TERM, choice:TERM or
-        model:NAME."""
+        """What is there under setting:NAME, picture:TERM, seed:TERM (seed: is the scene's), hint:TERM, choice:TERM,
+        existing: (the model that is edited), region:PART or model:NAME (a network of the backbone)."""
         kind, _, name = key.partition(":")
         match kind:
             case "setting":

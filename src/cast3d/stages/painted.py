@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..run.staging import Stage, Staging
+from .halves import HINTING
 from .hints import Hints
 from .kit import Kit
 from .reading import Reading
@@ -42,7 +43,7 @@ def _order(painted: dict[int, Tensor], others: Sequence[int]) -> list[int]:
 
 PAINTED_HINTS = Stage(
     "painted_hints", 4, Hints, painted_hints,
-    "Painted hints", "The hints with those that a person painted in place of the found ones.", "3D layout hinting",
+    "Painted hints", "The hints with those that a person painted in place of the found ones.", HINTING,
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import torch
 
 from ..following.registering import placed
 from ..run.staging import Stage, Staging
+from .halves import HINTING
 from .hints import Hints
 from .kit import Kit
 from .layout import MainGeometry
@@ -36,7 +37,7 @@ def placed_hints(kit: Kit, main: MainGeometry, hints: Hints, reading: Reading) -
 
 PLACED_HINTS = Stage(
     "placed_hints", 4, Hints, placed_hints,
-    "Placed hints", "Things that no layout shows, lifted alone and placed by rule (ours).", "3D layout hinting",
+    "Placed hints", "Things that no layout shows, lifted alone and placed by rule (ours).", HINTING,
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from .appearance import Appearance, composed_appearance
 from .candidates import CANDIDATES, CHOICE
 from .existing import Source, encoded_model, existing_model
 from .geometry import Geometry, composed_geometry
+from .halves import ALONE, EXISTING, GENERATION, HINTING
 from .hints import Hints, extract_hints
 from .layout import (
     Layout,
@@ -27,8 +28,6 @@ from .placed import PLACED_HINTS
 from .refit import Refit, refit_colors
 from .regions import Regions, found_regions, joined_hints
 from .rest import Rest, rest_appearance, rest_of_model
-
-HINTING, GENERATION, ALONE = "3D layout hinting", "Compositional generation", "Stages"
 
 MAIN = Stage(
     "main", 1, MainGeometry, main_geometry,
@@ -71,7 +70,6 @@ REFIT = Stage(
 )  # fmt: skip
 
 # A model that exists takes the place of the first half.
-EXISTING = "The model as it is"
 SOURCE = Stage("source", 0, Source, existing_model, "Model", "Its surface, and the voxels that it passes.", EXISTING)
 ENCODED = Stage(
     "encoded", 0, Slat, encoded_model,
@@ -101,7 +99,7 @@ EDITING = (
     GEOMETRY, SLAT, APPEARANCE, REFIT,
 )  # fmt: skip
 
-DRAWN = (LAYOUT, LAYOUT_APPEARANCE, HINTS)  # of an edit, only where something new is drawn
+LAYOUT_STAGES = (LAYOUT, LAYOUT_APPEARANCE, HINTS)  # of an edit, only where something new is drawn
 
 # One object without parts.
 LIFTED = Stage("main", 1, MainGeometry, lifted_geometry, "Geometry", "Its structure, from noise.", ALONE)

@@ -6,7 +6,7 @@ p̂_GC coarse geometry.
 
 from .anchor import Coarse, anchor, coarse_geometry, expand, remove_halo
 from .frames import Similarity, canonical, resample
-from .grid import dilate, shift, to_coords, to_grid, to_world
+from .grid import cells_of, dilate, shift, to_coords, to_grid, to_world
 from .metrics import f1, iou
 from .prune import Pruned, Region, drop_crumbs, prune
 from .smoothing import blur
@@ -20,6 +20,7 @@ __all__ = [
     "anchor",
     "blur",
     "canonical",
+    "cells_of",
     "coarse_geometry",
     "components",
     "dilate",

@@ -32,6 +32,11 @@ def to_world(coords: Tensor, resolution: int = RESOLUTION) -> Tensor:
     return (coords + 0.5) / resolution - 0.5
 
 
+def cells_of(points: Tensor, resolution: int = RESOLUTION) -> Tensor:
+    """World positions [..., 3] -> int64 coordinates of the voxels they lie in; outside the cube, the border's."""
+    return ((points + 0.5) * resolution).floor().long().clamp(0, resolution - 1)
+
+
 def shift(grid: Tensor, offset: tuple[int, int, int]) -> Tensor:
     """The grid moved by whole voxels; what leaves it is lost, what comes in is empty."""
     moved = torch.zeros_like(grid)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...existing.seen import Existing, Surface
-from ...voxels import to_grid
+from ...voxels import cells_of, to_grid
 from ..batching import sparse_batch
 
 FEATURES = 3 + 6 + 3 + 8 + 24
@@ -42,11 +42,11 @@ def voxel_features(
     grid = to_grid(coords, resolution)
     row = torch.full(grid.shape, -1, dtype=torch.int64)
     row[tuple(coords.long().unbind(1))] = torch.arange(len(coords))
-    scaled = (position + 0.5) * resolution
-    cell = scaled.floor().long().clamp(0, resolution - 1)
+    cell = cells_of(position, resolution)
     owner = row[tuple(cell.unbind(1))]
     known = owner >= 0
-    owner, offset, normal, color = owner[known], (scaled - cell - 0.5)[known], normal[known], color[known]
+    offset = ((position + 0.5) * resolution - cell - 0.5)[known]
+    owner, normal, color = owner[known], normal[known], color[known]
     count = torch.bincount(owner, minlength=len(coords))
     total = count.clamp_min(1)[:, None]
 

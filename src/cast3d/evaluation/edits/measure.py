@@ -22,7 +22,7 @@ from ...existing.seen import Existing
 from ...existing.views import meshes_of, together
 from ...meshes.mesh import Mesh
 from ...scene.terms import match_key
-from ...voxels import dilate, outer_shell, to_grid
+from ...voxels import cells_of, dilate, outer_shell, to_grid
 from .. import structure
 from ..alignment import IDENTITY
 from ..components import Placed, agreement, points
@@ -68,12 +68,11 @@ class Seen:
 def _region(case: EditCase, source: Existing, seen: Seen) -> float:
     """IoU of the old part and the region, over points of the surface that can be seen."""
     surface = source.surface()
-    cells = tuple(((surface.position + 0.5) * 64).floor().long().clamp(0, 63).unbind(1))
+    cells = tuple(cells_of(surface.position).unbind(1))
     shown = outer_shell(_grid(source))[cells]
     true = torch.isin(surface.piece, torch.tensor(sorted(named(source.model, case.part)), dtype=torch.int32))[shown]
     moved = seen.frame.to_cube(SAME.to_file(surface.position[shown].double().numpy()))
-    at = torch.from_numpy((moved + 0.5) * 64).floor().long().clamp(0, 63)
-    found = seen.grid.cpu()[tuple(at.unbind(1))]
+    found = seen.grid.cpu()[tuple(cells_of(torch.from_numpy(moved)).unbind(1))]
     return float((found & true).sum()) / max(int((found | true).sum()), 1)
 
 
@@ -98,7 +97,7 @@ def _grid(model: Existing, pieces: set[int] | None = None) -> Tensor:
     chosen = torch.ones(len(surface.piece), dtype=torch.bool)
     if pieces is not None:
         chosen = torch.isin(surface.piece, torch.tensor(sorted(pieces), dtype=torch.int32))
-    return to_grid(((surface.position[chosen] + 0.5) * 64).floor().long().clamp(0, 63))
+    return to_grid(cells_of(surface.position[chosen]))
 
 
 def named(model: Model, term: str) -> set[int]:
@@ -111,7 +110,7 @@ def outside(source: Existing, result: Existing, inside: Tensor) -> dict[str, flo
     clouds = []
     for model in (source, result):
         surface = model.surface()
-        cells = tuple(((surface.position + 0.5) * 64).floor().long().clamp(0, 63).unbind(1))
+        cells = tuple(cells_of(surface.position).unbind(1))
         out = ~inside[cells]
         clouds.append((64 * surface.position[out].numpy(), surface.color[out].numpy()))
     (a, a_color), (b, b_color) = clouds
@@ -182,8 +181,7 @@ def _meshes(result: Existing, own: set[int], grid: Tensor) -> tuple[Mesh | None,
     if names:
         return together([meshes[name] for name in names]), [mesh for name, mesh in meshes.items() if name not in names]
     whole = together(list(meshes.values()))
-    cells = ((whole.vertices[whole.faces].mean(1) + 0.5) * 64).floor().long().clamp(0, 63)
-    mine = dilate(grid)[tuple(cells.unbind(1))]
+    mine = dilate(grid)[tuple(cells_of(whole.vertices[whole.faces].mean(1)).unbind(1))]
     if not mine.any():
         return None, []
     return Mesh(whole.vertices, whole.faces[mine], whole.colors), [
