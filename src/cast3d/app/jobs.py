@@ -20,8 +20,6 @@ PAGE = 200  # most jobs of one answer
 async def submit(request: Request) -> Response:
     service, body = service_of(request), await json_body(request)
     job, files = await asyncio.to_thread(job_of, body, service.uploads)
-    if job.kind == "edit" and not await service.errand("can_edit"):
-        raise FieldError("kind", "this version of cast3d does not edit existing models")
     if job.model.startswith("job:"):
         await asyncio.to_thread(service.queue.get, job.model.removeprefix("job:"))
     made = await asyncio.to_thread(service.queue.submit, job, files)

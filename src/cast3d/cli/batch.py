@@ -102,7 +102,6 @@ def workers_of(
 ) -> tuple[Sequence[Slot], Callable[[], None]]:  # fmt: skip
     """The workers, no more than there is to do, and what is to be done at the end."""
     from ..jobs import work
-    from ..jobs.slots import ProcessSlot
 
     if ray is not None:
         from ..jobs import rays
@@ -116,13 +115,8 @@ def workers_of(
         inputs.check_device(device)
     count = min(workers or len(devices), tasks)
     threads = cores or max(1, work.cores() // count)
-    made = []
-    for place in range(count):
-        device = devices[place % len(devices)]
-        cpu = device == "cpu"
-        start = work.Composing(backbone, device, loading, threads if cpu else 0)
-        made.append(ProcessSlot(start, {"OMP_NUM_THREADS": str(threads)} if cpu else {}))
-    return made, lambda: None
+    places = (devices[place % len(devices)] for place in range(count))
+    return [work.process_slot(backbone, device, loading, threads) for device in places], lambda: None
 
 
 class _Told:

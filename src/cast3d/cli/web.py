@@ -87,18 +87,11 @@ def web(
 
 def workers_on(backbone: str, devices: list[str], each: int, loading: dict) -> list[Slot]:
     """A slot per worker; those of the CPU share out its cores."""
-    from ..jobs.slots import ProcessSlot
-    from ..jobs.work import Composing, cores
+    from ..jobs.work import cores, process_slot
 
     on_cpu = each * devices.count("cpu")
     threads = max(1, cores() // max(on_cpu, 1))
-    made: list[Slot] = []
-    for device in devices:
-        cpu = device == "cpu"
-        variables = {"OMP_NUM_THREADS": str(threads)} if cpu else {}
-        start = Composing(backbone, device, loading, threads if cpu else 0)
-        made += [ProcessSlot(start, variables) for _ in range(each)]
-    return made
+    return [process_slot(backbone, device, loading, threads) for device in devices for _ in range(each)]
 
 
 def bytes_of(text: str) -> int:

@@ -1,4 +1,4 @@
-"""Small works for a server that wants no torch of its own: exports, a backbone's settings, what the composer can do."""
+"""Small works for a server that wants no torch of its own: exports, a backbone's settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Errands:
 
     def do(self, task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         """{"value": …} or {"error": …}."""
-        works: dict[str, Callable[..., Any]] = {"settings": self.settings, "export": export, "can_edit": can_edit}
+        works: dict[str, Callable[..., Any]] = {"settings": self.settings, "export": export}
         try:
             return {"value": works[task["do"]](**task.get("with", {}))}
         except Cast3dError as error:
@@ -36,13 +36,6 @@ class Errands:
 
         defaults = backbone_defaults(self.backbone)
         return [_setting(f, getattr(defaults, f.name)) for f in fields(Settings)]
-
-
-def can_edit() -> bool:
-    """Whether this version changes existing models."""
-    from ..composer import Composer
-
-    return hasattr(Composer, "edit")
 
 
 GROUPS = (  # the first setting of each group, in the order of `Settings`

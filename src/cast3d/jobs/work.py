@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Cast3dError, InputError, Paused
 from .job import DONE, FAILED, WAITING, Job, read_job
 from .narrator import PREVIEWS, Narrator
-from .slots import Tell, Work
+from .slots import ProcessSlot, Tell, Work
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,6 +41,13 @@ class Composing:
         if self.threads:
             torch.set_num_threads(self.threads)
         return JobWork(composer.load(self.backbone, self.device, **self.loading))
+
+
+def process_slot(backbone: str, device: str, loading: Mapping[str, Any], threads: int) -> ProcessSlot:
+    """A worker process on one device; on a CPU it takes `threads` cores."""
+    if device != "cpu":
+        return ProcessSlot(Composing(backbone, device, loading), {})
+    return ProcessSlot(Composing(backbone, device, loading, threads), {"OMP_NUM_THREADS": str(threads)})
 
 
 class JobWork:
