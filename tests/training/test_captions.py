@@ -109,3 +109,15 @@ def test_the_vocabulary_holds_every_word():
 def test_the_same_random_state_tells_the_same():
     one, two = (captions.describe(FIGURE, (HAT, SWORD), Random(7)) for _ in range(2))
     assert one == two
+
+
+def test_things_beside_and_under_a_base_are_told_so():
+    table, lamp = Thing(("table",), "", ""), Thing(("lamp",), "", "on")
+    plant, dog = Thing(("plant",), "", "next to"), Thing(("dog",), "", "under")
+    one = {c.text for c in many(lambda rng: captions.standing(table, (plant,), rng))}
+    assert {"a plant next to a table", "a plant beside a table", "a table with a plant next to it"} <= one
+    assert not any(" on " in text or text.endswith("with a plant") for text in one)
+    mixed = {c.text for c in many(lambda rng: captions.standing(table, (lamp, dog), rng))}
+    assert "a table with a lamp on it and a dog under it" in mixed
+    known = set(captions.words(captions.LATER_WORDS + " a an and it on to with the table plant dog lamp"))
+    assert {word for text in one | mixed for word in captions.words(text)} <= known

@@ -32,6 +32,42 @@ def folder(tmp_path_factory):
     return folder
 
 
+def solid(half: tuple[float, float], low: float, high: float) -> np.ndarray:
+    """Points all over a box around the vertical axis, 2 cm apart."""
+    axes = [np.arange(-half[0], half[0] + 1, 2), np.arange(-half[1], half[1] + 1, 2), np.arange(low, high + 1, 2)]
+    return np.stack(np.meshgrid(*axes), -1).reshape(-1, 3)
+
+
+def test_things_stand_beside_a_base_and_under_a_table_where_there_is_room():
+    table = home3d.Thing("t", "table", "table", (), 90.0, "train", (60, 120, 75), (1.0, 0.1, 0.9, 0.1, 0.9))
+    cat = home3d.Thing("c", "animal", "cat", (), 0.0, "train", (20, 40, 30))
+    tower = home3d.Thing("h", "storage", "tall shelf", (), 0.0, "train", (30, 30, 200))
+    seated = home3d.Thing("s", "person", "sitting man", (), 0.0, "train", (20, 40, 30))
+    held = (
+        home3d.Thing("d", "animal", "dog", (), 0.0, "dev", (20, 40, 30)),
+        home3d.Thing("e", "table", "e", (), 0.0, "test"),
+    )
+    points = {"t": solid((60, 30), 70, 75), "c": solid((10, 20), 0, 30), "h": solid((15, 15), 0, 200)}
+    points |= {"s": points["c"], "d": points["c"], "e": points["t"]}
+    tops = home3d.around([table, cat, tower, seated, *held], points)
+    of_table = {(top.place, top.top) for top in tops if top.base == "t"}
+    assert of_table == {("under", "c"), ("under", "d")}  # a tall shelf is under nothing, and nothing fits beside
+    beside = [top for top in tops if (top.base, top.top) == ("h", "c")]
+    assert beside and all(top.place == "beside" and top.relation == "next to" for top in beside)
+    for top in beside:  # clear of the shelf, and within its cube of 64 voxels of 5 cm
+        assert 25 < abs(top.at[0]) < 31 * 5 - 10 and top.at[2] == 0
+    under = next(top for top in tops if top.place == "under")
+    on = home3d.Top("t", "c", "any", 0.0, (0.0, 0.0, 75.0), (20.0, 40.0))
+    assert under.clear_of(on) and not on.clear_of(on)
+
+
+def test_nothing_is_put_where_a_table_has_its_legs():
+    table = home3d.Thing("t", "table", "table", (), 0.0, "train", (120, 60, 75), (1.0, 0.1, 0.9, 0.1, 0.9))
+    cat = home3d.Thing("c", "animal", "cat", (), 0.0, "train", (20, 40, 30))
+    points = {"t": solid((60, 30), 0, 75), "c": solid((10, 20), 0, 30)}
+    assert not [top for top in home3d.around([table, cat], points) if top.place == "under"]
+
+
 def test_a_pack_is_read_as_it_was_written(folder):
     meshes = pack.read(folder / "pack.xz")
     assert list(meshes) == ["cupboard", "block"]

@@ -19,7 +19,9 @@ _FIGURE_WEIGHTS = (40, 14, 8, 8, 7, 7, 6, 6, 4)
 _TOPS = ("shirt", "top")
 _BOTTOMS = ("trousers", "pants", "legs")
 _FUNCTION_WORDS = "a an the with and in on wearing holding carrying riding its his back of"
+LATER_WORDS = "beside next under underneath"  # of captions that came later; their numbers follow all others
 WORLD_WORDS = "it top sitting lying standing skirt shorts kid child elderly bald person"  # of further captions
+_SAID = {"next to": ("next to", "next to", "beside"), "under": ("under", "under", "underneath")}
 _MASS = (
     "hair",
     "armour",
@@ -156,9 +158,10 @@ def riding(rider: Base, ride: Thing, worn: Sequence[Thing], mounted: Sequence[Th
 
 
 def standing(base: Thing, tops: Sequence[Thing], rng: Random) -> Caption:
-    """Things on a base: "a desk with a lamp and a laptop on it", "a cat on an armchair"; terms: the base's, the tops'.
+    """Things on, under and beside a base; terms: the base's, the tops'.
 
-    The tops' relation is "on", or says how they are there: "sitting on", "lying on", "standing on".
+    "a desk with a lamp and a laptop on it", "a cat on an armchair", "a plant next to a chair", "a table with a lamp on
+    it and a dog under it". A relation is "on", or says how something is there: "sitting on", "next to", "under".
     """
     if rng.random() < GENERIC_SHARE or not tops:
         name, color = _choose(base, rng, _Style())
@@ -170,7 +173,17 @@ def standing(base: Thing, tops: Sequence[Thing], rng: Random) -> Caption:
     below, above = _noun(name, color, articles), listed([_noun(*t, articles) for t in told])
     relation = tops[0].relation
     kind = rng.random()
-    if kind < 0.4:
+    if any(top.relation != relation for top in tops):
+        groups: dict[str, list[str]] = {}
+        for top, one in zip(tops, told):
+            groups.setdefault(top.relation, []).append(_noun(*one, articles))
+        text = f"{below} with " + " and ".join(
+            f"{listed(group)} {_said(relation, rng)} it" for relation, group in groups.items()
+        )
+    elif relation in _SAID:
+        said = _said(relation, rng)
+        text = f"{above} {said} {below}" if kind < 0.6 else f"{below} with {above} {said} it"
+    elif kind < 0.4:
         text = f"{below} with {above}"
     elif kind < 0.6:
         text = f"{below} with {above} {rng.choice((f'{relation} it', 'on it', 'on top'))}"
@@ -180,6 +193,10 @@ def standing(base: Thing, tops: Sequence[Thing], rng: Random) -> Caption:
         name, told = base.names[0], [(top.names[0], "") for top in tops]
         text = f"{_noun(name, '', True)} with {listed([_noun(*t, True) for t in told])}"
     return Caption(text, (name, *(t[0] for t in told)))
+
+
+def _said(relation: str, rng: Random) -> str:
+    return rng.choice(_SAID.get(relation, (relation,)))
 
 
 def _tell(base: Base, things: Sequence[Thing], rng: Random, style: _Style) -> Caption:

@@ -29,12 +29,14 @@ from .catalog import Catalog
 
 
 def vocabulary(parts: Catalog, further: Iterable[str] = ()) -> list[str]:
-    """Sorted words, as the shipped encoder will split them; those of `further` objects come after those of parts.
+    """Sorted words, as the shipped encoder will split them: those of parts, of `further` objects, of later captions.
 
     So a network that knows the parts' words keeps their numbers when others are added.
     """
-    first = {word for text in captions.vocabulary(parts) for word in split(text)}
-    return sorted(first) + sorted({word for text in further for word in split(text)} - first)
+    found: dict[str, None] = {}
+    for texts in (captions.vocabulary(parts), further, [captions.LATER_WORDS] if further else ()):
+        found |= dict.fromkeys(sorted({word for text in texts for word in split(text)} - found.keys()))
+    return list(found)
 
 
 def unread(parts: Catalog, further: Iterable[str] = ()) -> list[str]:

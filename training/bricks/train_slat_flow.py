@@ -34,8 +34,8 @@ from .train_structure_flow import networks as structure_networks
 
 MIX = {"figure": 0.45, "bare": 0.10, "filled": 0.12, "in_place": 0.25, "rider": 0.03, "creature": 0.03, "animal": 0.02}
 WORLD_MIX = {
-    "figure": 0.26, "bare": 0.05, "filled": 0.08, "in_place": 0.14, "rider": 0.03, "creature": 0.02, "animal": 0.02,
-    "person": 0.16, "bare_person": 0.04, "thing": 0.1, "stand": 0.03, "scene": 0.07,
+    "figure": 0.3, "bare": 0.05, "filled": 0.09, "in_place": 0.16, "rider": 0.04, "creature": 0.03, "animal": 0.03,
+    "person": 0.12, "bare_person": 0.02, "thing": 0.07, "stand": 0.02, "scene": 0.07,
 }  # fmt: skip
 
 

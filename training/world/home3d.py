@@ -7,9 +7,11 @@ there a few times. Lengths are in centimetres, the front is at -y.
 from __future__ import annotations
 
 import csv
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -36,7 +38,14 @@ _SEATS = {  # of those who sit: height under the thighs and y of the back, cm
     "sitting_man": (49.5, 42.4),
 }
 _OVERHANG = 1.36  # of a top over the free rectangle it stands in
-_RELATIONS = {"sit": "sitting on", "lie": "lying on"}
+_RELATIONS = {"sit": "sitting on", "lie": "lying on", "beside": "next to", "under": "under"}
+AROUND = ("beside", "under")
+_ON_FLOOR = ("seating", "table", "storage", "plant", "bed", "animal", "vehicle", "toy", "person", "instrument")
+_SITTING = re.compile(r"\b(sitting|lying)\b")  # those have a seat of their own, or none
+_UNDER = ("animal", "toy", "storage", "sport", "clothing")
+NEIGHBOURS, BELOW = 5, 4  # placements beside and under a base
+_LEAST = 5.5  # voxels of the longest side, to be seen
+_SAMPLES = 4000  # of a base's surface, to see whether there is room under it
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,7 @@ class Top:
 
     base: str
     top: str
-    place: str  # any, middle, back, sit or lie
+    place: str  # any, middle, back, sit, lie, beside or under
     turn: float  # degrees about the vertical, of the model as it is in the pack
     at: tuple[float, float, float]
     footprint: tuple[float, float]
@@ -75,8 +84,10 @@ class Top:
 
     def clear_of(self, other: Top, gap: float = 1.0) -> bool:
         """Whether both can stand there at once."""
+        if ("under" in (self.place, other.place)) and self.place != other.place:
+            return True
         if "sit" in (self.place, other.place) or "lie" in (self.place, other.place):
-            return False
+            return "beside" in (self.place, other.place)
         return any(
             abs(self.at[axis] - other.at[axis]) > (self.footprint[axis] + other.footprint[axis]) / 2 + gap
             for axis in (0, 1)
@@ -146,6 +157,80 @@ def _place(row: Mapping[str, str], base: Thing, top: Thing, rng: Random) -> Top 
     return None
 
 
+def around(things: Sequence[Thing], points: Mapping[str, NDArray[np.floating]]) -> list[Top]:
+    """Random placements beside every base that stands on the floor and under every table, the same every time.
+
+    `points` are samples of each model's surface [N, 3] in cm, front at -y, z up from the floor, centred in x and y.
+    Nothing is put where they are.
+    """
+    found = []
+    for base in things:
+        if base.family not in _ON_FLOOR or min(base.size) <= 0:
+            continue
+        rng = Random(f"around {base.id}")
+        for place, families, count in (("beside", _ON_FLOOR, NEIGHBOURS), ("under", _UNDER, BELOW)):
+            if place == "under" and not (base.family == "table" and base.carries):
+                continue
+            fitting = [
+                top
+                for top in things
+                if top.family in families
+                and top.id != base.id
+                and not _SITTING.search(top.phrase)
+                and (splits.TRAIN in (base.split, top.split) or base.split == top.split)
+            ]
+            tries = (_around(place, base, top, points[base.id], rng) for top in rng.sample(fitting, len(fitting)))
+            found += list(islice((one for one in tries if one is not None), count))
+    return found
+
+
+def _around(place: str, base: Thing, top: Thing, points: NDArray[np.floating], rng: Random) -> Top | None:
+    """One placement, in the base's frame as it is in the pack; None where it does not fit into the base's cube."""
+    wide, deep, tall = _in_front(base)
+    across, along, height = _in_front(top)
+    voxel = 1 / min(WIDEST / max(wide, deep), TALLEST / tall)
+    half, high = (SIZE / 2 - 1) * voxel, (SIZE - placement.MARGIN - 1) * voxel
+    if max(across, along, height) < _LEAST * voxel or height > high:
+        return None
+    if place == "beside":
+        gap = rng.uniform(1, 4) * voxel
+        x = (wide + across) / 2 + gap
+        if x + across / 2 > half or along / 2 > half:
+            return None
+        x *= rng.choice((-1, 1))
+        y = rng.uniform(-1, 1) * max(0.0, min(abs(deep - along) / 2, half - along / 2))
+    else:
+        x, y = rng.uniform(-0.1, 0.1) * wide, rng.uniform(-0.1, 0.1) * deep
+        if height > 0.9 * base.carries[0] * tall or across > 0.7 * wide or along > 0.9 * deep:
+            return None
+    room = np.array([across / 2, along / 2])
+    inside = (np.abs(points[:, :2] - (x, y)) < room).all(axis=1) & (points[:, 2] < height)
+    if inside.any():
+        return None
+    at = rotation(base.front) @ np.array([x, y, 0.0])
+    footprint = (across, along) if abs(np.cos(np.radians(base.front))) > 0.5 else (along, across)
+    turn = base.front - top.front + rng.uniform(-15, 15)
+    return Top(base.id, top.id, place, turn, tuple(float(v) for v in at), footprint)
+
+
+def _in_front(thing: Thing) -> tuple[float, float, float]:
+    """Width, depth and height of a model whose front is at -y."""
+    wide, deep, tall = thing.size
+    return (wide, deep, tall) if abs(np.cos(np.radians(thing.front))) > 0.5 else (deep, wide, tall)
+
+
+def _surface(triangles: NDArray[np.floating], count: int = _SAMPLES) -> NDArray[np.float64]:
+    """Random points of triangles [T, 3, 3] in LDraw's axes, as `around` takes them; the same every time."""
+    a, b, c = (triangles[:, k].astype(float) @ WORLD.T for k in range(3))
+    rng = np.random.default_rng(0)
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    row = rng.choice(len(area), count, p=area / area.sum())
+    u, v = np.sort(rng.random((2, count, 1)), axis=0)
+    points = a[row] * u + b[row] * (v - u) + c[row] * (1 - v)
+    low, high = np.vstack([a, b, c]).min(axis=0), np.vstack([a, b, c]).max(axis=0)
+    return points - ((low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2])
+
+
 def _turn(yaw: str, front: float, rng: Random) -> float:
     if yaw == "any":
         return rng.uniform(0, 360)
@@ -212,9 +297,11 @@ def build(folder: Path, workers: int | None = None, first: int = 0) -> tuple[Ban
     """The bank, its models in the order of the catalogue, and the placements of pairs that it may hold."""
     meshes = pack.read(folder / "pack.xz")
     things = [_painted(thing, meshes[thing.id]) for thing in catalog(folder)]
+    soups = {thing.id: meshes[thing.id].soup(-thing.front) for thing in things}
     tops = pairs(folder, things)
+    tops += around(things, {id: _surface(soup.vertices) for id, soup in soups.items()})
     shapes = list(models(things, meshes, tops, first))
-    corners = {shape.part.id: shape.soup.vertices.reshape(-1, 3) for shape in shapes}
+    corners = {id: soup.vertices.reshape(-1, 3) for id, soup in soups.items()}
     frames = {id: frame(points.min(axis=0), points.max(axis=0)) for id, points in corners.items()}
     return bank.build_models(shapes, pack.direct, frames, workers), things, tops
 

@@ -18,7 +18,7 @@ from training.bricks.catalog import Part
 from training.bricks.colors import RGB, Colors
 from training.bricks.options import Option, Options
 
-from .home3d import Thing, Top
+from .home3d import AROUND, Thing, Top
 from .people import Body
 
 FILE = "world.json"
@@ -71,9 +71,14 @@ class Index:
 
 
 class Places:
-    """The index of one split, with the rows of the bank; `first` is the class of the first thing."""
+    """The index of one split, with the rows of the bank; `first` is the class of the first thing.
 
-    def __init__(self, index: Index, bank: Bank, options: Options, colors: Colors, first: int) -> None:
+    Without `around` things stand on others only, not beside or under them.
+    """
+
+    def __init__(
+        self, index: Index, bank: Bank, options: Options, colors: Colors, first: int, around: bool = True
+    ) -> None:
         self.index, self.options, self.colors = index, options, colors
         split = options.split or splits.TRAIN
         self.split = splits.TRAIN if split == splits.COMBOS else split
@@ -87,7 +92,8 @@ class Places:
         keys = zip(bank.frame.tolist(), bank.slot.tolist(), bank.part.tolist(), bank.variant.tolist())
         for row, (frame, slot, part, variant) in enumerate(keys):
             if slot == "on":
-                tops[frame].append((row, index.tops[int(variant)]))
+                if around or index.tops[int(variant)].place not in AROUND:
+                    tops[frame].append((row, index.tops[int(variant)]))
             elif part in self._class:
                 self._rows[part, frame, slot, variant] = row
         self.things = [t for t in index.things if t.split == self.split]

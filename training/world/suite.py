@@ -61,7 +61,7 @@ def drafts(family: str, split: str, count: int, seed: int, bank: Bank, parts: Ca
     uses: Counter[str] = Counter()
     for kind, wanted in ((splits.TRAIN, count - count // 2), (split, count // 2)):
         options = Options(bank, parts, kind)
-        places = Places(index, bank, options, parts.colors, len(parts))
+        places = Places(index, bank, options, parts.colors, len(parts), around=False)
         rng, found = Random(f"suite {family} {kind} {seed}"), 0
         for _ in range(_PATIENCE):
             if found == wanted:
