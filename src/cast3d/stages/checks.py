@@ -14,6 +14,7 @@ from .hints import Hints
 from .layout import MainGeometry
 from .parts import PartGeometry
 from .reading import Reading
+from .several import miscounted, mixed_up
 
 TOGETHER = 0.45  # share of each of two hints that lies beside the other
 SCRAP, STUB = 0.25, 0.2  # of its hint, of its own geometry: less is a scrap, is hidden
@@ -35,6 +36,8 @@ def what_may_be_wrong(
     seen = {term: to_grid(appearance.coords[appearance.owner == i]) for i, term in enumerate(reading.terms)}
     return [
         *one_place(hints, reading),
+        *mixed_up(hints.grids, main.grid, reading),
+        *miscounted(hints.grids, reading),
         *scraps(hints, parts, seen),
         *clipped(main, parts, reading),
         *covered(main, seen, reading),
