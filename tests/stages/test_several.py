@@ -9,9 +9,12 @@ from cast3d.pictures.opening import open_picture
 from cast3d.stages.candidates import HINTED, candidates
 from cast3d.stages.hints import Hints
 from cast3d.stages.kit import Kit, Seeds
+from cast3d.stages.layout import MainGeometry
 from cast3d.stages.parts import part_geometries
+from cast3d.stages.placed import placed_hints
 from cast3d.stages.reading import Reading
-from cast3d.stages.several import miscounted, mixed_up, pieces, shown_as_said, told_apart
+from cast3d.stages.several import miscounted, mixed_up, on_own_left, pieces, shown_as_said, told_apart, twin
+from cast3d.voxels import to_coords
 from tests.stages.test_refit import striped
 from tests.tiny_backbone import tiny_backbone
 
@@ -60,6 +63,30 @@ def test_the_order_of_the_terms_makes_no_difference():
 def test_things_on_one_side_only_stay_as_they_were():
     left, right, lines = apart(OWN_RIGHT, NOTHING)
     assert torch.equal(left, OWN_RIGHT) and not right.any() and lines == []
+
+
+def test_what_is_shown_on_one_side_is_of_that_side():
+    """The other sword has no hint then, so it is placed by rule."""
+    for left, right in ((OWN_RIGHT, NOTHING), (NOTHING, OWN_RIGHT), (box((16, 18), (20, 24), (10, 40)), OWN_RIGHT)):
+        grids, lines = told_apart(torch.stack([BODY, left, right & ~left]), BODY, TERMS, 20, alone=True)
+        assert not grids[1].any() and torch.equal(grids[2], OWN_RIGHT) and len(lines) == 1
+    grids, lines = told_apart(torch.stack([BODY, NOTHING, NOTHING]), BODY, TERMS, 20, alone=True)
+    assert not grids[1:].any() and lines == []
+    assert twin("left sword", TERMS) == "right sword" and twin("knight", TERMS) is None
+    assert [on_own_left(term, TERMS) for term in TERMS] == [None, True, False]
+
+
+@pytest.mark.parametrize(("absent", "side"), [("left sword", 1), ("right sword", -1)])
+def test_what_is_placed_by_rule_goes_to_its_own_side(monkeypatch, absent, side):
+    thing = MainGeometry(NONE, NONE, box((30, 34), (30, 34), (10, 50)))
+    monkeypatch.setattr("cast3d.stages.placed.lifted_geometry", lambda kit, term, frame: thing)
+    there = {"left sword": OWN_LEFT, "right sword": OWN_RIGHT}
+    grids = torch.stack([BODY, *(NOTHING if term == absent else there[term] for term in TERMS[1:])])
+    one = Reading("", TERMS, TERMS, "knight", 1, absent={absent: "holding"})
+    hints = placed_hints(None, MainGeometry(NONE, NONE, BODY), Hints(grids, NONE, NONE, TERMS), one)
+    x = to_coords(hints.of(absent))[:, 0].double().mean() - 31.5
+    assert x * side > 3
+    assert mixed_up(hints.grids, BODY, one) == []
 
 
 def test_a_piece_that_reaches_over_a_little_is_not_cut():

@@ -85,6 +85,6 @@ def extract_hints(kit: Kit, main: MainGeometry, painted: Slat, reading: Reading)
     rows, given = voting.give_back(rows, own, coords, base, settings.base_in_hint, minimum)
     report += [f"{reading.terms[i]}: held most of {reading.main}, gave it back" for i in given]
     grids = torch.stack([to_grid(coords[row]) for row in rows])
-    grids, told = told_apart(grids, main.grid, reading.terms, minimum)
+    grids, told = told_apart(grids, main.grid, reading.terms, minimum, settings.place_missing)
     shown = (images * 255).round().to(torch.uint8)
     return Hints(grids, shown, mask, reading.terms, (*report, *told), shown_as_said(grids, reading))

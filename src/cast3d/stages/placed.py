@@ -15,6 +15,7 @@ from .layout import MainGeometry
 from .outlines import lifted_geometry
 from .places import NAMED, Carrier, place_of, placement
 from .reading import Reading
+from .several import on_own_left
 
 
 def placed_hints(kit: Kit, main: MainGeometry, hints: Hints, reading: Reading) -> Hints:
@@ -27,7 +28,9 @@ def placed_hints(kit: Kit, main: MainGeometry, hints: Hints, reading: Reading) -
         thing = lifted_geometry(kit, term, "filled").grid
         place = place_of(term, relation, reading.lookalikes.get(term, ()))
         held += place == "hand"
-        grid = placed(thing, placement(place, carrier, thing, second=held == 2)).to(grids.device)
+        left = on_own_left(term, reading.terms)
+        second = held == 2 if left is None else left
+        grid = placed(thing, placement(place, carrier, thing, second)).to(grids.device)
         others = torch.stack([g for i, g in enumerate(grids) if i not in (base, index)] or [grid & False]).any(0)
         grids[index] = grid & ~others
         grids[base] &= ~grids[index]

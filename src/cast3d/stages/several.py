@@ -21,20 +21,34 @@ ON_ITS_SIDE = 0.8  # share of a hint that must lie on the side that its term say
 PIECE = 0.25  # of the largest piece: smaller ones do not count as things
 
 
-def told_apart(grids: Tensor, main: Tensor, terms: Sequence[str], minimum: int) -> tuple[Tensor, list[str]]:
+def told_apart(
+    grids: Tensor, main: Tensor, terms: Sequence[str], minimum: int, alone: bool = False
+) -> tuple[Tensor, list[str]]:
     """Hints [N, R, R, R] in which terms that differ by their side only have what lies there, and a line for each pair.
 
     The sides meet in the middle of the main thing, `main` [R, R, R]. Each piece goes to the side where most of it lies;
-    one that reaches well to both is cut. Where the layout shows things on one side only, all stays as it was.
+    one that reaches well to both is cut. Where the layout shows things on one side only, all stays as it was; with
+    `alone` they go to the term of that side, and the other has none.
     """
     grids, lines = grids.clone(), []
     for one, other, axis in sided(terms):
         i, j = terms.index(one), terms.index(other)
         greater, lesser = _halves(grids[i] | grids[j], _middle(main, axis), axis)
-        if min(int(greater.sum()), int(lesser.sum())) >= max(minimum, 1):
-            grids[i], grids[j] = greater, lesser
+        shown = [int(half.sum()) >= max(minimum, 1) for half in (greater, lesser)]
+        if all(shown) or (alone and any(shown)):
+            grids[i], grids[j] = greater & shown[0], lesser & shown[1]
             lines.append(f"{one}, {other}: told apart by where they lie")
     return grids, lines
+
+
+def twin(term: str, terms: Sequence[str]) -> str | None:
+    """The term that differs by its side only."""
+    return next((one if term == other else other for one, other, _ in sided(terms) if term in (one, other)), None)
+
+
+def on_own_left(term: str, terms: Sequence[str]) -> bool | None:
+    """Whether a term is the left one of two (and so at +x), or the right one; None where it is neither."""
+    return next((term == one for one, other, axis in sided(terms) if axis == 0 and term in (one, other)), None)
 
 
 def _middle(main: Tensor, axis: int) -> float:
