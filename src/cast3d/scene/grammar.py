@@ -132,9 +132,9 @@ def sided(terms: Sequence[str]) -> list[tuple[str, str, int]]:
 
 
 def _counted(prompt: str, span: Span, key: Sequence[str]) -> str:
-    """The word before a term, or in it, that says how many things it is."""
+    """The word before a term, or its first, that says how many things it is ("pads with six spikes" are not six)."""
     before = match_key(prompt[: span.start])[-1:]
-    return next((word for word in (*before, *key) if word in _COUNTS), "")
+    return next((word for word in (*before, *key[:1]) if word in _COUNTS), "")
 
 
 def _differing(one: Sequence[str], other: Sequence[str]) -> list[set[str]]:
