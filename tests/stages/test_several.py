@@ -89,6 +89,21 @@ def test_what_is_placed_by_rule_goes_to_its_own_side(monkeypatch, absent, side):
     assert mixed_up(hints.grids, BODY, one) == []
 
 
+def test_what_is_placed_by_rule_takes_the_free_hand(monkeypatch):
+    thing = MainGeometry(NONE, NONE, box((30, 34), (30, 34), (10, 50)))
+    monkeypatch.setattr("cast3d.stages.placed.lifted_geometry", lambda kit, term, frame: thing)
+    terms = ("knight", "cup", "axe", "pike")
+    in_left, in_right = box((34, 38), (20, 26), (10, 40)), box((26, 30), (20, 26), (10, 40))
+    for taken, side in ((in_right, 1), (in_left, -1), (NOTHING, -1)):
+        one = Reading("", terms, terms, "knight", 1, absent={"cup": "holding", "pike": "holding"})
+        hints = Hints(torch.stack([BODY, NOTHING, taken, NOTHING]), NONE, NONE, terms)
+        found = placed_hints(None, MainGeometry(NONE, NONE, BODY), hints, one)
+        cup = to_coords(found.of("cup"))[:, 0].double().mean() - 31.5
+        assert cup * side > 3
+        if not taken.any():  # two absent things are in two hands
+            assert to_coords(found.of("pike"))[:, 0].double().mean() - 31.5 > 3
+
+
 def test_a_piece_that_reaches_over_a_little_is_not_cut():
     sword = box((31, 48), (20, 24), (10, 14))  # one of 17 voxels is beyond the middle
     left, right, _ = apart(sword | OWN_RIGHT, NOTHING)

@@ -37,12 +37,22 @@ def composed(run: Staging[Kit], scene: Scene | EditScene, made: Composition) -> 
     )
     if made.detail.confidence:
         result.facts["pictures"] = _seen_from(made.detail, scene.terms)
-        if made.detail.unlike(scene.sentence.base):
-            result.warnings.append(
-                f"{scene.main}: what came out looks like its picture from no side; {backbone.name} may not know such a "
-                "thing: try a picture of something that it knows, or another backbone"
-            )
+        result.warnings += unlike(made.detail, scene, backbone.name)
     return result
+
+
+def unlike(detail: Refit, scene: Scene | EditScene, backbone: str) -> list[str]:
+    """A warning for each thing that looks like its picture from no side."""
+    return [
+        f"{term}: what came out looks like its picture from no side; "
+        + (
+            f"{backbone} may not know such a thing: try a picture of something that it knows, or another backbone"
+            if term == scene.main
+            else f"look whether its picture is the right one, re-seed it (--reseed {term!r}), or name it otherwise"
+        )
+        for index, term in enumerate(scene.terms)
+        if detail.unlike(index)
+    ]
 
 
 def _seen_from(detail: Refit, terms: Sequence[str]) -> dict[str, Any]:
