@@ -68,6 +68,11 @@ def test_a_scrap_of_its_hint():
     assert said.startswith("cap: it came out as a scrap (64 voxels where the layout shows 1536)")
 
 
+def test_a_speck():
+    (said,) = told(parts={"cap": box((24, 27), (26, 29), (40, 44))})
+    assert said.startswith("cap: it came out as a speck (36 voxels)")
+
+
 def test_a_part_that_others_hide():
     (said,) = told(seen={"cap": box((24, 26), (26, 28), (40, 42))})
     assert said.startswith("cap: hardly anything of it is to be seen")
@@ -89,7 +94,7 @@ def test_what_is_in_sight():
 
 def test_a_crumb_of_another_hint():
     """The segmenter marked one hat, and left a little of it to the other word."""
-    crumb = box((24, 26), (26, 30), (44, 48))
+    crumb = box((30, 33), (26, 30), (44, 48))
     (said,) = told(parts={"cap": CAP & ~crumb, "pack": crumb})
     assert said.startswith("'pack' is a crumb of 'cap' in the layout")
 
@@ -140,7 +145,9 @@ def said_of(prompt, terms, main, hints, parts, seen) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("two-hats", ["'baseball cap' is a crumb of 'top hat'", "baseball cap: hardly anything of it is to be seen"]),
+        ("two-hats", ["'baseball cap' is a crumb of 'top hat'", "baseball cap: it came out as a speck (37 voxels)"]),
+        ("lost-wings", ["feather wings: it came out as a speck (25 voxels)"]),
+        ("swapped-pictures", ["axe: it reaches the side of the space that there is and is cut flat"]),
         ("swallowed", ["mouse: only 42% of it is left in sight; 'hedgehog' may have swallowed it"]),
         ("cap-and-backpack", []),  # example 01
     ],

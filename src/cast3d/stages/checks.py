@@ -21,6 +21,7 @@ from .several import miscounted, mixed_up
 TOGETHER = 0.45  # share of each of two hints that lies beside the other; at most .33 where all is right
 INSIDE, TINY = 0.9, 0.2  # share of a hint beside another, and its share of that one's size: a crumb of it
 SCRAP, HIDDEN = 0.25, 0.25  # of its hint; of its outlines, still in sight: at least .29 where all is right
+SPECK = 45  # voxels of a part; at least 61 where all is right
 CUT = 24  # voxels on one side of the cube: a flat cut
 COVERED = 0.5  # of the main thing's outlines, still in sight: at least .59 where all is right
 APART = 2  # voxels between a part and the rest that still count as touching
@@ -83,6 +84,11 @@ def scraps(hints: Hints, parts: Mapping[str, PartGeometry], seen: Mapping[str, T
             found.append(
                 f"{term}: it came out as a scrap ({size} voxels where the layout shows {hint}); re-seed it "
                 f"(--reseed {term!r}), or raise part_start"
+            )
+        elif size < SPECK:
+            found.append(
+                f"{term}: it came out as a speck ({size} voxels); try another seed, plainer words, or a picture "
+                "that is more like what the backbone knows"
             )
         elif in_sight(term, seen, part.grid) < HIDDEN:
             found.append(f"{term}: hardly anything of it is to be seen, other parts hide it; try another seed")
