@@ -1,10 +1,11 @@
-"""Nouns that people use, each with the known words that stand for it, from WordNet: src/cast3d/backbones/bricks/nouns.txt.
+"""Nouns that people use, each with the known words that stand for it, from WordNet.
 
 python -m training.bricks.nouns --wordnet /usr/share/wordnet --home3d ../shared/home3d
 
 A noun of a thing, an animal, a plant, food or a person is likened to the nouns of what the backbone was trained on: to
-its synonyms, else up the chain of what it is a kind of (WordNet's hypernyms), the nearest first. WordNet comes as the
-Debian package wordnet-base (`apt-get install wordnet-base`, or `apt-get download` and `dpkg -x`). Same input, same bytes.
+its synonyms, else up the chain of what it is a kind of (WordNet's hypernyms), the nearest first; `nouns.toml` says what
+WordNet does not. WordNet is the Debian package wordnet-base (`apt-get install wordnet-base`, or `apt-get download` and
+`dpkg -x`). The table is src/cast3d/backbones/bricks/nouns.txt; the same input makes the same bytes.
 """
 
 from __future__ import annotations
@@ -12,35 +13,42 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cast3d.backbones.bricks.words import Vocabulary
+from cast3d.backbones.bricks.words import LIKENED, Vocabulary
+from training.world.home3d import catalog as things_of
 
 from . import splits
-from .catalog import Catalog
+from .catalog import Catalog, load
 
 ROOT = Path(__file__).parents[2]
 MOST = 3  # words per noun
-FAR = 7  # steps up the chain
+FAR = 8  # steps up the chain
+RARE = 2  # a count in WordNet's texts up to which it says little
 ANIMAL, ARTIFACT, BODY, FOOD, OBJECT, PERSON, PLANT = "05", "06", "08", "13", "17", "18", "20"  # lexicographers' files
-LIVING = {ANIMAL: ("animal", "mount"), PLANT: ("plant",)}  # families of the catalogue by file
-OTHERS = {"hair": BODY, "beard": BODY, "tail": BODY, "food": FOOD, "rock": OBJECT, "flower": PLANT, "tree": PLANT}  # kinds
-KITCHEN = {"fruit", "steak", "salmon", "sandwich", "burger", "cheeseburger", "cake", "bread", "croissant"}
-THINGS = {ANIMAL, ARTIFACT, FOOD, PERSON, PLANT}  # files whose nouns are likened; of others those below
-EVERYDAY = {PERSON, PLANT}  # files of which only nouns with a count in WordNet's texts are taken, for their number
-# People: what the training captions call them, and the number of the noun's sense.
-PEOPLE = {"man": 1, "woman": 1, "boy": 1, "girl": 2, "kid": 1, "baby": 1, "toddler": 1, "person": 1}
-# Further meanings of known words, as noun#sense of WordNet: where what they name has no word of its own among the known.
-ALSO = {
-    "hat": ("headdress#1",),
-    "shoes": ("footwear#1", "shoe#1"),
-    "boots": ("boot#1",),
-}
+FAMILIES = {"animal": ANIMAL, "mount": ANIMAL, "plant": PLANT}  # of the catalogue
+OTHERS = {
+    "hair": BODY,
+    "beard": BODY,
+    "tail": BODY,
+    "food": FOOD,
+    "rock": OBJECT,
+    "flower": PLANT,
+    "tree": PLANT,
+}  # kinds
+THINGS = (ARTIFACT, ANIMAL, FOOD, PLANT, PERSON)  # files whose nouns are likened
+EVERYDAY = {PERSON, PLANT}  # files of which only nouns are taken that WordNet's own texts hold
+HOME = {"animal": ANIMAL, "food": FOOD, "person": PERSON, "plant": PLANT}  # families of home3d
+
+TOLD = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))  # what WordNet does not tell
 _WORD = re.compile(r"[a-z]{3,}")
-_UNFIT = re.compile(r"offensive|derogat|disparag|slur|obscen|vulgar|trademark|ethnic|sexual|prostitut|genital|insult", re.I)
+_UNFIT = re.compile(
+    r"offensive|derogat|disparag|slur|obscen|vulgar|trademark|ethnic|sexual|prostitut|genital|insult", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -61,11 +69,20 @@ class WordNet:
         self.synsets = dict(map(_synset, _lines(folder / "data.noun")))
         self.senses = dict(map(_senses, _lines(folder / "index.noun")))
         self.counts: Counter[tuple[str, str]] = Counter()  # of a lemma's sense in texts
+        self.otherwise: Counter[str] = Counter()  # of a lemma as a verb, an adjective or an adverb
         for line in _lines(folder / "cntlist.rev"):
             key, sense, count = line.split()
             lemma, rest = key.split("%")
             if rest[0] == "1":  # nouns
                 self.counts[lemma, sense] = int(count)
+            else:
+                self.otherwise[lemma] += int(count)
+        for line in _lines(folder / "verb.exc"):
+            self.otherwise[line.split()[0]] += RARE + 1  # drove, ground
+
+    def written(self, lemma: str, id: str) -> bool:
+        """Whether a sense has the lemma as it is, without a capital: no name."""
+        return lemma in self.synsets[id].lemmas
 
     def of(self, lemma: str, sense: int = 1) -> str:
         """The id of a lemma's sense, counted from 1."""
@@ -74,17 +91,40 @@ class WordNet:
     def count(self, lemma: str, id: str) -> int:
         return self.counts[lemma, str(self.senses[lemma].index(id) + 1)]
 
-    def first(self, lemma: str, files: Iterable[str]) -> str | None:
-        """The first sense of a lemma in one of the files."""
-        return next((id for id in self.senses.get(lemma, ()) if self.synsets[id].file in files), None)
+    def chain(self, id: str, steps: int) -> Iterable[list[str]]:
+        """The synset, what it is a kind of, what that is a kind of, and so on; no synset twice."""
+        level, seen = [id], {id}
+        for _ in range(steps):
+            yield level
+            above = dict.fromkeys(up for one in level for up in self.synsets[one].above)
+            level = [up for up in above if up not in seen]
+            seen.update(level)
 
-    def main(self, lemma: str, files: Iterable[str]) -> str | None:
-        """The same, where it is what people mean by the word: the first sense of all, or used half as often as any."""
-        id = self.first(lemma, files)
-        if id is None or self.senses[lemma][0] == id:
-            return id
-        most = max(self.count(lemma, other) for other in self.senses[lemma])
-        return id if self.senses[lemma].index(id) == 1 and 2 * self.count(lemma, id) >= most else None
+    def above(self, id: str, other: str) -> bool:
+        """Whether a synset is a kind of another."""
+        return any(other in level for level in self.chain(id, 20))
+
+    def first(self, lemma: str, files: Iterable[str]) -> str | None:
+        """The first sense of a lemma in one of the files, tried in their order."""
+        own = [id for id in self.senses.get(lemma, ()) if self.written(lemma, id)]
+        return next((id for file in files for id in own if self.synsets[id].file == file), None)
+
+    def main(self, lemma: str, files: Sequence[str]) -> str | None:
+        """The sense of a lemma that people mean, if it is in one of the files: the first, or used half as often as any.
+
+        Where WordNet's texts hardly have the lemma, any sense counts. Persons come last: a whale is an animal.
+        """
+        own = [id for id in self.senses.get(lemma, ()) if self.written(lemma, id)]
+        counts = {id: self.count(lemma, id) for id in own}
+        most = max(counts.values(), default=0)
+        if 2 * self.otherwise[lemma] > most + 2:  # a verb or an adjective rather: drove, general
+            return None
+        fits = [
+            (self.synsets[id].file == PERSON, 0 if most <= RARE else -counts[id], place, id)
+            for place, id in enumerate(own)
+            if self.synsets[id].file in files and (place == 0 or 2 * counts[id] >= most or most <= 1)
+        ]
+        return min(fits)[-1] if fits else None
 
 
 def _lines(path: Path) -> Iterable[str]:
@@ -126,47 +166,106 @@ def heads(named: Iterable[tuple[str, str]], vocabulary: Vocabulary) -> list[Head
 
 def likened(net: WordNet, known: Sequence[Head], vocabulary: Vocabulary) -> dict[str, tuple[str, ...]]:
     """Every noun that WordNet ties to known ones, with up to `MOST` of them, the nearest first."""
-    meant: dict[str, list[tuple[int, str]]] = defaultdict(list)  # by synset: how often trained, and the word
-    for head in known:
-        id = net.first(head.word, [head.file]) or net.first(head.word, THINGS)
-        if id is None and head.word.endswith("s"):
-            id = net.first(head.word[:-1], [head.file])
-        if id:
-            meant[id].append((-head.count, head.word))
-    for word, sense in PEOPLE.items():
-        if word in vocabulary.index:
-            meant[net.of(word, sense)].append((-1, word))
-    for word, others in ALSO.items():
-        for lemma, sense in (other.split("#") for other in others):
-            if word in vocabulary.index and lemma in net.senses:
-                meant[net.of(lemma, int(sense))].append((0, word))
+    meant = meanings(net, known, vocabulary)
+    trades = [net.of(trade) for trade in TOLD["trades"].split() if trade in net.senses]
+    left_out = set(TOLD["left_out"].split())
+    told = {noun: word for word, nouns in TOLD["more"].items() for noun in nouns.split() if word in vocabulary.index}
     table = {}
-    for lemma in sorted(net.senses):
+    for lemma in sorted({*net.senses, *told}):
         if not _WORD.fullmatch(lemma) or vocabulary.known(lemma) is not None:
             continue
-        id = net.main(lemma, THINGS)
-        if id is None or not fit(net, lemma, id):
+        if lemma in told:
+            table[lemma] = (told[lemma],)
             continue
-        if words := _near(net, id, meant):
+        id = net.main(lemma, THINGS)
+        if id is None or lemma in left_out or not fit(net, lemma, id):
+            continue
+        words = near(net, id, meant)
+        if not words and net.synsets[id].file == PERSON and "person" in vocabulary.index:
+            words = ("person",) if any(net.above(id, trade) for trade in trades) else ()
+        if words:
             table[lemma] = words
     return table
+
+
+def meanings(net: WordNet, known: Sequence[Head], vocabulary: Vocabulary) -> dict[str, list[tuple[int, str]]]:
+    """By synset: the known words that stand for it, each with how often it was trained, negative."""
+    meant: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    vague = set(TOLD["vague"].split())
+    for head in known:
+        sense = TOLD["senses"].get(head.word)
+        if head.word in vague or head.word in TOLD["people"] or sense == 0 or head.file == PERSON:
+            continue
+        id = net.of(head.word, sense) if sense and head.word in net.senses else None
+        for form in (head.word, head.word.removesuffix("s")):
+            id = id or net.first(form, [head.file, *THINGS[:-1]])
+        if id:
+            meant[id].append((-head.count, head.word))
+    further = [(word, f"{word}#{sense}") for word, sense in TOLD["people"].items()]
+    further += [(word, other) for word, others in TOLD["also"].items() for other in others.split()]
+    counts = {head.word: head.count for head in known}
+    for word, other in further:
+        lemma, sense = other.split("#")
+        if word in vocabulary.index and lemma in net.senses:
+            meant[net.of(lemma, int(sense))].append((-counts.get(word, 0), word))
+    return meant
 
 
 def fit(net: WordNet, lemma: str, id: str) -> bool:
     """Whether a noun is one for a table: in everyday use, no name, nothing that hurts."""
     one = net.synsets[id]
-    if one.instance or _UNFIT.search(one.gloss) or lemma not in one.lemmas:  # written with a capital: a name
+    if one.instance or _UNFIT.search(one.gloss):
         return False
     return one.file not in EVERYDAY or net.count(lemma, id) > 0
 
 
-def _near(net: WordNet, id: str, meant: Mapping[str, list[tuple[int, str]]]) -> tuple[str, ...]:
+def near(net: WordNet, id: str, meant: Mapping[str, list[tuple[int, str]]]) -> tuple[str, ...]:
     """Known words from a synset up its chains, one step after the other."""
     found: dict[str, None] = {}
-    level, seen = [id], {id}
-    for _ in range(FAR):
-        found |= dict.fromkeys(word for _, word in sorted(pair for one in level for pair in meant.get(one, ())))
-        level = [up for one in level for up in net.synsets[one].above if not (up in seen or seen.add(up))]
-        if len(found) >= MOST or not level:
+    for level in net.chain(id, FAR):
+        found |= dict.fromkeys(word for _, word in sorted({pair for one in level for pair in meant.get(one, ())}))
+        if len(found) >= MOST:
             break
     return tuple(found)[:MOST]
+
+
+def named(catalog: Catalog, home: Path) -> list[tuple[str, str]]:
+    """(name, file of WordNet) of all that is trained but heads and clothes of figures."""
+    split = splits.load()
+    parts = [part for part in catalog if part.family not in ("head", "torso", "lower")]
+    found = [
+        (name, FAMILIES.get(part.family) or OTHERS.get(part.kind, ARTIFACT))
+        for part in parts
+        if split.get(part.id, splits.TRAIN) == splits.TRAIN
+        for name in part.names
+    ]
+    return found + [
+        (name, HOME.get(thing.family, ARTIFACT))
+        for thing in things_of(home)
+        if thing.split == splits.TRAIN
+        for name in (thing.phrase, *thing.synonyms)
+    ]
+
+
+def text(table: Mapping[str, Sequence[str]]) -> str:
+    """A line per noun: the noun, then its words."""
+    return "".join(f"{noun} {' '.join(words)}\n" for noun, words in table.items())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--wordnet", type=Path, default=Path("/usr/share/wordnet"), help="folder with data.noun")
+    parser.add_argument("--home3d", type=Path, required=True, help="folder with catalog.csv of the everyday things")
+    parser.add_argument("--weights", type=Path, default=ROOT / "src/cast3d/weights/bricks", help="whose words to use")
+    parser.add_argument("-o", "--output", type=Path, default=LIKENED)
+    args = parser.parse_args()
+    own = json.loads((args.weights / "pipeline.json").read_text(encoding="utf-8"))["cast3d"]
+    vocabulary = Vocabulary(own["words"], unread=own.get("unread", ()))
+    known = heads(named(load(ROOT / "training/bricks/catalog.csv"), args.home3d), vocabulary)
+    table = likened(WordNet(args.wordnet), known, vocabulary)
+    args.output.write_text(text(table), encoding="utf-8")
+    print(f"{len(table)} nouns, {args.output.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
