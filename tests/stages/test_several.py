@@ -159,7 +159,7 @@ def test_numbers_that_the_layout_shows(one, shown):
 
 def test_two_things_under_one_term_are_made_one_by_one():
     kits = [Kit(BACKBONE, BACKBONE.defaults, {"cap": (open_picture(striped()),)}, Seeds(0, {"cap": 0}))]
-    both = Hints(torch.stack([BODY, OWN_LEFT | OWN_RIGHT]), NONE, NONE, ("figure", "cap"), (), (1, 2))
+    both = Hints(torch.stack([BODY, OWN_LEFT | OWN_RIGHT]), NONE, NONE, ("figure", "cap"), things=(1, 2))
     alone = [Hints(torch.stack([BODY, one]), NONE, NONE, ("figure", "cap")) for one in (OWN_LEFT, OWN_RIGHT)]
     (made,) = part_geometries(kits, ["cap"], [both])
     expected = [part_geometries(kits, ["cap"], [one])[0].grid for one in alone]

@@ -48,7 +48,7 @@ def widen(image: Image.Image, data: bytes, low_mode: str) -> str:
         return ""
     again = Image.open(io.BytesIO(data))
     first = again.tile[0]
-    args = low_mode if isinstance(first.args, str) else (low_mode, *first.args[1:])
+    args = (low_mode, *first.args[1:]) if isinstance(first.args, tuple) else low_mode
     again.tile = [first._replace(args=args)]
     low = np.asarray(again)
     if low_mode == "RGBA" and image.mode in {"LA", "RGBA"}:

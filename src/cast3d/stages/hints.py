@@ -29,8 +29,8 @@ class Hints:
     masks: Tensor  # [V, N, H, W] bool; the segmenter is not asked for the base, whose masks are empty
     terms: tuple[str, ...]  # [N]
     report: tuple[str, ...] = ()  # per view and term what was found, with which scores; then what was given back
-    things: tuple[int, ...] = ()  # [N] of how many things of one kind a hint is made; empty: of one each
     free: Tensor | None = None  # [64, 64, 64] bool, where a refinement may change the whole; None: anywhere
+    things: tuple[int, ...] = ()  # [N] of how many things of one kind a hint is made; empty: of one each
 
     def of(self, term: str) -> Tensor:
         """h_i of a term, [64, 64, 64] bool."""
@@ -87,4 +87,4 @@ def extract_hints(kit: Kit, main: MainGeometry, painted: Slat, reading: Reading)
     grids = torch.stack([to_grid(coords[row]) for row in rows])
     grids, told = told_apart(grids, main.grid, reading.terms, minimum, settings.place_missing)
     shown = (images * 255).round().to(torch.uint8)
-    return Hints(grids, shown, mask, reading.terms, (*report, *told), shown_as_said(grids, reading))
+    return Hints(grids, shown, mask, reading.terms, (*report, *told), things=shown_as_said(grids, reading))
