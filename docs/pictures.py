@@ -4,12 +4,15 @@ cast3d compose examples/01-cap-and-backpack/scene.yaml -o out && python docs/pic
 cast3d compose examples/02-wizard/scene.yaml -o out && python docs/pictures.py out --example examples/02-wizard
 cast3d evaluate suites/bricks-27 -m cast3d,utc,ctg -o out && python docs/pictures.py out \\
     --suite suites/bricks-27 --methods cast3d,utc,ctg --cases hero,pirate --name results-good
+python docs/pictures.py --since 054fb5a   # every example, as it was at that commit and as it is
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
@@ -98,6 +101,42 @@ def comparison(out: Path, suite: Path, cases: Sequence[str], methods: Sequence[s
     return sheet
 
 
+def then_and_now(examples: Path, commit: str) -> Image.Image:
+    """A row per example: the pictures that go in, the composition at a commit, and today's (an edit: its whole row)."""
+    rows = [(one.parent.name, Image.open(one), _then(one, commit)) for one in sorted(examples.glob("*/result.png"))]
+    given = max(now.width // TILE - len(YAWS) for _, now, then in rows if then)
+    small, left = TILE * 5 // 8, TITLE * 8
+    width = left + (given + 2 * len(YAWS)) * small
+    sheet = Image.new("RGB", (width, TITLE + small * len(rows)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for x, title in ((0, "in"), (given, f"then ({commit})"), (given + len(YAWS), "now")):
+        draw.text((left + x * small, TITLE // 2), title, "black", anchor="lm")
+    for y, (name, now, then) in enumerate(rows):
+        top = TITLE + small * y
+        draw.text((4, top + small // 2), name, "black", anchor="lm")
+        tiles = now.width // TILE - len(YAWS) if now.height == TILE else 0  # edits have rows of their own shape
+        for part, x in ((_tiles(now, 0, tiles), 0), (then and _tiles(then, -len(YAWS)), given)):
+            if part and tiles:
+                sheet.paste(part.resize((part.width * small // TILE, small)), (left + x * small, top))
+        made = _tiles(now, -len(YAWS)) if tiles else now.convert("RGB")
+        made = made.resize((made.width * small // made.height, small))
+        sheet.paste(made, (left + (given + len(YAWS)) * small if tiles else width - made.width, top))
+    return sheet
+
+
+def _tiles(row: Image.Image, first: int, end: int | None = None) -> Image.Image:
+    """Square tiles of a row, counted as in a slice."""
+    start, stop, _ = slice(first, end).indices(row.width // TILE)
+    return row.convert("RGB").crop((start * TILE, 0, stop * TILE, TILE))
+
+
+def _then(file: Path, commit: str) -> Image.Image | None:
+    """A picture as it was at a commit; None where there was none."""
+    name = f"{commit}:./{file.name}"
+    shown = subprocess.run(["git", "show", name], cwd=file.parent, capture_output=True, check=False)
+    return Image.open(io.BytesIO(shown.stdout)) if shown.returncode == 0 else None
+
+
 def _second(row: Image.Image) -> Image.Image:
     """Of four square views in a row, the one from the viewer's right."""
     return row.crop((row.height, 0, 2 * row.height, row.height))
@@ -135,14 +174,20 @@ def write(pictures: Mapping[str, Image.Image], folder: Path) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path, help="the folder of a finished composition")
+    parser.add_argument("run", type=Path, nargs="?", help="the folder of a finished composition")
+    parser.add_argument("--since", help="a commit: writes docs/examples.webp, the examples then and now, instead")
     parser.add_argument("--example", type=Path, help="folder of an example: writes its result.png instead")
     parser.add_argument("--suite", type=Path, help="of an evaluation: writes NAME.webp of some cases instead")
     parser.add_argument("--cases", default="")
     parser.add_argument("--methods", default="cast3d,utc,ctg")
     parser.add_argument("--name", default="results")
     arguments = parser.parse_args()
-    if arguments.suite:
+    if arguments.since:
+        rows = then_and_now(Path(__file__).parent.parent / "examples", arguments.since)
+        print(f"{write({'examples': rows}, Path(__file__).parent) / 1000:.0f} kB")
+    elif arguments.run is None:
+        parser.error("name the folder of a run, or a commit with --since")
+    elif arguments.suite:
         chosen = comparison(arguments.run, arguments.suite, arguments.cases.split(","), arguments.methods.split(","))
         write({arguments.name: chosen}, Path(__file__).parent / "pictures")
     elif arguments.example:

@@ -379,7 +379,7 @@ def test_bad_input_leaves_no_folder(tmp_path, wrong, message):
 # --- single objects -------------------------------------------------------------------------------------------------
 
 
-def test_lift_and_imagine_make_one_part():
+def test_lift_and_imagine_make_one_part(monkeypatch):
     composer = Composer(tiny_backbone())
     cap = pictures()["cap"]
     lifted, again, in_place = composer.lift(cap, "cap"), composer.lift(cap, "cap"), composer.lift(cap, frame="in_place")
@@ -388,6 +388,10 @@ def test_lift_and_imagine_make_one_part():
     assert not torch.equal(lifted.parts["cap"].voxels, in_place.parts["object"].voxels)
     imagined = composer.imagine("a red capp")
     assert list(imagined.parts) == ["a red capp"] and "'capp'" in imagined.warnings[0]
+    monkeypatch.setattr(composer.backbone.describer.vocabulary, "nouns", {"trilby": ("cap",)})
+    told = composer.imagine("a red trilby")
+    assert told.notes == ["the backbone tiny does not know the word 'trilby' and reads 'cap' in its place"]
+    assert told.warnings == []
 
 
 def test_lift_takes_several_views():

@@ -19,6 +19,7 @@ from cast3d.run.folder import RunFolder
 from cast3d.scene import Scene
 from cast3d.scene.files import read_any
 from cast3d.settings import Settings
+from docs import pictures
 from docs.pictures import CELL, SHEETS, TITLE, comparison, example, sheets, write
 from tests.meshes.shapes import ball
 
@@ -103,3 +104,31 @@ def test_methods_are_compared_side_by_side(tmp_path):
     assert sheet.size == (4 * CELL, CELL + TITLE)
     middles = [sheet.getpixel((CELL * x + CELL // 2, TITLE + CELL // 2)) for x in range(3)]
     assert middles == [(255, 0, 0), (0, 0, 255), (0, 128, 0)]
+
+
+def test_examples_are_shown_then_and_now(tmp_path, monkeypatch):
+    """A composition with one picture, an edit in a row of its own shape, and an example that did not exist then."""
+    small, given, left = 160, 1, 160
+
+    def row(name, size, *colors):
+        (tmp_path / name).mkdir()
+        made = Image.new("RGB", size, "white")
+        for x, color in enumerate(colors):
+            made.paste(color, (256 * x, 0, 256 * (x + 1), 256))
+        made.save(tmp_path / name / "result.png")
+
+    row("1-cap", (1024, 256), "red", "blue", "blue", "blue")
+    row("2-edit", (812, 200), "lime", "lime", "lime", "lime")
+    row("3-boy", (1024, 256), "red", "blue", "blue", "blue")
+    before = Image.new("RGB", (1024, 256), "yellow")
+    monkeypatch.setattr(pictures, "_then", lambda file, commit: before if "1-cap" in str(file) else None)
+    sheet = pictures.then_and_now(tmp_path, "abc")
+    assert sheet.size == (left + (given + 6) * small, TITLE + 3 * small)
+
+    def middles(y):
+        return [sheet.getpixel((left + small * x + 80, TITLE + small * y + 80)) for x in (0, 1, 4)]
+
+    red, yellow, blue, white = (255, 0, 0), (255, 255, 0), (0, 0, 255), (255, 255, 255)
+    assert middles(0) == [red, yellow, blue] and middles(2) == [red, white, blue]
+    assert sheet.getpixel((sheet.width - 4, TITLE + small + 80)) == (0, 255, 0)
+    assert (ROOT / "docs" / "examples.webp").stat().st_size < 300_000

@@ -65,7 +65,7 @@ def test_shipped_files_are_the_named_ones(bricks):
     args = config["args"]
     named = {*args["models"].values(), args["image_cond_model"], args["text_cond_model"]}
     named |= {config["cast3d"][key] for key in ("segmenter", "namer", "appearance_encoder")}
-    assert {f"ckpts/{stem}" for stem in bricks.hashes} == named | {"ckpts/pipeline"}
+    assert {f"ckpts/{stem}" for stem in bricks.hashes} == named | {"ckpts/pipeline", "ckpts/nouns"}
     assert all(len(digest) == 64 for digest in bricks.hashes.values())
 
 

@@ -157,3 +157,67 @@ def test_linear_png_by_its_gamma(tmp_path):
         expected = [in_srgb(color, SRGB, 1.0) if changed else color for color in COLORS]
         np.testing.assert_allclose(stripes(read.rgba), expected, atol=1)
         assert bool(read.notes) is changed
+
+
+def with_exif(space: int, index: str = "") -> Image.Exif:
+    """What a camera notes of the colour space: EXIF's tag, and the interoperability index of DCF 2.0."""
+    exif = Image.Exif()
+    exif[0x8769] = {0xA001: space, **({0xA005: {1: index}} if index else {})}
+    return exif
+
+
+@pytest.mark.parametrize(
+    ("space", "index", "wide"),
+    [(2, "", True), (0xFFFF, "R03", True), (0xFFFF, "", False), (0xFFFF, "R98", False), (1, "", False)],
+)
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_adobe_rgb_that_exif_alone_tells(tmp_path, space, index, wide, suffix):
+    quality = {"quality": 100, "subsampling": 0} if suffix == "jpg" else {}
+    picture().save(tmp_path / f"a.{suffix}", exif=with_exif(space, index), **quality)
+    read = open_picture(tmp_path / f"a.{suffix}")
+    np.testing.assert_allclose(stripes(read.rgba), [in_srgb(c, *ADOBE) if wide else c for c in COLORS], atol=4)
+    told = ("colours were converted from Adobe RGB, which the camera noted, to sRGB",)
+    assert read.notes == (told if wide else ())
+
+
+def test_a_profile_counts_more_than_exif(tmp_path):
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture().save(tmp_path / "a.png", exif=with_exif(2), icc_profile=srgb)
+    np.testing.assert_array_equal(stripes(open_picture(tmp_path / "a.png").rgba), COLORS)
+
+
+def test_primaries_of_a_png(tmp_path):
+    from PIL.PngImagePlugin import PngInfo
+
+    primaries, _ = DISPLAY_P3
+    red, green, blue, white = primaries
+    chunks = PngInfo()
+    chunks.add(b"gAMA", struct.pack(">I", 45_455))
+    chunks.add(b"cHRM", struct.pack(">8I", *(round(v * 100_000) for v in (*white, *red, *green, *blue))))
+    picture("RGBA").save(tmp_path / "a.png", pnginfo=chunks)
+    linear = [in_srgb(in_linear(color), primaries, 1.0) for color in COLORS]
+    np.testing.assert_allclose(stripes(open_picture(tmp_path / "a.png").rgba), linear, atol=2)
+
+
+def in_linear(color) -> np.ndarray:
+    """0 to 255 of light, by the curve of sRGB."""
+    level = np.array(color) / 255
+    return 255 * np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
+
+
+def test_code_points_of_a_png(tmp_path):
+    from PIL.PngImagePlugin import PngInfo
+
+    for points, space in (((12, 13, 0, 1), DISPLAY_P3[0]), ((1, 13, 0, 1), None), ((1, 8, 0, 1), SRGB)):
+        chunks = PngInfo()
+        chunks.add(b"cICP", bytes(points))
+        picture().save(tmp_path / "a.png", pnginfo=chunks)
+        read = open_picture(tmp_path / "a.png")
+        light = [color if points[1] == 8 else in_linear(color) for color in COLORS]
+        expected = COLORS if space is None else [in_srgb(one, space, 1.0) for one in light]
+        np.testing.assert_allclose(stripes(read.rgba), expected, atol=2)
+        assert bool(read.notes) is (space is not None)
+    chunks = PngInfo()
+    chunks.add(b"cICP", bytes((9, 16, 0, 1)))  # HDR
+    picture().save(tmp_path / "a.png", pnginfo=chunks)
+    assert "Save the picture in sRGB" in open_picture(tmp_path / "a.png").warnings[0]

@@ -79,6 +79,61 @@ def test_png_modes(tmp_path, mode, color, rgba):
     assert opened(tmp_path, Image.new(mode, (16, 16), color), "a.png").getpixel((3, 3)) == rgba
 
 
+def deep_png(values: np.ndarray) -> bytes:
+    """A PNG of 16 bits, [H, W, 1 to 4] (grey, grey and alpha, RGB, RGBA), which Pillow does not write."""
+    height, width, channels = values.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def deep_tiff(values: np.ndarray, order: str) -> bytes:
+    """An uncompressed TIFF of 16-bit RGB; `order` "<" or ">"."""
+    height, width, _ = values.shape
+    pixels = values.astype(f"{order}u2").tobytes()
+    bits = struct.pack(f"{order}3H", 16, 16, 16)
+    at = 8 + 2 + 12 * 9 + 4  # after the header and the one directory
+    entries = [
+        (256, 3, 1, width), (257, 3, 1, height), (258, 3, 3, at), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 1, at + 6),
+        (277, 3, 1, 3), (278, 3, 1, height), (279, 4, 1, len(pixels)),
+    ]  # fmt: skip
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HIH", 42, 8, len(entries))
+    short = {(3, 1): f"{order}HHIH2x"}
+    rows = [
+        struct.pack(short.get((kind, count), f"{order}HHII"), tag, kind, count, v) for tag, kind, count, v in entries
+    ]
+    return head + b"".join(rows) + b"\0" * 4 + bits + pixels
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("kind", ["grey and alpha", "RGB", "RGBA", "TIFF <", "TIFF >"])
+def test_colours_of_fewer_bits_in_sixteen(bits, kind):
+    channels = {"grey and alpha": 2, "RGBA": 4}.get(kind, 3)
+    levels = np.linspace(0, (1 << bits) - 1, 16).round().astype(int)
+    values = np.stack([np.roll(np.tile(levels, (16, 1)), k, 1) for k in range(channels)], axis=-1)
+    read = open_picture(deep_tiff(values, kind[-1]) if "TIFF" in kind else deep_png(values))
+    expected = np.linspace(0, 255, 16)
+    found = np.asarray(read.rgba)[3]
+    np.testing.assert_allclose(found[:, 0], expected, atol=1)
+    if channels >= 3:
+        np.testing.assert_allclose(found[:, 2], np.roll(expected, 2), atol=1)
+    if channels in (2, 4):
+        np.testing.assert_allclose(found[:, 3], np.roll(expected, channels - 1), atol=1)
+    assert read.notes == (() if bits == 16 else (f"its colours were read as ones of {bits} bits",))
+
+
+def test_a_dark_thing_whose_alpha_is_full_stays_dark():
+    values = np.full((16, 16, 4), 3000)
+    values[..., 3] = 65535
+    read = open_picture(deep_png(values))
+    assert read.rgba.getpixel((3, 3)) == (11, 11, 11, 255) and read.notes == ()
+    assert open_picture(deep_png(np.zeros((16, 16, 3), int))).notes == ()
+
+
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 def test_grey_of_fewer_bits_in_sixteen(tmp_path, bits, suffix):

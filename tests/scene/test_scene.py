@@ -6,6 +6,8 @@ from PIL import Image
 
 from cast3d import Asset, InputError, Scene
 from cast3d.scene import read_scene, slug, unique_slugs
+from cast3d.scene.grammar import counts, sided
+from cast3d.scene.terms import find_terms
 
 PROMPT = "a boy wearing a Baseball Cap, wings and the boy's red backpack"
 
@@ -209,22 +211,53 @@ def test_what_is_no_thing_is_not_missed(prompt):
     assert scene(prompt, "boy", "cap", main="boy").notes == []
 
 
-def test_sides_and_counts_are_warned_of():
-    pair = scene("a knight with a left sword and a right sword", "knight", "left sword", "right sword").warnings
-    assert len(pair) == 1 and "differ by their side only" in pair[0] and "hints" in pair[0]
-    for prompt, term in (
-        ("a knight with two swords", "two swords"),
-        ("a knight with two swords", "swords"),
-        ("a knight with several red swords", "several red swords"),
+def test_what_no_layout_tells_apart_is_warned_of():
+    pair = scene("a knight with a first sword and a second sword", "knight", "first sword", "second sword").warnings
+    assert len(pair) == 1 and "differ by their order only" in pair[0] and "left, right" in pair[0]
+    (warning,) = scene("a knight with several red swords", "knight", "several red swords").warnings
+    assert "'several red swords'" in warning and "one part" in warning and "name and a picture of its own" in warning
+    for prompt, terms in (
+        ("a knight with feather wings", ["feather wings"]),
+        ("a knight with a red sword and a blue sword", ["red sword", "blue sword"]),
+        ("a knight with a left sword and a right sword", ["left sword", "right sword"]),  # the layout is asked
+        ("a knight with two swords", ["two swords"]),
+        ("a knight with one sword", ["sword"]),
     ):
-        (warning,) = scene(prompt, "knight", term).warnings
-        assert repr(term) in warning and "one part" in warning and "name and a picture of its own" in warning
-    for prompt, term in (
-        ("a knight with feather wings", "feather wings"),
-        ("a knight with a red sword and a blue sword", "red sword"),
-        ("a knight with one sword", "sword"),
-    ):
-        assert scene(prompt, "knight", term).warnings == []
+        assert scene(prompt, "knight", *terms).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("terms", "pairs"),
+    [
+        (("right sword", "knight", "left sword"), [("left sword", "right sword", 0)]),
+        (("a back wheel", "the front wheel"), [("a back wheel", "the front wheel", 1)]),
+        (("rear wheel", "front wheel"), [("rear wheel", "front wheel", 1)]),
+        (("upper drawer", "lower drawer"), [("upper drawer", "lower drawer", 2)]),
+        (("left front wheel", "right front wheel"), [("left front wheel", "right front wheel", 0)]),
+        (("left front wheel", "right back wheel"), []),  # two words differ
+        (("left sword", "right shield"), []),
+        (("left sword", "left shield"), []),
+        (("first sword", "second sword"), []),
+        (("left sword", "sword"), []),
+    ],
+)
+def test_pairs_that_their_side_tells_apart(terms, pairs):
+    assert sided(terms) == pairs
+
+
+@pytest.mark.parametrize(
+    ("prompt", "term", "number"),
+    [
+        ("a knight with two swords", "swords", 2),
+        ("a knight with two swords", "two swords", 2),
+        ("a knight with 3 swords", "swords", 3),
+        ("a knight with a sword", "sword", None),
+        ("a knight with several swords", "swords", None),
+        ("two knights with a sword", "sword", None),
+    ],
+)
+def test_numbers_of_things(prompt, term, number):
+    assert counts(prompt, find_terms(prompt, [term])).get(term) == number
 
 
 # --- other scripts --------------------------------------------------------------------------------------------------

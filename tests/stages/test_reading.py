@@ -61,3 +61,9 @@ def test_notes_say_why():
     told = notes(reading(cap=("hat",), sai=("knife",)), lambda term: term == "cap")
     assert "no word" in told[1] and "'knife'" in told[1] and "showed none" in told[0]
     assert "knows its noun only" in notes(reading(("cap",), cap=("hat",)), lambda term: True)[0]
+
+
+def test_a_noun_that_another_stands_for_is_told_with_its_lookalike():
+    one = reading(taught=("cap",), cap=("fedora",))
+    (said,) = notes(one, lambda term: True, lambda term: {"cap": "hat"} if term == "cap" else {})
+    assert said.startswith("cap: the layout was drawn with a 'fedora'") and "takes it for a hat" in said

@@ -42,12 +42,16 @@ class Describer(Protocol):
 
     def unknown_words(self, text: str) -> dict[str, str | None]: ...
 
+    def likened(self, text: str) -> dict[str, str]:
+        """Unknown nouns of a text, each with the known word that is read in its place."""
+        ...
+
     def longest(self, text: str) -> int | None:
         """How many tokens the text model reads, if the text has more; None if it reads the whole text."""
         ...
 
     def reads(self, term: str) -> bool:
-        """Whether the text model knows the noun of a term."""
+        """Whether the text model knows the noun of a term, or a word that stands for it."""
         ...
 
     def resembling(self, rgba: Sequence[Image.Image], relation: str, base: str) -> list[str]:
@@ -61,7 +65,8 @@ class Describer(Protocol):
     def taught(self, term: str, rgba: Sequence[Image.Image], relation: str, base: str) -> str | None:
         """Another name for a term, if the text model knows its noun but not the words that go with it.
 
-        It is the known name with the same noun that is most like the pictures. None if there is none, or no need.
+        It is the known name with the same noun, or with one that stands for it, that is most like the pictures. None if
+        there is none, or no need.
         """
         ...
 

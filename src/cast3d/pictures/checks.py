@@ -16,6 +16,7 @@ FILLS = 0.94, 0.985  # shares of its box that a slab fills, from doubtful to sur
 ROUND_FILLS = 0.95, 0.98  # shares that a round page has in common with a disc, likewise
 WHITE, PLAIN_RIM = 90.0, 0.95  # L of the rim of a round page, and how much of it is of one colour: a shield is no page
 LEAVES = 0.4, 0.7  # shares of the picture's border that the object covers, likewise
+THIN = 0.25  # width of a stick, as a share of its length
 UNLIKE, VARIED = 12.0, (0.01, 0.04)  # Lab distance from the commonest colour of the rim; shares of the object
 LARGE = 0.15  # pieces with this share of the largest are things of their own
 GAP = 1  # pixels of `SIDE`: pieces nearer than that are one thing
@@ -83,3 +84,12 @@ def _reduced(rgba: Image.Image) -> tuple[np.ndarray, np.ndarray]:
 
 def _ramp(value: float, low: float, high: float) -> float:
     return float(np.clip((value - low) / (high - low), 0, 1))
+
+
+def is_thin(rgba: Image.Image) -> bool:
+    """Whether a cut-out thing is a stick: much longer than wide, by the moments of its outline."""
+    y, x = np.nonzero(np.asarray(rgba.getchannel("A")) > 127)
+    if len(x) < 2:
+        return False
+    spread = np.linalg.eigvalsh(np.cov(np.stack([x, y]).astype(np.float64)))
+    return bool(spread[0] < (THIN * spread[1] ** 0.5) ** 2)

@@ -12,18 +12,17 @@ from itertools import islice
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 from PIL import Image, ImageOps, features
 
 from ..errors import InputError, nearest
 from ..files import local_path, printable
-from .colors import to_srgb
+from .colors import code_points, to_srgb
+from .depth import gray_of, low_byte_mode, widen
 
 MAX_SIDE = 16384
 MAX_PIXELS = 64_000_000
 MIN_SIDE = 16
 MAX_BYTES = 256 << 20
-DEPTHS = (8, 10, 12, 14, 16)  # bits of a grey that is stored in 16
 
 # A closed list: Pillow's other readers include ones that start programs (EPS) or are rarely exercised.
 SUFFIXES = {
@@ -90,7 +89,7 @@ def open_picture(source: str | Path | bytes | Image.Image) -> Picture:
             raise InputError(
                 f"{path}: not a picture that can be read (PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF); save it as PNG"
             ) from error
-        opened = _decode(image, path)
+        opened = _decode(image, path, data)
     assert image.format  # every opened file has one
     return replace(opened, sha256=hashlib.sha256(data).hexdigest(), data=data, suffix=SUFFIXES[image.format])
 
@@ -139,14 +138,18 @@ def _neighbour(path: Path) -> str:
     return f"; there is no folder {printable(missing)}"
 
 
-def _decode(image: Image.Image, name: str) -> Picture:
+def _decode(image: Image.Image, name: str, data: bytes = b"") -> Picture:
     """Pixels in RGBA and sRGB, turned upright as the EXIF orientation says, and notes; without the file."""
     _check_size(image, name)
     try:
         frames = getattr(image, "n_frames", 1)
         if frames > 1:
             image.seek(0)
+        low_bytes = low_byte_mode(image) if data else ""  # pixels of an open image are taken as they are
         image.load()
+        if (points := code_points(data)) is not None:
+            image.info["cicp"] = points
+        widened = widen(image, data, low_bytes)
         upright = ImageOps.exif_transpose(image)
         converted, done, risky = to_srgb(upright)
         rgba, deep = _to_rgba(converted)
@@ -157,7 +160,7 @@ def _decode(image: Image.Image, name: str) -> Picture:
         notes.append(f"{Path(name).name} holds {frames} pictures; the first one is used")
     if converted.mode == "CMYK":
         notes.append(f"{Path(name).name} is in CMYK; its colours are approximate, save it as RGB for exact ones")
-    notes += [deep] if deep else []
+    notes += [note for note in (widened, deep) if note]
     return Picture(rgba, "", b"", "", tuple(notes), (done,) if risky else ())
 
 
@@ -182,31 +185,7 @@ def _limit() -> str:
 def _to_rgba(image: Image.Image) -> tuple[Image.Image, str]:
     """The picture, and what is to be noted of its depth."""
     if image.mode.startswith("I") or image.mode == "F":
-        return _from_deep_gray(image)
+        return gray_of(image)
     if image.mode in {"RGBA", "LA", "PA", "La", "RGBa", "P", "L", "1", "RGB"}:
         return image.convert("RGBA"), ""  # knows about transparent palette entries and colours
     return image.convert("RGB").convert("RGBA"), ""  # CMYK, YCbCr and others have no direct way
-
-
-def _from_deep_gray(image: Image.Image) -> tuple[Image.Image, str]:
-    """16-bit (also held as 32-bit) and floating-point gray; Pillow's own conversion clips at 255.
-
-    Cameras and scanners keep 8, 10, 12 or 14 bits in 16: white is the largest value of the smallest depth that holds
-    all values.
-    """
-    values = np.asarray(image).astype(np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError("it holds values that are not finite")
-    brightest, note = values.max(), ""
-    if image.mode == "F":
-        white = max(1.0, brightest)
-    else:
-        depth = next((bits for bits in DEPTHS if brightest < 1 << bits), 0)
-        white = (1 << depth) - 1 if depth else brightest
-        if 0 < depth < 16 and brightest:
-            note = f"its grey was read as one of {depth} bits"
-    gray = (values / white * 255).round().clip(0, 255).astype(np.uint8)
-    alpha = np.full_like(gray, 255)
-    if isinstance(transparent := image.info.get("transparency"), int):
-        alpha[values == transparent] = 0
-    return Image.fromarray(np.stack([gray, gray, gray, alpha], axis=-1)), note

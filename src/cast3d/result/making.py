@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..composition import Composition
+from ..pictures.checks import is_thin
 from ..run.staging import Staging
 from ..scene import Scene
 from ..scene.edits import EditScene
@@ -19,7 +20,7 @@ from ..stages.layout import Slat
 from ..stages.reading import notes
 from ..stages.refit import Refit
 from .edited import EXACT, EditedResult, kept_exactly
-from .recipe import unread
+from .recipe import likened, unread
 from .result import Result
 
 
@@ -30,19 +31,34 @@ def composed(run: Staging[Kit], scene: Scene | EditScene, made: Composition) -> 
     result = _decoded(run, list(scene.terms), scene.sentence.base, made.appearance, whole, made.detail.colors)
     result.prompt, result.seed = scene.prompt, scene.seed
     result.facts = {"free_steps": made.appearance.free_steps, "soft_share": round(made.appearance.soft, 4)}
-    result.warnings = notes(reading, backbone.describer.reads)
+    result.warnings = notes(reading, backbone.describer.reads, backbone.describer.likened)
+    result.notes = likened(backbone, reading.prompt)
     result.warnings += unread(backbone, reading.prompt)
     result.warnings += what_may_be_wrong(
         made.hinted.main, made.hinted.hints, made.parts, made.geometry, made.appearance, reading
     )
     if made.detail.confidence:
         result.facts["pictures"] = _seen_from(made.detail, scene.terms)
-        if made.detail.unlike(scene.sentence.base):
-            result.warnings.append(
-                f"{scene.main}: what came out looks like its picture from no side; {backbone.name} may not know such a "
-                "thing: try a picture of something that it knows, or another backbone"
-            )
+        thin = [term for term in scene.terms if any(is_thin(image) for image in run.kit.shown(term))]
+        result.warnings += unlike(made.detail, scene, backbone.name, thin)
     return result
+
+
+def unlike(detail: Refit, scene: Scene | EditScene, backbone: str, thin: Collection[str] = ()) -> list[str]:
+    """A warning for each thing that looks like its picture from no side.
+
+    Nothing is said of accessories that are `thin`: a wand looks alike from many sides, so its camera is never sure.
+    """
+    return [
+        f"{term}: what came out looks like its picture from no side; "
+        + (
+            f"{backbone} may not know such a thing: try a picture of something that it knows, or another backbone"
+            if term == scene.main
+            else f"look whether its picture is the right one, re-seed it (--reseed {term!r}), or name it otherwise"
+        )
+        for index, term in enumerate(scene.terms)
+        if detail.unlike(index) and (term == scene.main or term not in thin)
+    ]
 
 
 def _seen_from(detail: Refit, terms: Sequence[str]) -> dict[str, Any]:
@@ -85,6 +101,6 @@ def edited_result(run: Staging[Kit], scene: EditScene, made: Composition) -> Edi
     result.regions = made.hinted.regions
     if scene.keep == EXACT:
         kept_exactly(result, made, run.kit.backbone, scene.change)
-    result.notes = [*existing.model.notes, *(result.regions.report if result.regions else ())]
+    result.notes += [*existing.model.notes, *(result.regions.report if result.regions else ())]
     result.warnings += existing.model.warnings
     return result

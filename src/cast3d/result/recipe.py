@@ -41,6 +41,7 @@ class Recipe:
     def notes(self) -> list[str]:
         """What was done with what was given, as always."""
         notes = list(self.scene.notes) if self.scene and self.task == COMPOSE else []
+        notes += likened(self.backbone, self.prompt) if self.task == IMAGINE else []
         return notes + [
             f"{term}: {one}" for term, views in self.pictures.items() for view in views for one in view.notes
         ]
@@ -75,6 +76,14 @@ class Recipe:
             run.keep_inputs(self.scene, self.pictures, **entries)
         else:
             run.replace(prompt=self.prompt, **entries)
+
+
+def likened(backbone: Backbone, text: str) -> list[str]:
+    """A note per noun that the backbone does not know and reads as another."""
+    return [
+        f"the backbone {backbone.name} does not know the word {word!r} and reads {form!r} in its place"
+        for word, form in backbone.describer.likened(text).items()
+    ]
 
 
 def unread(backbone: Backbone, text: str) -> list[str]:

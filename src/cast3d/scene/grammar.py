@@ -6,7 +6,7 @@ It reads clear cases only. What it finds becomes a note, a warning, or a choice 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from .terms import Span, match_key, outside_terms
 
@@ -28,14 +28,20 @@ _NO_THINGS = {
     "smile", "stance", "studio", "style", "way",
 }  # fmt: skip
 
-_SIDES = (
-    {"left", "right"}, {"front", "back", "rear"}, {"upper", "lower"}, {"top", "bottom"}, {"first", "second", "third"},
-)  # fmt: skip
-_COUNTS = {
-    "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "dozen", "both",
-    "several", "many",
-    *map(str, range(2, 100)),
+# Where a thing of two is, by the word that tells it apart: the axis of the cube, and which way. The main thing faces
+# -y, so its own left is +x.
+_WAYS = {
+    "left": (0, 1), "right": (0, -1), "front": (1, -1), "back": (1, 1), "rear": (1, 1),
+    "upper": (2, 1), "top": (2, 1), "lower": (2, -1), "bottom": (2, -1),
 }  # fmt: skip
+_ORDER = {"first", "second", "third"}
+_NUMBERS = {
+    word: number
+    for number, word in enumerate(
+        ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], 2
+    )
+} | {"both": 2, "dozen": 12, **{str(number): number for number in range(2, 100)}}
+_COUNTS = {*_NUMBERS, "several", "many"}
 
 
 def carrier(prompt: str, spans: Mapping[str, Span]) -> str | None:
@@ -80,26 +86,57 @@ def things(prompt: str) -> list[Span]:
 
 
 def confusable(prompt: str, spans: Mapping[str, Span]) -> list[str]:
-    """A warning for each pair of terms that differ by their side only, and for each that counts several things."""
+    """A warning for each pair of terms that only their order tells apart, and for each that counts without a number.
+
+    Pairs told apart by their side, and numbers, are looked for in the layout (`stages.several`).
+    """
     found, keys = [], {term: match_key(term) for term in spans}
     terms = list(spans)
     for index, term in enumerate(terms):
         for other in terms[index + 1 :]:
-            if len(keys[term]) == len(keys[other]) and _by_side(keys[term], keys[other]):
+            differing = _differing(keys[term], keys[other])
+            if differing and all(pair <= _ORDER for pair in differing):
                 found.append(
-                    f"{term!r} and {other!r} differ by their side only, which the layout may not tell apart; look at "
-                    f"the hints, and try another seed where they are mixed up"
+                    f"{term!r} and {other!r} differ by their order only, which no layout tells apart; look at the "
+                    f"hints, or say where each is (left, right)"
                 )
-        before = match_key(prompt[: spans[term].start])[-1:]
-        if counted := next((word for word in (*before, *keys[term]) if word in _COUNTS), None):
+        if (counted := _counted(prompt, spans[term], keys[term])) and counted not in _NUMBERS:
             found.append(
-                f"{term!r} ({counted}) is more than one thing under one term: it becomes one part, and the layout may "
-                f"show another number; for a part each, give each a name and a picture of its own"
+                f"{term!r} ({counted}) is more than one thing under one term: it becomes one part, and the layout "
+                f"decides how many there are; for a part each, give each a name and a picture of its own"
             )
     return found
 
 
-def _by_side(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether two terms have the same words but for left and right and the like."""
-    differing = [{a, b} for a, b in zip(one, other) if a != b]
-    return bool(differing) and all(any(pair <= sides for sides in _SIDES) for pair in differing)
+def counts(prompt: str, spans: Mapping[str, Span]) -> dict[str, int]:
+    """How many things the sentence says that a term is, where it says a number above one."""
+    said = {term: _counted(prompt, span, match_key(term)) for term, span in spans.items()}
+    return {term: _NUMBERS[word] for term, word in said.items() if word in _NUMBERS}
+
+
+def sided(terms: Sequence[str]) -> list[tuple[str, str, int]]:
+    """Pairs of terms that differ by their side only, and the axis (x, y, z); the first is on the greater side.
+
+    "left sword" and "right sword" are on the main thing's own left and right.
+    """
+    keys, found = {term: match_key(term) for term in terms}, []
+    for one in terms:
+        for other in terms:
+            differing = _differing(keys[one], keys[other])
+            if len(differing) != 1:
+                continue
+            a, b = next((a, b) for a, b in zip(keys[one], keys[other]) if a != b)
+            if a in _WAYS and b in _WAYS and _WAYS[a] == (_WAYS[b][0], 1) and _WAYS[b][1] == -1:
+                found.append((one, other, _WAYS[a][0]))
+    return found
+
+
+def _counted(prompt: str, span: Span, key: Sequence[str]) -> str:
+    """The word before a term, or its first, that says how many things it is ("pads with six spikes" are not six)."""
+    before = match_key(prompt[: span.start])[-1:]
+    return next((word for word in (*before, *key[:1]) if word in _COUNTS), "")
+
+
+def _differing(one: Sequence[str], other: Sequence[str]) -> list[set[str]]:
+    """Pairs of words in which two terms of as many words differ."""
+    return [{a, b} for a, b in zip(one, other) if a != b] if len(one) == len(other) else []

@@ -49,11 +49,14 @@ def candidates(
     kits: Sequence[Kit], terms: Sequence[str], hints: Sequence[Hints], parts: Sequence[PartGeometry]
 ) -> list[Candidates]:
     """Of several terms: as many as the setting says, or fewer where an early one looks like its picture."""
-    return [of_part(kit, term, one.of(term), part) for kit, term, one, part in zip(kits, terms, hints, parts)]
+    return [
+        of_part(kit, term, one.of(term), part, len(one.pieces(term)))
+        for kit, term, one, part in zip(kits, terms, hints, parts)
+    ]
 
 
-def of_part(kit: Kit, term: str, hint: Tensor, part: PartGeometry) -> Candidates:
-    """Candidates for one part, the best by `preferred`."""
+def of_part(kit: Kit, term: str, hint: Tensor, part: PartGeometry, things: int = 1) -> Candidates:
+    """Candidates for one part, the best by `preferred`. Of several things under one term, nothing else is tried."""
     shown = kit.shown(term)
     search: dict[str, Any] = {**ANYHOW, **({} if kit.backbone.orthographic else {"fov": FOV})}
     made: list[tuple[str, Tensor, Agreement]] = []
@@ -63,7 +66,7 @@ def of_part(kit: Kit, term: str, hint: Tensor, part: PartGeometry) -> Candidates
         made.append((label, grid, agree(grid, shown, hint, **search)))
 
     add(HINTED, part.grid)
-    wanted = kit.settings.candidates if made[0][2].outline < GOOD else 1
+    wanted = kit.settings.candidates if made[0][2].outline < GOOD and things == 1 else 1
     if wanted > 1:
         lifted = main_geometry(quiet, term, "filled")
         # Before guidance, which makes anything look like its picture from one side.

@@ -14,11 +14,16 @@ from .hints import Hints
 from .layout import MainGeometry
 from .parts import PartGeometry
 from .reading import Reading
+from .several import miscounted, mixed_up
 
-TOGETHER = 0.45  # share of each of two hints that lies beside the other
-SCRAP, STUB = 0.25, 0.2  # of its hint, of its own geometry: less is a scrap, is hidden
+# Bounds: of the 113 true compositions of the suites none passes them (but for clipping, which five do); of
+# compositions that went wrong those in tests/stages/test_checks.py do.
+TOGETHER = 0.45  # share of each of two hints that lies beside the other; at most .33 where all is right
+INSIDE, TINY = 0.9, 0.2  # share of a hint beside another, and its share of that one's size: a crumb of it
+SCRAP, HIDDEN = 0.25, 0.25  # of its hint; of its outlines, still in sight: at least .29 where all is right
+SPECK = 45  # voxels of a part; at least 61 where all is right
 CUT = 24  # voxels on one side of the cube: a flat cut
-COVERED = 0.5  # of the main geometry, still to be seen
+COVERED = 0.5  # of the main thing's outlines, still in sight: at least .59 where all is right
 APART = 2  # voxels between a part and the rest that still count as touching
 BESIDE = {"next to", "beside", "near"}  # relations of things that need not touch
 
@@ -35,6 +40,8 @@ def what_may_be_wrong(
     seen = {term: to_grid(appearance.coords[appearance.owner == i]) for i, term in enumerate(reading.terms)}
     return [
         *one_place(hints, reading),
+        *mixed_up(hints.grids, main.grid, reading),
+        *miscounted(hints.grids, reading),
         *scraps(hints, parts, seen),
         *clipped(main, parts, reading),
         *covered(main, seen, reading),
@@ -44,15 +51,23 @@ def what_may_be_wrong(
 
 
 def one_place(hints: Hints, reading: Reading) -> list[str]:
-    """Two terms that share one place: the segmenter took one thing for both, or gave half of it to each."""
-    terms = [term for term in reading.terms if term != reading.main]
-    return [
-        f"{a!r} and {b!r} stand in one place of the layout, so one thing may be split between them: use plainer words, "
-        "or words that differ more, or another seed"
-        for i, a in enumerate(terms)
-        for b in terms[i + 1 :]
-        if min(_beside(hints.of(a), hints.of(b)), _beside(hints.of(b), hints.of(a))) > TOGETHER
-    ]
+    """Two terms that share one place: the segmenter took one thing for both, or gave a piece of it to each."""
+    terms, found = [term for term in reading.terms if term != reading.main], []
+    for i, a in enumerate(terms):
+        for b in terms[i + 1 :]:
+            small, large = sorted((a, b), key=lambda term: int(hints.of(term).sum()))
+            inside, around = _beside(hints.of(small), hints.of(large)), _beside(hints.of(large), hints.of(small))
+            if min(inside, around) > TOGETHER:
+                found.append(
+                    f"{a!r} and {b!r} stand in one place of the layout, so one thing may be split between them: use "
+                    "plainer words, or words that differ more, or another seed"
+                )
+            elif inside > INSIDE and int(hints.of(small).sum()) < TINY * int(hints.of(large).sum()):
+                found.append(
+                    f"{small!r} is a crumb of {large!r} in the layout, which may show one thing for both: use words "
+                    "that differ more, or another seed"
+                )
+    return found
 
 
 def _beside(one: Tensor, other: Tensor) -> float:
@@ -70,7 +85,12 @@ def scraps(hints: Hints, parts: Mapping[str, PartGeometry], seen: Mapping[str, T
                 f"{term}: it came out as a scrap ({size} voxels where the layout shows {hint}); re-seed it "
                 f"(--reseed {term!r}), or raise part_start"
             )
-        elif int(seen[term].sum()) < STUB * size:
+        elif size < SPECK:
+            found.append(
+                f"{term}: it came out as a speck ({size} voxels); try another seed, plainer words, or a picture "
+                "that is more like what the backbone knows"
+            )
+        elif in_sight(term, seen, part.grid) < HIDDEN:
             found.append(f"{term}: hardly anything of it is to be seen, other parts hide it; try another seed")
     return found
 
@@ -86,14 +106,30 @@ def clipped(main: MainGeometry, parts: Mapping[str, PartGeometry], reading: Read
     ]
 
 
+def in_sight(term: str, seen: Mapping[str, Tensor], alone: Tensor) -> float:
+    """The share of a thing's outlines from the six sides of the cube that the others leave in sight.
+
+    `alone` is the thing without the others.
+    """
+    whole = torch.stack(list(seen.values())).any(0)
+    left, all_of_it = 0, 0
+    for axis in range(3):
+        for turned in (False, True):
+            own, grid = (one.flip(axis) if turned else one for one in (seen[term], whole))
+            nearest = grid.to(torch.uint8).argmax(axis, keepdim=True)  # 0 where there is nothing, as is `own` there
+            left += int(own.gather(axis, nearest).sum())
+        all_of_it += 2 * int(alone.any(axis).sum())
+    return left / max(all_of_it, 1)
+
+
 def covered(main: MainGeometry, seen: Mapping[str, Tensor], reading: Reading) -> list[str]:
-    """A main thing of which the others leave little."""
-    left = float((main.grid & dilate(seen[reading.main])).sum() / main.grid.sum().clamp_min(1))
+    """A main thing of which the others leave little in sight."""
+    left = in_sight(reading.main, seen, main.grid)
     if left >= COVERED or len(reading.terms) == 1:
         return []
     largest = max((term for term in reading.terms if term != reading.main), key=lambda term: int(seen[term].sum()))
     return [
-        f"{reading.main}: only {left:.0%} of it is left to be seen; {largest!r} may have swallowed it: try another "
+        f"{reading.main}: only {left:.0%} of it is left in sight; {largest!r} may have swallowed it: try another "
         f"seed, or make {largest!r} the main thing"
     ]
 

@@ -15,6 +15,7 @@ from ..voxels import to_grid
 from .kit import Kit
 from .layout import MainGeometry, Slat
 from .reading import Reading
+from .several import pieces, shown_as_said, told_apart
 
 YAWS = 8  # views in each ring
 
@@ -29,10 +30,16 @@ class Hints:
     terms: tuple[str, ...]  # [N]
     report: tuple[str, ...] = ()  # per view and term what was found, with which scores; then what was given back
     free: Tensor | None = None  # [64, 64, 64] bool, where a refinement may change the whole; None: anywhere
+    things: tuple[int, ...] = ()  # [N] of how many things of one kind a hint is made; empty: of one each
 
     def of(self, term: str) -> Tensor:
         """h_i of a term, [64, 64, 64] bool."""
         return self.grids[self.terms.index(term)]
+
+    def pieces(self, term: str) -> list[Tensor]:
+        """h_i of each thing that a term counts, [64, 64, 64] bool; of most terms that is h_i alone."""
+        index = self.terms.index(term)
+        return pieces(self.grids[index]) if self.things and self.things[index] > 1 else [self.grids[index]]
 
     def missing(self, minimum: int, base: int) -> list[int]:
         """Terms with fewer than `minimum` voxels."""
@@ -78,4 +85,6 @@ def extract_hints(kit: Kit, main: MainGeometry, painted: Slat, reading: Reading)
     rows, given = voting.give_back(rows, own, coords, base, settings.base_in_hint, minimum)
     report += [f"{reading.terms[i]}: held most of {reading.main}, gave it back" for i in given]
     grids = torch.stack([to_grid(coords[row]) for row in rows])
-    return Hints(grids, (images * 255).round().to(torch.uint8), mask, reading.terms, tuple(report))
+    grids, told = told_apart(grids, main.grid, reading.terms, minimum, settings.place_missing)
+    shown = (images * 255).round().to(torch.uint8)
+    return Hints(grids, shown, mask, reading.terms, (*report, *told), things=shown_as_said(grids, reading))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
+import torch
 from torch import Tensor
 
 from .. import flow
@@ -39,11 +41,11 @@ class PartPlan:
 
 
 def part_geometries(kits: Sequence[Kit], terms: Sequence[str], hints: Sequence[Hints]) -> list[PartGeometry]:
-    """p_i of several terms (Eq. 13), each from its hint h_i and its picture I_i."""
-
-    plans = [planned(kit, term, one.of(term)) for kit, term, one in zip(kits, terms, hints)]
-    grids = remade(kits[0], plans)  # a group shares settings and networks
-    return [PartGeometry(term, grid, plan.frame) for term, grid, plan in zip(terms, grids, plans)]
+    """p_i of several terms (Eq. 13), each from its hint h_i and its picture I_i; of each of two swords by itself."""
+    plans = [[planned(kit, term, piece) for piece in one.pieces(term)] for kit, term, one in zip(kits, terms, hints)]
+    grids = iter(remade(kits[0], [plan for own in plans for plan in own]))  # a group shares settings and networks
+    whole = [torch.stack(list(islice(grids, len(own)))).any(0) for own in plans]
+    return [PartGeometry(term, grid, own[0].frame) for term, grid, own in zip(terms, whole, plans)]
 
 
 def planned(kit: Kit, term: str, hint: Tensor) -> PartPlan:

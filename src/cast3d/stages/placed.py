@@ -8,6 +8,7 @@ import torch
 
 from ..following.registering import placed
 from ..run.staging import Stage, Staging
+from ..voxels import dilate
 from .halves import HINTING
 from .hints import Hints
 from .kit import Kit
@@ -15,20 +16,23 @@ from .layout import MainGeometry
 from .outlines import lifted_geometry
 from .places import NAMED, Carrier, place_of, placement
 from .reading import Reading
+from .several import on_own_left
 
 
 def placed_hints(kit: Kit, main: MainGeometry, hints: Hints, reading: Reading) -> Hints:
     """h_i with those of absent terms by rule. What another accessory has stays with it."""
-    grids, lines, held = hints.grids.clone(), [], 0
+    grids, lines = hints.grids.clone(), []
     base = reading.base
     carrier = Carrier.of(main.grid)
     for term, relation in reading.absent.items():
         index = reading.terms.index(term)
         thing = lifted_geometry(kit, term, "filled").grid
         place = place_of(term, relation, reading.lookalikes.get(term, ()))
-        held += place == "hand"
-        grid = placed(thing, placement(place, carrier, thing, second=held == 2)).to(grids.device)
-        others = torch.stack([g for i, g in enumerate(grids) if i not in (base, index)] or [grid & False]).any(0)
+        left = on_own_left(term, reading.terms)
+        sides = [False, True] if place == "hand" and left is None else [bool(left)]
+        others = torch.stack([g for i, g in enumerate(grids) if i not in (base, index)] or [grids[base] & False]).any(0)
+        there = [placed(thing, placement(place, carrier, thing, side)).to(grids.device) for side in sides]
+        grid = min(there, key=lambda grid: int((dilate(grid, 2) & others).sum()))  # the hand that is free
         grids[index] = grid & ~others
         grids[base] &= ~grids[index]
         lines.append(f"{term}: placed by rule, {NAMED[place]}")

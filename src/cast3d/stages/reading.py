@@ -75,12 +75,16 @@ def with_taught(
     return {**lookalikes, **new}
 
 
-def notes(reading: Reading, reads: Callable[[str], bool]) -> list[str]:
+def notes(
+    reading: Reading, reads: Callable[[str], bool], likened: Callable[[str], Mapping[str, str]] = lambda text: {}
+) -> list[str]:
     """What to tell people about each lookalike."""
 
     def why(term: str) -> str:
         if not reads(term):
             return "the text model has no word for it"
+        if term in reading.taught and (own := likened(term)):
+            return f"the text model takes it for a {', '.join(own.values())}, having no word for it"
         return (
             "the text model knows its noun only" if term in reading.taught else "the layout showed none under that name"
         )

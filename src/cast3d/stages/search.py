@@ -20,6 +20,7 @@ from .hints import Hints
 from .kit import Kit
 from .layout import MainGeometry
 from .reading import Reading, read, renamed, with_taught
+from .several import twin
 from .table import HINTS, LAYOUT, LAYOUT_APPEARANCE
 
 Lookalikes = dict[str, tuple[str, ...]]
@@ -39,7 +40,7 @@ class LayoutShowsNot(TermNotFound):
 
 def reading_that_shows_all(kit: Kit, run: Staging[Kit], sentence: Sentence, main: MainGeometry) -> Reading:
     """The reading whose layout has a hint for every term. Raises LayoutShowsNot where there is none."""
-    starts = kit.settings.layout_starts
+    starts, terms = kit.settings.layout_starts, sentence.terms
     lookalikes, taught = first_names(kit, sentence)
     while True:
         missing: list[list[str]] = []  # per start
@@ -51,7 +52,8 @@ def reading_that_shows_all(kit: Kit, run: Staging[Kit], sentence: Sentence, main
                 return reading
             kit.retry(done, len(starts))
         lost = [term for term in missing[-1] if all(term in one for one in missing)] or missing[-1]
-        more = other_names(kit, sentence, lookalikes, lost)
+        # Of two that differ by their side, another name does not help where the layout shows one.
+        more = other_names(kit, sentence, lookalikes, [term for term in lost if twin(term, lost) == twin(term, terms)])
         if more is None and hints is not None and all(kit.painted(term) is not None for term in missing[-1]):
             return reading  # what this layout lacks, a person painted into it
         if more is None and (told := placeable(kit, run, main, sentence, lookalikes, taught, missing)):

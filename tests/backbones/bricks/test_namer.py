@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from cast3d.backbones.bricks.loading import BricksDescriber
 from cast3d.backbones.bricks.namer import PictureNamer, pool
+from cast3d.backbones.bricks.words import Vocabulary
 
 NAMES = ("cap", "hat", "sword", "knife", "cape")
 KINDS = ("hat", "hat", "blade", "blade", "cloth")
@@ -72,3 +74,23 @@ def test_the_relation_tells_what_is_held(namer, relation, names):
 def test_several_pictures_are_one_thing(namer):
     views = torch.tensor([[1.0, 0, 0, 0], [0, 0, 0.2, 1.0], [0, 0, 0.2, 1.0]])
     assert namer.ranked(views)[0] == "cape"
+
+
+def test_of_words_that_stand_for_a_noun_the_nearest_that_the_picture_allows(namer, monkeypatch):
+    """The table says knife, then sword; the picture says which of the known names of that kind."""
+    words = Vocabulary(["a", "long", *NAMES], likened={"dirk": ("knife", "sword"), "stiletto": ("shoe", "sword")})
+    describer = BricksDescriber(None, None, words, namer)
+    monkeypatch.setattr(describer, "_pooled", lambda rgba: torch.tensor([[0.9, 0.0, 1.0, 0.0]]))  # sword, cap, knife
+    assert describer.reads("dirk") and describer.taught("dirk", [], "holding", "a") == "knife"
+    assert describer.taught("stiletto", [], "holding", "a") == "sword"
+    assert describer.taught("sword", [], "holding", "a") is None  # it is known
+    assert describer.taught("rusty sword", [], "holding", "a") == "sword"
+    monkeypatch.setattr(describer, "_pooled", lambda rgba: torch.tensor([[0.0, 0.0, 0.0, 1.0]]))  # a cape
+    assert describer.taught("dirk", [], "holding", "a") is None  # then the word is read as it is
+    assert describer.likened("a long dirk") == {"dirk": "knife"}
+
+
+def test_an_animal_by_another_name_wears_what_animals_wear(namer):
+    words = Vocabulary(["a", "dog", *NAMES], likened={"whelp": ("dog",)})
+    describer = BricksDescriber(None, None, words, namer, {"nouns": ["dog"], "wear": ["cape"]})
+    assert describer._worn("a whelp") == ["cape"] and describer._worn("a cap") == ()

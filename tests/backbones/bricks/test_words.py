@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 
-from cast3d.backbones.bricks.words import FIRST, PAD, START, SYNONYMS, Vocabulary, split
+import cast3d
+from cast3d.backbones.bricks.words import (
+    FIRST,
+    LIKENED,
+    PAD,
+    START,
+    SYNONYMS,
+    Vocabulary,
+    likened_nouns,
+    split,
+)
+
+BRICKS = Path(cast3d.__file__).parent / "weights" / "bricks"
 
 WORDS = ["a", "berry", "box", "cap", "figure", "grey", "holding", "shoes", "backpack", "man"]
 VOCABULARY = Vocabulary(WORDS)
@@ -111,3 +127,75 @@ def test_nouns_come_before_what_they_have():
     assert VOCABULARY.noun("grey boxes with shoes") == "box" and VOCABULARY.noun("red capybara") is None
     assert VOCABULARY.noun("grey box looking left") == "box"
     assert VOCABULARY.noun("") is None
+
+
+# --- nouns that stand for others ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """The words of the shipped weights and the shipped table."""
+    own = json.loads((BRICKS / "pipeline.json").read_text(encoding="utf-8"))["cast3d"]
+    return Vocabulary(own["words"], unread=own["unread"], likened=likened_nouns())
+
+
+@pytest.mark.parametrize(
+    ("noun", "words"),
+    [
+        ("fedora", {"fedora", "hat"}),
+        ("trilby", {"fedora", "hat"}),
+        ("stetsons", set()),  # a trade name
+        ("sunhat", {"hat"}),
+        ("turbans", {"hat"}),
+        ("rucksack", {"rucksack", "backpack"}),
+        ("satchel", {"bag", "luggage"}),
+        ("sofa", {"sofa", "couch", "armchair"}),
+        ("settee", {"bench", "seat", "sofa"}),
+        ("rapier", {"sword"}),
+        ("revolver", {"pistol", "gun"}),
+        ("crossbow", {"bow"}),
+        ("sneakers", {"shoes"}),
+        ("violin", {"guitar"}),
+        ("goblet", {"glass", "cup"}),
+        ("teacup", {"cup"}),
+        ("limousine", {"car"}),
+        ("moth", {"butterfly"}),
+        ("sheep", {"goat"}),
+        ("zebras", {"horse"}),
+        ("lad", {"boy"}),
+        ("lass", {"girl"}),
+        ("lady", {"woman"}),
+        ("granny", {"woman"}),
+        ("grandfather", {"man"}),
+        ("toddler", {"toddler"}),
+        ("newborn", {"baby"}),
+        ("dentist", {"person"}),
+        *((word, set()) for word in ("idea", "freedom", "tuesday", "happiness", "drove", "general", "zzyzx", "oreo")),
+    ],
+)
+def test_what_stands_for_a_noun(shipped, noun, words):
+    found = shipped.nouns_of(noun)
+    assert set(found[:1]) <= words and bool(found) == bool(words)
+
+
+def test_the_shipped_table_is_small_plain_and_sorted():
+    nouns = likened_nouns()
+    assert LIKENED.stat().st_size < 150_000 and 3000 < len(nouns) < 10_000
+    assert list(nouns) == sorted(nouns)
+    assert all(re.fullmatch("[a-z]{3,}", word) for noun, words in nouns.items() for word in (noun, *words))
+    assert all(1 <= len(words) <= 3 and noun not in words for noun, words in nouns.items())
+
+
+def test_every_noun_of_the_table_leads_to_a_word_that_is_known(shipped):
+    lost = [noun for noun in likened_nouns() if shipped.known(noun) is None and not shipped.standing_for(noun)]
+    assert lost == []
+
+
+def test_a_noun_without_a_word_is_read_as_what_stands_for_it():
+    vocabulary = Vocabulary(WORDS, likened={"trilby": ("fedora", "cap"), "box": ("cap",), "zzz": ("fedora",)})
+    read = vocabulary.encode("a trilby, a box, zzz")
+    assert read.likened == {"trilby": "cap"} and list(read.unknown) == ["zzz"]  # box is known, fedora is not
+    assert read.indices == vocabulary.encode("a cap, a box").indices
+    assert vocabulary.reads("red trilby") and vocabulary.nouns_of("trilbies") == ("cap",)
+    assert vocabulary.length("a trilby, zzz") == vocabulary.length("a cap")
+    assert not Vocabulary(WORDS).reads("trilby")  # training reads no table

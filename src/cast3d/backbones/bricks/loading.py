@@ -29,7 +29,7 @@ from .prompted import PromptedSegmenter
 from .sdf_decoder import SLatSdfDecoder
 from .slat_clean_flow import SLatCleanFlowModel
 from .structure_patch import PatchStructureDecoder, PatchStructureEncoder
-from .words import Vocabulary
+from .words import LIKENED, Vocabulary, likened_nouns
 
 STAND = Stand(50 / 64, 2 / 64)  # as bases of the training data stand
 DEFAULT_ENCODER = "ckpts/ss_enc_conv3d_16l8_fp16"  # released folders hold it without listing it
@@ -94,6 +94,10 @@ class BricksDescriber:
         """Words of `text` without a known form, each with the nearest known word."""
         return self.vocabulary.encode(text).unknown
 
+    def likened(self, text: str) -> dict[str, str]:
+        """Unknown nouns of `text`, each with the known word that is read in its place."""
+        return self.vocabulary.encode(text).likened
+
     def longest(self, text: str) -> int | None:
         length = self.word_encoder.config["max_words"] - 1  # the first place is the start word's
         return length if self.vocabulary.length(text) > length else None
@@ -107,15 +111,16 @@ class BricksDescriber:
         return self.namer.ranked(self._pooled(rgba), relation, self._worn(base))
 
     def taught(self, term: str, rgba: Sequence[Image.Image], relation: str, base: str) -> str | None:
-        if self.namer is None or not self.reads(term) or not self.unknown_words(term):
+        read = self.vocabulary.encode(term)
+        if self.namer is None or not self.reads(term) or not (read.unknown or read.likened):
             return None
-        noun = self.vocabulary.noun(term)
         names = self.namer.alike(self._pooled(rgba), relation, self._worn(base))
-        return next((name for name in names if self.vocabulary.noun(name) == noun), None)
+        nouns = self.vocabulary.nouns_of(term)  # the nearest first: a picture tells kinds less surely than words do
+        return next((name for noun in nouns for name in names if self.vocabulary.noun(name) == noun), None)
 
     def _worn(self, base: str) -> Sequence[str]:
         """Names to try first: layouts know an animal with a hat or a pack, but none with hair or a helmet."""
-        return self.animals["wear"] if self.vocabulary.noun(base) in self.animals["nouns"] else ()
+        return self.animals["wear"] if {*self.vocabulary.nouns_of(base)} & {*self.animals["nouns"]} else ()
 
     def _pooled(self, rgba: Sequence[Image.Image]) -> Tensor:
         return torch.cat([pool(tokens) for tokens in self.pictures(rgba, "filled")])
@@ -152,7 +157,7 @@ def load_bricks(source: Source, device: torch.device) -> Backbone:
             raise CheckpointError(f"{folder}/pipeline.json names no {key}")
         return load(folder / names[key], device, dtype)
 
-    vocabulary = Vocabulary(own["words"], unread=own.get("unread", ()))
+    vocabulary = Vocabulary(own["words"], unread=own.get("unread", ()), likened=likened_nouns())
     structure_flow, slat_flow = network("sparse_structure_flow_model", torso), network("slat_flow_model", torso)
     normalization = args["slat_normalization"]
     return Backbone(
@@ -178,7 +183,7 @@ def load_bricks(source: Source, device: torch.device) -> Backbone:
         else None,
         segmenter=BricksSegmenter(cast(PromptedSegmenter, load(folder / own["segmenter"], device)), vocabulary),
         defaults=Settings().changed(own["defaults"]),
-        hashes=weight_hashes(folder),
+        hashes=weight_hashes(folder) | {"nouns": compute(LIKENED)},
         about=own.get("about", {}),
         orthographic=True,
         stand=STAND,

@@ -72,6 +72,9 @@ class TrellisDescriber:
         """CLIP's vocabulary spells any word."""
         return {}
 
+    def likened(self, text: str) -> dict[str, str]:
+        return {}
+
     def longest(self, text: str) -> int | None:
         return LENGTH if self.text_encoder is not None and self.text_encoder.is_cut(text) else None
 
