@@ -19,6 +19,7 @@ from cast3d.jobs.queue import Limits
 from cast3d.jobs.voxels import from_bits, into_box, to_bits
 from tests.app.live import API, parsed, serving
 from tests.app.test_uploads import png
+from tests.existing.made import man
 from tests.jobs.tiny import Tiny
 from tests.tiny_backbone import pictures
 
@@ -246,6 +247,41 @@ def test_editing_is_asked_of_the_composer(idle):
     assert answer.status_code in (400, 404)
     answer = idle.client.post("/jobs", json={"kind": "edit", "prompt": CAP, "model": "nowhere"})
     assert answer.status_code == 400 and "replaces, adds or removes" in answer.json()["error"]["message"]
+
+
+def test_a_part_is_replaced_by_a_thing_of_another_name(live, tmp_path):
+    model = live.upload(man().write(tmp_path / "man.glb").read_bytes(), "man.glb")
+    assert model["nodes"] == ["Body", "Red_Cap.001", "Backpack"] and model["prompt"] == ""
+    (red,) = given(live, "cap").values()
+    asked = {"kind": "edit", "model": model["id"], "prompt": "a man wearing a top hat"}
+    job = live.submit(**asked, replace={"cap": {"top hat": red}})
+    assert job["replace"]["cap"]["top hat"][0]["id"] == red[0]
+    last = live.events(job["id"])[-1]
+    assert last[2]["state"] == "done"
+    terms = [part["term"] for part in live.client.get(f"/jobs/{job['id']}/parts").json()["terms"]]
+    assert "top hat" in terms and "Red_Cap.001" not in terms
+    changed = {"reseed": {"top hat": 7}, "pictures": {"top hat": given(live, "backpack")["backpack"]}}
+    answer = live.client.patch(f"/jobs/{job['id']}", json=changed)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["replace"]["cap"]["top hat"][0]["id"] == changed["pictures"]["top hat"][0]
+    assert live.events(job["id"], last=last[0])[-1][2]["state"] == "done"
+
+
+def test_words_of_an_edit_are_checked_before_it_is_kept(idle):
+    (cap,) = given(idle, "cap").values()
+    asked = {"kind": "edit", "prompt": "a man wearing a top hat", "model": "nowhere"}
+    for replace, field, message in (
+        ({"cap": cap}, "prompt", "cap"),
+        ({"cap": {"crown": cap}}, "prompt", "crown"),
+        ({"cap": {"top hat": cap, "hat": cap}}, "replace", "one new thing"),
+        ({"cap": {}}, "replace", "one new thing"),
+        ({"cap": {"top hat": []}}, "replace", "ids"),
+        ({"cap": {"top hat": ["nowhere"]}}, "replace", "nowhere"),
+    ):
+        answer = idle.client.post("/jobs", json={**asked, "replace": replace})
+        assert answer.status_code == 400, answer.text
+        error = answer.json()["error"]
+        assert error["field"] == field and message in error["message"], error
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"3", b'{"kind": NaN}', b"[" * 100_000, b"\xff\xfe", b"null"])

@@ -1,5 +1,6 @@
 import "./bits.ts";
 import "./painting.ts";
+import "./plan.ts";
 import "./ply.ts";
 import "./terms.ts";
 import "./voxels.ts";

@@ -30,7 +30,7 @@ def export(
         Path,
         typer.Argument(
             metavar="FOLDER",
-            help="The folder of a finished run, or a GLB of cast3d.",
+            help="The folder of a finished run, or a GLB.",
             callback=lambda path: expanded(path),
         ),
     ],
@@ -89,13 +89,13 @@ def export(
 
 
 def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    from ..meshes.glb import read_glb
+    from ..existing.plain import read_parts
 
     if not file.is_file():
         if (file.parent / "run.json").is_file():
             raise InputError(f"{file.parent} has no scene.glb yet; finish it with: cast3d resume {file.parent}")
         raise InputError(f"{file} is not there; give the folder of a finished run")
-    return read_glb(file)
+    return read_parts(file)
 
 
 def _show(written: list[Written], as_json: bool) -> None:

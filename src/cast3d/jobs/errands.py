@@ -69,7 +69,7 @@ def export(
 ) -> str:
     """Writes one format of a finished run into the folder `out`; returns the file, a zip where there are several."""
     from ..errors import InputError
-    from ..meshes.glb import read_glb
+    from ..existing.plain import read_parts
     from ..result import formats
     from ..scene import unique_slugs
 
@@ -79,7 +79,7 @@ def export(
 
         write_spz(Path(out) / "scene.spz", read_ply(Path(run) / "scene.ply"))
         return str(Path(out) / "scene.spz")
-    parts, metadata = read_glb(Path(run) / "scene.glb")
+    parts, metadata = read_parts(Path(run) / "scene.glb")
     if part is not None:
         if part not in parts:
             raise InputError(f"the run has no part {part!r}; its parts are {', '.join(map(repr, parts))}")

@@ -71,28 +71,34 @@ export function useModel(made: Made | null, sources: readonly Source[], look: Lo
 }
 
 /** Says which part the pointer is on, and which is pressed without a turn of the view. */
-export function usePointed(made: Made | null, model: PartsModel | null, onPress?: (name: string | null) => void): [string, (name: string) => void] {
+export function usePointed(made: Made | null, model: PartsModel | null, onPress?: (name: string | null) => void, chosen: string | null = null): [string, (name: string) => void] {
   const [name, setName] = useState("");
   const press = useRef(onPress);
   press.current = onPress;
 
+  const lit = useRef(chosen); // what stays lit while the pointer is elsewhere
+  lit.current = chosen;
+  const light = (of: string) => {
+    if (made && model?.hover(model.parts.findIndex((part) => part.name === of))) made.view.redraw();
+  };
   function point(next: string): void {
     if (!model || !made) return;
-    if (model.hover(model.parts.findIndex((part) => part.name === next))) made.view.redraw();
+    light(next || lit.current || "");
     setName(next);
   }
+  useEffect(() => light(name || chosen || ""), [model, chosen]);
 
   useEffect(() => {
     if (!made || !model) return;
     const { view } = made, { canvas } = view, stop = new AbortController(), { signal } = stop;
-    const light = model.parts.reduce((sum, part) => sum + part.triangles, 0) < 400_000;
+    const few = model.parts.reduce((sum, part) => sum + part.triangles, 0) < 400_000;
     let frame = 0, down: [number, number] | null = null;
     const under = (event: PointerEvent) => {
       const found = model.pick(view.ray(event));
       return found ? model.parts[found.index]!.name : "";
     };
     canvas.addEventListener("pointermove", (event) => {
-      if (event.buttons || !light) return;
+      if (event.buttons || !few) return;
       cancelAnimationFrame(frame);
       frame = requestAnimationFrame(() => point(under(event)));
     }, { signal });
