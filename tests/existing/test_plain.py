@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cast3d.errors import InputError
-from cast3d.existing.plain import read_parts
+from cast3d.existing.plain import read_parts, read_run
 from cast3d.meshes.facts import facts
 from cast3d.meshes.glb import write_glb
 from cast3d.result import formats
@@ -52,3 +52,11 @@ def test_our_own_files_are_read_as_ever(tmp_path):
     (tmp_path / "bad.glb").write_bytes(b"glTF and more")
     with pytest.raises(InputError):
         read_parts(tmp_path / "bad.glb")
+
+
+def test_the_prompt_of_a_run_is_its_own(tmp_path):
+    """Not that of the model which an edit began with."""
+    write_glb(tmp_path / "scene.glb", {"hat": box((0, 0, 0), 0.2, (1, 0, 0))}, {"prompt": "a cap"})
+    assert read_run(tmp_path)[1] == "a cap"
+    (tmp_path / "run.json").write_text('{"prompt": "a hat"}')
+    assert read_run(tmp_path)[1] == "a hat"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,16 @@ def read_parts(path: Path) -> tuple[dict[str, Mesh | Textured], dict[str, Any]]:
     scenes = tables.get("scenes") or [{}]
     extras = scenes[tables.get("scene", 0)].get("extras")
     return {name: together(meshes) for name, meshes in found.items()}, extras if isinstance(extras, dict) else {}
+
+
+def read_run(folder: Path) -> tuple[dict[str, Mesh | Textured], str]:
+    """The parts of a finished run, and its prompt; the file of an edit keeps the metadata that its model had."""
+    parts, metadata = read_parts(folder / "scene.glb")
+    try:
+        prompt = json.loads((folder / "run.json").read_text(encoding="utf-8"))["prompt"]
+    except (OSError, ValueError, KeyError, TypeError):
+        prompt = metadata.get("prompt", "")
+    return parts, str(prompt)
 
 
 def _welded(piece: Piece) -> Mesh:
