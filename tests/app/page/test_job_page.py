@@ -68,8 +68,11 @@ def test_a_part_is_made_again_and_gets_another_picture(done, server, pictures):
     parts = done.locator(".pane.parts")
     parts.get_by_role("button", name="cap", exact=True).click()
     parts.get_by_text("triangles · solid").wait_for()
+    server.jobs.pace = 0.05  # slow enough to be seen at work: what is done is done anew
     parts.get_by_role("button", name="Another try").click()
-    eventually(done, lambda: len(server.jobs.patched) == 1)
+    wait_for(done, "running")
+    drop(done, ".parts-list li:nth-child(2)", {"early.png": pictures["figure"].read_bytes()})
+    done.get_by_text("The job is at work. Wait for it, or cancel it").wait_for()
     assert list(server.jobs.patched[0]["reseed"]) == ["cap"]
     wait_for(done, "done")
     parts.get_by_role("button", name="Swap the picture").wait_for()  # the row stays open while the job runs

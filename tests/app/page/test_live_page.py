@@ -118,21 +118,18 @@ def test_another_candidate_is_taken_by_mouse_and_by_keys(page, pictures):
     page.locator(".pane.parts").get_by_role("button", name="cap", exact=True).click()
     candidates = page.locator(".candidates button")
     eventually(page, lambda: candidates.count() == 2)
-    first = [one.get_attribute("aria-pressed") for one in candidates.all()]
-    other, taken = candidates.nth(first.index("false")), candidates.nth(first.index("true"))
+    best = [one.get_attribute("aria-pressed") for one in candidates.all()].index("true")
 
-    def chosen() -> dict[str, int]:
-        return client.get(f"/jobs/{job['id']}").json()["choices"]
+    def taken(index: int) -> None:
+        """Waits until the job has run with that candidate."""
+        page.locator(f".candidates li:nth-child({index + 1}) button[aria-pressed='true']").wait_for()
+        assert client.get(f"/jobs/{job['id']}").json()["choices"] == {"cap": index}
 
-    other.click()
-    eventually(page, lambda: chosen() == {"cap": first.index("false")})
-    wait_for(page, "done")
-    eventually(page, lambda: other.get_attribute("aria-pressed") == "true")
-    other.press("Shift+Tab" if first.index("true") == 0 else "Tab")  # the focus outlived the run
-    assert taken.evaluate("button => button === document.activeElement")
+    candidates.nth(1 - best).click()
+    taken(1 - best)
+    candidates.nth(1 - best).press("Tab" if best else "Shift+Tab")  # the focus outlived the run
+    assert candidates.nth(best).evaluate("button => button === document.activeElement")
     page.keyboard.press("Enter")
-    eventually(page, lambda: chosen() == {"cap": first.index("true")})
-    wait_for(page, "done")
-    eventually(page, lambda: taken.get_attribute("aria-pressed") == "true")
+    taken(best)
     kept = {stage["name"]: stage["reused"] for stage in client.get(f"/jobs/{job['id']}").json()["stages"]}
     assert kept["part_candidates-cap"] and kept["hints"]  # only what depends on the choice was made again

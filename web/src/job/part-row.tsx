@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import * as api from "../api/client.ts";
 import type { Candidate, Job, PartInfo } from "../api/types.ts";
 import { toEdit } from "../app/route.ts";
-import { attempt } from "../app/store.ts";
+import { attempt, say } from "../app/store.ts";
 import { FileButton, IconButton, PICTURES, useDrop } from "../ui/controls.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { whole } from "../ui/words.ts";
@@ -21,7 +21,10 @@ export function PartRow({ watched, part, pointed, hidden, alone, open, point, on
   const { over, drop } = useDrop((files) => void swap(files));
 
   async function swap(files: File[]): Promise<void> {
-    if (!isFree(watched.job.value!)) return;
+    if (!isFree(watched.job.value!)) {
+      say("The job is at work. Wait for it, or cancel it; then swap the picture.", "error");
+      return;
+    }
     setBusy(true);
     const uploads = await attempt(() => Promise.all(files.map((file) => api.upload(file, file.name))));
     if (uploads) await watched.change({ pictures: { [part.term]: uploads.map((upload) => upload.id) } }, `${part.term} follows the new picture.`);

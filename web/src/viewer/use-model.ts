@@ -60,8 +60,7 @@ export function useModel(made: Made | null, sources: readonly Source[], look: Lo
       part.color.set(look.colors[part.name] ?? "#8a7a63");
       model.show(i, !look.hidden.has(part.name));
     });
-    model.explode(look.explode);
-    made.view.margin = 1 + 0.3 * look.explode;
+    made.view.margin = model.explode(look.explode);
     model.paint(look.paint);
     model.wireframe(look.wireframe);
     made.view.redraw();
@@ -103,7 +102,9 @@ export function usePointed(made: Made | null, model: PartsModel | null, onPress?
       frame = requestAnimationFrame(() => point(under(event)));
     }, { signal });
     canvas.addEventListener("pointerleave", () => { cancelAnimationFrame(frame); point(""); }, { signal });
-    canvas.addEventListener("pointerdown", (event) => { down = [event.clientX, event.clientY]; }, { signal });
+    canvas.addEventListener("pointerdown", (event) => { // a second finger means the view, not a part
+      down = event.isPrimary ? [event.clientX, event.clientY] : null;
+    }, { signal });
     canvas.addEventListener("pointerup", (event) => {
       if (down && Math.hypot(event.clientX - down[0], event.clientY - down[1]) < 5) press.current?.(under(event) || null);
       down = null;
