@@ -9,6 +9,7 @@ import json
 import time
 import zipfile
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -252,22 +253,29 @@ def test_editing_is_asked_of_the_composer(idle):
     assert answer.status_code == 400 and "replaces, adds or removes" in answer.json()["error"]["message"]
 
 
-def test_a_part_is_replaced_by_a_thing_of_another_name(live, tmp_path):
-    model = live.upload(man().write(tmp_path / "man.glb").read_bytes(), "man.glb")
+def test_a_part_is_replaced_by_a_thing_of_another_name(idle, tmp_path):
+    model = idle.upload(man().write(tmp_path / "man.glb").read_bytes(), "man.glb")
     assert model["nodes"] == ["Body", "Red_Cap.001", "Backpack"] and model["prompt"] == ""
-    (red,) = given(live, "cap").values()
+    (cap,) = given(idle, "cap").values()
     asked = {"kind": "edit", "model": model["id"], "prompt": "a man wearing a top hat"}
-    job = live.submit(**asked, replace={"cap": {"top hat": red}})
-    assert job["replace"]["cap"]["top hat"][0]["id"] == red[0]
-    last = live.events(job["id"])[-1]
-    assert last[2]["state"] == "done"
-    terms = [part["term"] for part in live.client.get(f"/jobs/{job['id']}/parts").json()["terms"]]
-    assert "top hat" in terms and "Red_Cap.001" not in terms
-    changed = {"reseed": {"top hat": 7}, "pictures": {"top hat": given(live, "backpack")["backpack"]}}
-    answer = live.client.patch(f"/jobs/{job['id']}", json=changed)
+    job = idle.submit(**asked, replace={"cap": {"top hat": cap}})
+    assert job["replace"]["cap"]["top hat"][0]["id"] == cap[0]
+    assert (
+        httpx.get(f"http://127.0.0.1:{idle.port}{job['before']}", trust_env=False).content
+        == (tmp_path / "man.glb").read_bytes()
+    )
+    changed = {"reseed": {"top hat": 7}, "pictures": {"top hat": given(idle, "backpack")["backpack"]}}
+    answer = idle.client.patch(f"/jobs/{job['id']}", json=changed)
     assert answer.status_code == 200, answer.text
     assert answer.json()["replace"]["cap"]["top hat"][0]["id"] == changed["pictures"]["top hat"][0]
-    assert live.events(job["id"], last=last[0])[-1][2]["state"] == "done"
+    for body, field in (({"pictures": {"cap": cap}}, "pictures"), ({"prompt": "a man"}, "prompt"),
+                        ({"choose": {"top hat": 1}}, "choose"), ({"reseed": {"cap": 1}}, "reseed")):  # fmt: skip
+        answer = idle.client.patch(f"/jobs/{job['id']}", json=body)
+        assert answer.status_code == 400 and answer.json()["error"]["field"] == field, answer.text
+    (told,) = [one for one in idle.client.get("/jobs").json()["jobs"] if one["id"] == job["id"]]
+    assert told["reseed"] == {"top hat": 7}
+    same = idle.submit(**{**asked, "prompt": "a man wearing a cap"}, replace={"cap": cap})  # the part keeps its word
+    assert list(same["replace"]["cap"]) == ["cap"]
 
 
 def test_words_of_an_edit_are_checked_before_it_is_kept(idle):

@@ -37,6 +37,7 @@ export function Changes({ model, selected, select, changes, setChanges }: {
 }) {
   const [named, name] = useState("");
   const part = (selected ?? named).trim();
+  const planned = changes.some((change) => change.part === part);
   const there = model.nodes.some((node) => node.toLowerCase() === part.toLowerCase());
 
   async function replace(files: readonly File[]): Promise<void> {
@@ -76,10 +77,13 @@ export function Changes({ model, selected, select, changes, setChanges }: {
         {part && (
           <>
             <div class="row wrap">
-              <FileButton class="primary" label="Replace by a picture" icon="swap" of={part} accept={PICTURES} multiple onFiles={(files) => void replace(files)} />
+              <FileButton
+                class={planned ? "quiet" : "primary"} label={planned ? "Another picture instead" : "Replace by a picture"} icon="swap"
+                of={part} accept={PICTURES} multiple onFiles={(files) => void replace(files)}
+              />
               <button type="button" class="quiet" onClick={remove}><Icon name="trash" />Remove</button>
             </div>
-            <AtHand title={`Or put one of these in place of ${part}`} onFile={(file) => void replace([file])} />
+            {!planned && <AtHand title={`Or put one of these in place of ${part}`} onFile={(file) => void replace([file])} />}
             {!selected && !there && <p class="soft">No part is called so; cast3d looks for it in the model's shape.</p>}
           </>
         )}
