@@ -1,4 +1,5 @@
 import "./bits.ts";
+import "./cropped.ts";
 import "./packed.ts";
 import "./painting.ts";
 import "./plan.ts";

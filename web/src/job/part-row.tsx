@@ -6,6 +6,7 @@ import type { Candidate, Job, PartInfo } from "../api/types.ts";
 import { toEdit } from "../app/route.ts";
 import { attempt, say } from "../app/store.ts";
 import { FileButton, IconButton, PICTURES, useDrop } from "../ui/controls.tsx";
+import { Cropped } from "../ui/cropped.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { whole } from "../ui/words.ts";
 import { DownloadLink } from "./download-link.tsx";
@@ -93,7 +94,7 @@ function Candidates({ watched, part, free }: { watched: Watched; part: PartInfo;
               type="button" aria-pressed={one.chosen} aria-disabled={!free} onClick={() => take(one)}
               aria-label={`Candidate ${one.index + 1} of ${part.term}: ${MADE[one.label] ?? one.label}`}
             >
-              <img src={one.url} alt="" />
+              <Cropped url={one.url} width={132} height={72} />
               <small>{MADE[one.label] ?? one.label}</small>
               <small>{one.chosen ? "taken" : one.score === null ? "" : `${Math.round(100 * one.score)} % like its outline`}</small>
             </button>
