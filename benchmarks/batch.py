@@ -16,15 +16,23 @@ from pathlib import Path
 
 from cast3d.cli.batch import workers_of
 from cast3d.jobs.batch import Batch
-from cast3d.jobs.scenes import Entry, read_scenes
+from cast3d.jobs.scenes import Entry
+from cast3d.scene import Scene
+from cast3d.scene.files import read_any
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
+def shown() -> list[Scene]:
+    """The examples that compose; others edit a model."""
+    found = [read_any(file) for file in sorted(EXAMPLES.glob("*/scene.yaml"))]
+    return [scene for scene in found if isinstance(scene, Scene)]
+
+
 def measured(workers: int, scenes: int, backbone: str, devices: list[str], folder: Path) -> dict:
     """Scenes per hour of one number of workers."""
-    shown = read_scenes(EXAMPLES)
-    entries = [Entry(f"scene-{i}", shown[i % len(shown)].scene.with_seed(i // len(shown))) for i in range(scenes)]
+    known = shown()
+    entries = [Entry(f"scene-{i}", known[i % len(known)].with_seed(i // len(known))) for i in range(scenes)]
     batch = Batch(entries, folder, {}, backbone)
     slots, end = workers_of(None, backbone, devices, workers, None, {}, folder, scenes)
     began = time.monotonic()
@@ -32,8 +40,8 @@ def measured(workers: int, scenes: int, backbone: str, devices: list[str], folde
     end()
     seconds = time.monotonic() - began
     return {
-        "workers": workers, "scenes": scenes, "done": outcome.done, "seconds": round(seconds, 1),
-        "scenes_per_hour": round(3600 * outcome.done / seconds, 1),
+        "workers": workers, "scenes": scenes, "done": outcome.done, "failed": outcome.failed,
+        "seconds": round(seconds, 1), "scenes_per_hour": round(3600 * outcome.done / seconds, 1),
     }  # fmt: skip
 
 

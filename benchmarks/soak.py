@@ -3,9 +3,11 @@
     python benchmarks/soak.py --seconds 600            # with the shipped backbone: --backbone bricks
 
 Without --backbone the workers are those of the tests (real classes at tiny sizes). Clients submit, watch, cancel,
-resume, change, delete and upload at random, workers are killed now and then. At the end every job must have a state
-that its events tell, no file may be left unfinished, and the server's memory in the last third may exceed that of the
-middle third by a few MB only.
+resume, change, delete and upload at random, workers are killed now and then. Clients ask for more than two workers can
+do, on purpose: the queue fills up to its limit, further jobs are refused (429), and what waits when the load ends is
+worked off; `queue` tells how much that was and how long it took. At the end every job must have a state that its events
+tell, no file may be left unfinished, the queue may never have been longer than its limit, and memory in the last third
+may exceed that of the middle third by a few MB only.
 """
 
 from __future__ import annotations
@@ -92,17 +94,28 @@ class Load:
                 next(lines, None)
 
 
-def memory() -> float:
-    """Resident MB of this process, which is the server."""
-    with open("/proc/self/status") as file:
-        return int(next(line for line in file if line.startswith("VmRSS:")).split()[1]) / 1024
+def memory(pid: int | str = "self") -> float:
+    """Resident MB of a process, by default of this one, which is the server; 0 of one that is gone."""
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            return int(next(line for line in file if line.startswith("VmRSS:")).split()[1]) / 1024
+    except (OSError, StopIteration):
+        return 0.0
+
+
+def thirds(sizes: list[float]) -> dict[str, float]:
+    """Medians of the middle and the last third."""
+    third = max(1, len(sizes) // 3)
+    middle, last = (sorted(part)[len(part) // 2] for part in (sizes[third : 2 * third] or sizes, sizes[-third:]))
+    return {"middle": round(middle, 1), "last": round(last, 1)}
 
 
 def soak(seconds: float, start, folder: Path, clients: int = 4, deadly: float = 20.0, grace: float = 120.0) -> dict:
-    """Facts of a run; `wrong` lists what must not be."""
+    """Facts of a run; `wrong` lists what must not be. `deadly`: seconds between two workers that are killed."""
     workspace = Workspace(folder)
     slots = [ProcessSlot(start, {"OMP_NUM_THREADS": "1"}) for _ in range(2)]
-    queue = Queue(workspace, slots, Limits(queued=50, jobs=300, drop_oldest=True))
+    limits = Limits(queued=50, jobs=300, drop_oldest=True)
+    queue = Queue(workspace, slots, limits)
     sock = server.listening("127.0.0.1", 0)
     ends, ready = [], threading.Event()
 
@@ -119,19 +132,26 @@ def soak(seconds: float, start, folder: Path, clients: int = 4, deadly: float = 
     threads = [threading.Thread(target=load.run, args=(until,)) for load in loads]
     for thread in threads:
         thread.start()
-    sizes, kills, next_kill = [], 0, time.monotonic() + deadly
+    sizes, working, waiting = [], [], [0]
+    kills, next_kill = 0, time.monotonic() + deadly
     while any(thread.is_alive() for thread in threads):
         time.sleep(0.5)
         sizes.append(memory())
+        working.append(max(memory(slot.pid or 0) for slot in slots))
+        waiting.append(queue.counts()["queued"])
         if time.monotonic() > next_kill and (pid := slots[kills % 2].pid):
             os.kill(pid, signal.SIGKILL)
             kills, next_kill = kills + 1, time.monotonic() + deadly
     wrong = [line for load in loads for line in load.wrong]
-    left, until = len(queue.newest(10_000)) + 1, time.monotonic() + grace
+    backlog, ended = sum(list(queue.counts().values())[:2]), time.monotonic()
+    left, until = backlog + 1, ended + grace
     while (now := queue.counts()["queued"] + queue.counts()["running"]) and time.monotonic() < until:
         if now < left:  # it goes on; only a standstill is wrong
             left, until = now, time.monotonic() + grace
         time.sleep(0.2)
+    drained = time.monotonic() - ended
+    if max(waiting) > limits.queued:
+        wrong.append(f"{max(waiting)} jobs waited, the limit is {limits.queued}")
     jobs = queue.newest(10_000)
     for job in jobs:
         last = [event.data["state"] for event in queue.events(job.id) if event.name == "state"][-1]
@@ -150,13 +170,12 @@ def soak(seconds: float, start, folder: Path, clients: int = 4, deadly: float = 
         f"left: {path}" for path in folder.rglob(".part-*")
     ]
     workspace.close()
-    third = max(1, len(sizes) // 3)
-    middle, last = (sorted(part)[len(part) // 2] for part in (sizes[third : 2 * third] or sizes, sizes[-third:]))
     states = [job.state for job in jobs]
     return {
         "seconds": seconds, "calls": sum(load.calls for load in loads), "kills": kills,
         "jobs": {state: states.count(state) for state in sorted(set(states))},
-        "memory_mb": {"middle": round(middle, 1), "last": round(last, 1)}, "wrong": wrong,
+        "queue": {"most": max(waiting), "left": backlog, "worked_off_in_s": round(drained, 1)},
+        "memory_mb": thirds(sizes), "worker_mb": thirds(working), "wrong": wrong,
     }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks import batch as batches
 from benchmarks.flops import forward_flops
 from benchmarks.forced import outline, random_backbone, read_case
 from benchmarks.full_size import SUITE, WARM, YAWS, compose
@@ -91,3 +92,8 @@ def test_a_forced_backbone_composes_and_asks_its_segmenter():
     rows = compose(backbone, WARM)
     assert {"main", "hints", "appearance"} <= {row.stage for row in rows}
     assert backbone.script.segmenting["questions"] == 2 * YAWS
+
+
+def test_the_benchmark_of_batches_composes_the_examples():
+    """Those that edit a model are no scenes of a batch."""
+    assert {"a figure riding a horse"} < {scene.prompt for scene in batches.shown()}

@@ -9,6 +9,7 @@ import json
 import time
 import zipfile
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,6 +20,7 @@ from cast3d.jobs.queue import Limits
 from cast3d.jobs.voxels import from_bits, into_box, to_bits
 from tests.app.live import API, parsed, serving
 from tests.app.test_uploads import png
+from tests.existing.made import man
 from tests.jobs.tiny import Tiny
 from tests.tiny_backbone import pictures
 
@@ -108,7 +110,10 @@ def test_files_come_by_range_and_are_not_sent_twice(live, done):
     part = live.client.get(url, headers={"Range": "bytes=4-11"})
     assert part.status_code == 206 and part.content == whole.content[4:12]
     assert part.headers["content-range"] == f"bytes 4-11/{len(whole.content)}"
-    assert live.client.get(url, headers={"Range": "bytes=99999999-"}).status_code == 416
+    for asked, status in (("bytes=99999999-", 416), ("bytes=9-3", 400), ("bytes=?", 400)):
+        answer = live.client.get(url, headers={"Range": asked})
+        assert answer.status_code == status and answer.json()["error"]["kind"] == "input"
+        assert ("content-range" in answer.headers) == (status == 416)
     again = live.client.get(url, headers={"If-None-Match": whole.headers["etag"]})
     assert again.status_code == 304 and not again.content
 
@@ -246,6 +251,48 @@ def test_editing_is_asked_of_the_composer(idle):
     assert answer.status_code in (400, 404)
     answer = idle.client.post("/jobs", json={"kind": "edit", "prompt": CAP, "model": "nowhere"})
     assert answer.status_code == 400 and "replaces, adds or removes" in answer.json()["error"]["message"]
+
+
+def test_a_part_is_replaced_by_a_thing_of_another_name(idle, tmp_path):
+    model = idle.upload(man().write(tmp_path / "man.glb").read_bytes(), "man.glb")
+    assert model["nodes"] == ["Body", "Red_Cap.001", "Backpack"] and model["prompt"] == ""
+    (cap,) = given(idle, "cap").values()
+    asked = {"kind": "edit", "model": model["id"], "prompt": "a man wearing a top hat"}
+    job = idle.submit(**asked, replace={"cap": {"top hat": cap}})
+    assert job["replace"]["cap"]["top hat"][0]["id"] == cap[0]
+    assert (
+        httpx.get(f"http://127.0.0.1:{idle.port}{job['before']}", trust_env=False).content
+        == (tmp_path / "man.glb").read_bytes()
+    )
+    changed = {"reseed": {"top hat": 7}, "pictures": {"top hat": given(idle, "backpack")["backpack"]}}
+    answer = idle.client.patch(f"/jobs/{job['id']}", json=changed)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["replace"]["cap"]["top hat"][0]["id"] == changed["pictures"]["top hat"][0]
+    for body, field in (({"pictures": {"cap": cap}}, "pictures"), ({"prompt": "a man"}, "prompt"),
+                        ({"choose": {"top hat": 1}}, "choose"), ({"reseed": {"cap": 1}}, "reseed")):  # fmt: skip
+        answer = idle.client.patch(f"/jobs/{job['id']}", json=body)
+        assert answer.status_code == 400 and answer.json()["error"]["field"] == field, answer.text
+    (told,) = [one for one in idle.client.get("/jobs").json()["jobs"] if one["id"] == job["id"]]
+    assert told["reseed"] == {"top hat": 7}
+    same = idle.submit(**{**asked, "prompt": "a man wearing a cap"}, replace={"cap": cap})  # the part keeps its word
+    assert list(same["replace"]["cap"]) == ["cap"]
+
+
+def test_words_of_an_edit_are_checked_before_it_is_kept(idle):
+    (cap,) = given(idle, "cap").values()
+    asked = {"kind": "edit", "prompt": "a man wearing a top hat", "model": "nowhere"}
+    for replace, field, message in (
+        ({"cap": cap}, "prompt", "cap"),
+        ({"cap": {"crown": cap}}, "prompt", "crown"),
+        ({"cap": {"top hat": cap, "hat": cap}}, "replace", "one new thing"),
+        ({"cap": {}}, "replace", "one new thing"),
+        ({"cap": {"top hat": []}}, "replace", "ids"),
+        ({"cap": {"top hat": ["nowhere"]}}, "replace", "nowhere"),
+    ):
+        answer = idle.client.post("/jobs", json={**asked, "replace": replace})
+        assert answer.status_code == 400, answer.text
+        error = answer.json()["error"]
+        assert error["field"] == field and message in error["message"], error
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"3", b'{"kind": NaN}', b"[" * 100_000, b"\xff\xfe", b"null"])

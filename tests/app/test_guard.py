@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.app.live import API, serving
@@ -142,3 +144,25 @@ def test_the_token_opens(guarded):
     assert guarded.client.get("/health", headers={"Cookie": f"cast3d_token={TOKEN}"}).status_code == 200
     foreign = {"Authorization": f"Bearer {TOKEN}", "Origin": "https://evil.example"}
     assert guarded.client.get("/health", headers=foreign).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "method, path", [("PUT", "/jobs"), ("POST", "/health"), ("GET", "/nothing"), ("BREW", "/jobs")]
+)
+def test_every_refusal_is_json(live, method, path):
+    answer = live.client.request(method, path)
+    assert answer.status_code in (404, 405) and set(answer.json()["error"]) == {"kind", "message"}
+
+
+@pytest.mark.parametrize("text", [b"no HTTP at all\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"])
+def test_what_is_no_request_is_told_as_json(live, text):
+    head, _, body = live.raw(text).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400") and json.loads(body)["error"]["kind"] == "input"
+
+
+def test_too_many_connections_are_told_as_json(live, monkeypatch):
+    monkeypatch.setattr("cast3d.app.server.CONNECTIONS", 0)
+    answer = live.client.get("/health")
+    assert answer.status_code == 503 and answer.json()["error"]["kind"] == "limit"
+    monkeypatch.undo()
+    assert live.client.get("/health").status_code == 200

@@ -22,6 +22,13 @@ class Adding:
         return add
 
 
+class Telling:
+    """Starts a worker that tells variables of its environment."""
+
+    def __call__(self) -> Work:
+        return lambda task, tell: {name: os.environ.get(name) for name in task}
+
+
 def add(task: dict, tell) -> int:
     """Adds `numbers`; tells each sum on the way. `die` is a file: without it the worker makes it, and is killed."""
     total = 0

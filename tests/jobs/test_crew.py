@@ -10,7 +10,7 @@ import pytest
 from cast3d.errors import Cancelled, InputError
 from cast3d.jobs.crew import work_off
 from cast3d.jobs.slots import ProcessSlot, WorkBroke, WorkerDied
-from tests.jobs.sums import Adding
+from tests.jobs.sums import Adding, Telling
 
 
 @pytest.fixture
@@ -96,3 +96,13 @@ def test_a_task_that_nobody_hears_any_more_leaves_nothing_for_the_next(slots):
         slot.run({"numbers": [1] * 50, "slow": 0.01}, full)
     told = []
     assert slot.run({"numbers": [2, 3]}, told.append) == 5 and told == [2, 5]
+
+
+def test_threads_of_workers_sleep_while_they_wait_unless_told_otherwise(monkeypatch):
+    """Threads that spin starve each other on a busy machine: a batch from Python then takes many times as long."""
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    slot = ProcessSlot(Telling(), {"OMP_NUM_THREADS": "1"})
+    asked = ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_NUM_THREADS"]
+    assert slot.run(asked, lambda event: None) == dict(zip(asked, ("PASSIVE", "7", "1")))
+    slot.close()

@@ -16,12 +16,17 @@ from tests.tiny_backbone import PROMPT, pictures
 
 @dataclass(frozen=True)
 class Tiny:
-    """Starts a worker. `die_at` = stage: it is killed there, as often as `times` says (counted by files in `marks`)."""
+    """Starts a worker. `die_at` = stage: it is killed there, as often as `times` says (counted by files in `marks`).
+
+    `die_in` is the name of the only job's folder in which it is.
+    """
 
     die_at: str = ""
+    die_in: str = ""
     times: int = 0
     marks: str = ""
     slow: float = 0.0  # seconds per step
+    doubtful: bool = False  # no candidate of a part looks good, so that several are made
 
     def __call__(self) -> Work:
         import torch
@@ -30,13 +35,18 @@ class Tiny:
         from tests.tiny_backbone import tiny_backbone
 
         torch.set_num_threads(1)
+        if self.doubtful:
+            from cast3d.stages import candidates
+
+            candidates.GOOD, candidates.SURE = 2.0, 0.0
         work = JobWork(Composer(tiny_backbone()))
 
         def do(task, tell):
             def heard(event):
                 tell(event)
                 time.sleep(self.slow)
-                if event and event[0] == "progress" and event[1]["stage"] == self.die_at:
+                there = self.die_in in ("", Path(task["folder"]).name)
+                if there and event and event[0] == "progress" and event[1]["stage"] == self.die_at:
                     self._die()
 
             return work(task, heard)

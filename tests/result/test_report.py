@@ -1,4 +1,5 @@
 import base64
+import gzip
 import io
 import json
 import os
@@ -9,6 +10,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -19,7 +21,10 @@ from cast3d.meshes.glb import write_glb
 from cast3d.pictures.opening import open_picture
 from cast3d.result.report import InputPicture, Report, StageShots, page, render, report_of_run, write_report
 from cast3d.result.report.content import glb_parts
+from cast3d.result.report.packed import packed_splats
 from cast3d.run.folder import RunFolder
+from cast3d.splats import Gaussians
+from cast3d.splats.ply import turn
 
 TERMS = ("figure", "baseball cap", "backpack")
 PROMPT = "a figure wearing a baseball cap and a backpack"
@@ -129,18 +134,57 @@ def test_the_model_is_embedded_unchanged(tmp_path):
     (text,) = re.findall(
         r'<script type="application/octet-stream" id="model">([A-Za-z0-9+/=]*)</script>', render(report)
     )
-    assert base64.b64decode(text) == report.glb
+    assert gzip.decompress(base64.b64decode(text)) == report.glb
+    assert render(report) == render(report)
+
+
+def test_the_viewer_fits_into_a_page():
+    script = page.viewer()
+    assert len(script) < 700_000 and "</script" not in script.lower() and "<!--" not in script
+    assert "Permission is hereby granted" in script  # three.js, whose licence goes with it
+
+
+def test_splats_are_carried_in_short(tmp_path):
+    """They come out as near as the form says; only of compositions."""
+    generator = torch.Generator().manual_seed(0)
+    count = 300
+    turns = torch.nn.functional.normalize(torch.randn(count, 4, generator=generator), dim=1)
+    splats = Gaussians(
+        torch.rand(count, 3, generator=generator) - 0.5,
+        torch.randn(count, 3, generator=generator) / 2,
+        torch.rand(count, 3, generator=generator) * 0.02 + 0.001,
+        turns,
+        torch.rand(count, generator=generator),
+        part=torch.arange(count) % 3,
+    )
+    packed = packed_splats(splats)
+    assert len(packed) == 20 + 18 * count
+    low, side = np.frombuffer(packed, "<f4", 3, 4), np.frombuffer(packed, "<f4", 1, 16)[0]
+    places = np.frombuffer(packed, "<u2", 3 * count, 20).reshape(3, count).T / 65535 * side + low
+    turned = turn(splats)
+    assert np.abs(places - turned.positions.numpy()).max() < side / 131070 + 1e-6
+    rest = np.frombuffer(packed, np.uint8, offset=20 + 6 * count).reshape(12, count).T
+    logs = rest[:, :3] / 20 - 12
+    assert np.abs(logs - turned.scales.log().numpy()).max() < 1 / 40 + 1e-5
+    quaternions = rest[:, 3:7].copy().view(np.int8) / 127
+    assert np.abs(quaternions - turned.rotations.numpy()).max() < 1 / 250
+    assert np.abs(rest[:, 7:10] / 255 - turned.colors.clamp(0, 1).numpy()).max() < 1 / 500
+    assert (rest[:, 11] == np.arange(count) % 3).all()
+    assert 'id="splats"' in render(replace(full_report(tmp_path), splats=packed))
+    assert 'id="splats"' not in render(full_report(tmp_path))
+    assert len(packed_splats(splats[torch.zeros(count, dtype=torch.bool)])) == 20
 
 
 def test_nothing_comes_from_the_network(tmp_path):
     html = render(full_report(tmp_path))
-    assert not re.search(r"(?:https?:)?//[a-z0-9]", re.sub(r'(id="model">|base64,)[A-Za-z0-9+/=]*', "", html))
+    ours = html.replace(page.viewer(), "")  # which holds names of XML and of licences; its policy lets it ask nobody
+    assert not re.search(r"(?:https?:)?//[a-z0-9]", re.sub(r'(id="model">|base64,)[A-Za-z0-9+/=]*', "", ours))
     parsed = Page(html)
     for tag, attributes in parsed.elements:
         for key in ("src", "href", "data", "action", "poster", "srcset"):
             assert attributes.get(key, "data:").startswith(("data:", "./")), (tag, key)
     policy = next(meta["content"] for meta in parsed.all("meta") if meta.get("http-equiv"))
-    assert policy.startswith("default-src 'none'; img-src data:;")
+    assert policy.startswith("default-src 'none'; img-src data: blob:;") and "connect-src" not in policy
     assert "unsafe" not in policy and policy.count("'sha256-") == 2
 
 
@@ -269,8 +313,8 @@ setTimeout(() => {
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed (apt-get install chromium)")
 def test_the_viewer_works_in_a_browser(tmp_path, monkeypatch):
-    asset = page.asset
-    monkeypatch.setattr(page, "asset", lambda name: asset(name) + (ACT if name == "controls.js" else ""))
+    viewer = page.viewer()
+    monkeypatch.setattr(page, "viewer", lambda: viewer + ACT)
     write_report(tmp_path / "report.html", full_report(tmp_path))
     options = ["--headless", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
     options += ["--ignore-gpu-blocklist", "--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}"]

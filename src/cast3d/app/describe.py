@@ -39,9 +39,13 @@ def job_json(job: Job, folder: Path, position: int | None) -> dict[str, Any]:
         "choices": job.choices,
         "painted": sorted(job.hints),
         "model": job.model or None,
-        "replace": {term: _pictures(job, term, names, folder) for term, names in job.replace.items()},
+        "replace": {
+            part: {term: _pictures(job, term, names, folder) for term, names in given.items()}
+            for part, given in job.replace.items()
+        },
         "add": {term: _pictures(job, term, names, folder) for term, names in job.add.items()},
         "remove": job.remove,
+        "before": _before(job, folder),
         "keep": job.keep or None,
         "state": job.state,
         "cancelling": job.cancelling,
@@ -63,6 +67,15 @@ def job_json(job: Job, folder: Path, position: int | None) -> dict[str, Any]:
         "stages": stages,
         "duplicate_of": job.duplicate_of,
     }
+
+
+def _before(job: Job, folder: Path) -> str | None:
+    """The model that an edit began with, where it can be looked at."""
+    if not job.model.startswith("job:"):
+        return file_url(job, f"given/{job.model}") if job.model.endswith(".glb") else None
+    source = job.model.removeprefix("job:")
+    there = (folder.parent / source / "scene.glb").is_file()
+    return f"{API}/jobs/{quote(source)}/files/scene.glb" if there else None
 
 
 def _pictures(job: Job, term: str, names: list[str], folder: Path) -> list[dict[str, Any]]:
@@ -107,4 +120,4 @@ def upload_json(upload: Upload) -> dict[str, Any]:
     }
     if upload.kind == "picture":
         return {**told, "width": upload.width, "height": upload.height}
-    return {**told, "nodes": upload.nodes, "triangles": upload.triangles}
+    return {**told, "nodes": upload.nodes, "triangles": upload.triangles, "prompt": upload.prompt}

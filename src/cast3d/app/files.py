@@ -101,12 +101,13 @@ async def hints(request: Request) -> Response:
     found = await asyncio.to_thread(hints_of, service.queue.folder(job.id))
     if found is None:
         raise NotFound("the run has no hints yet")
-    colors = colors_of(found.terms, job.main)
+    base = job.main or found.terms[0]  # an edit's first term is the rest of the model
+    colors = colors_of(found.terms, base)
     terms = [
         {"term": term, "color": colors[term], "bits": to_bits(grid), "painted": term in job.hints}
         for term, grid in zip(found.terms, found.grids)
     ]
-    return JSONResponse({"terms": terms, "layout": {"bits": to_bits(np.any(found.grids, axis=0))}, "base": job.main})
+    return JSONResponse({"terms": terms, "layout": {"bits": to_bits(np.any(found.grids, axis=0))}, "base": base})
 
 
 async def parts(request: Request) -> Response:

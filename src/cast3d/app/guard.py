@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
@@ -34,6 +34,15 @@ HEADERS = {
     "cache-control": "no-store",
 }
 SAFE = ("GET", "HEAD", "OPTIONS")
+# What the libraries below refuse by themselves, in their own plain words: (kind, message).
+TOLD = {
+    400: ("input", "the request cannot be understood; its Range header should be bytes=FIRST-LAST"),
+    404: ("not_found", "there is nothing at this address"),
+    405: ("input", "this address does not take that method"),
+    413: ("limit", "the request is too large"),
+    416: ("input", "the file is shorter than the range that was asked for; content-range tells its length"),
+    500: ("internal", "an error of cast3d; the terminal that it runs in tells more"),
+}
 
 
 class Refused(Exception):
@@ -49,6 +58,7 @@ class Guard:
 
     def __init__(self, app: Any, hosts: Iterable[str] | None, token: str | None = None):
         self.app, self.token = app, token
+        self.full: Callable[[], bool] = lambda: False  # whether the server has more connections than it answers
         self.hosts = None if hosts is None else {name.lower() for name in hosts}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -59,6 +69,8 @@ class Guard:
         answer = _Answer(send)
         try:
             self._check(scope)
+            if self.full():
+                raise Refused(503, "limit", "too many requests at once; try again in a moment")
             if self.token and (cookie := self._signs_in(scope)):
                 return await answer.redirect("/", {"set-cookie": cookie})
             self._require_token(scope)
@@ -69,7 +81,7 @@ class Guard:
             if answer.began:
                 raise
             log.exception("%s %s", scope["method"], scope["path"])
-            return await answer.error(500, "internal", "an error of cast3d; the terminal that it runs in tells more")
+            return await answer.error(500, *TOLD[500])
 
     def _check(self, scope: Any) -> None:
         headers = _headers(scope)
@@ -108,19 +120,26 @@ class _Answer:
     """Sends an answer with the headers that all have; what the application set itself stays."""
 
     def __init__(self, send: Any):
-        self.send, self.began = send, False
+        self.send, self.began, self._told = send, False, False
 
     async def __call__(self, message: Any) -> None:
+        if self._told:  # the rest of what was told otherwise
+            return None
         if message["type"] == "http.response.start":
             self.began = True
+            if (plain := _plain(message)) is not None:
+                self.began, status = False, message["status"]
+                await self.error(status, *TOLD.get(status, ("internal", "the server refuses this")), plain)
+                self._told = True
+                return None
             own = {name.lower() for name, _ in message.get("headers", [])}
             more = [(k.encode(), v.encode()) for k, v in HEADERS.items() if k.encode() not in own]
             message = {**message, "headers": [*message.get("headers", []), *more]}
         await self.send(message)
 
-    async def error(self, status: int, kind: str, message: str) -> None:
+    async def error(self, status: int, kind: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         body = json.dumps(error_body(kind, message), ensure_ascii=False).encode()
-        more = {"www-authenticate": "Bearer"} if status == 401 else {}
+        more = {**(headers or {}), **({"www-authenticate": "Bearer"} if status == 401 else {})}
         await self.whole(status, body, {"content-type": "application/json", "connection": "close", **more})
 
     async def redirect(self, where: str, headers: dict[str, str]) -> None:
@@ -131,6 +150,14 @@ class _Answer:
         listed = [(k.encode(), v.encode()) for k, v in pairs.items()]
         await self({"type": "http.response.start", "status": status, "headers": listed})
         await self({"type": "http.response.body", "body": body})
+
+
+def _plain(message: Any) -> dict[str, str] | None:
+    """Of an error in plain text the headers to keep; None of any other answer."""
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in message.get("headers", [])}
+    if message["status"] < 400 or not headers.get("content-type", "").startswith("text/plain"):
+        return None
+    return {name: value for name, value in headers.items() if name in ("content-range", "allow")}
 
 
 def error_body(kind: str, message: str, field: str | None = None) -> dict[str, Any]:

@@ -42,6 +42,10 @@ STAGE = shape(
 )
 PICTURES = by_term(many(shape(url=URL, cutout=maybe(URL), id=maybe(TEXT))))
 IDS = by_term(many(TEXT))
+REPLACED = {
+    **by_term({"anyOf": [many(TEXT), IDS]}),
+    "description": "by part of the model: ids of pictures, or {new term: ids} where the new thing is called otherwise",
+}
 
 SCHEMAS: dict[str, Any] = {
     "Any": {},
@@ -75,11 +79,11 @@ SCHEMAS: dict[str, Any] = {
     "Upload": shape(
         "id kind name bytes", id=TEXT, kind={"enum": ["picture", "model"]}, name=TEXT, bytes=WHOLE, url=URL,
         width=WHOLE, height=WHOLE, warnings=many(TEXT), notes=many(TEXT), risk=maybe(NUMBER), cutout=maybe(URL),
-        corrected=YES, nodes=many(TEXT), triangles=maybe(WHOLE),
+        corrected=YES, nodes=many(TEXT), triangles=maybe(WHOLE), prompt=TEXT,
     ),
     "Ask": shape(
         "kind", kind={"enum": list(KINDS)}, prompt=TEXT, main=TEXT, assets=IDS, seed=WHOLE, settings=by_term({}),
-        pause=many({"enum": list(POINTS)}), title=TEXT, duplicate_of=TEXT, model=TEXT, replace=IDS, add=IDS,
+        pause=many({"enum": list(POINTS)}), title=TEXT, duplicate_of=TEXT, model=TEXT, replace=REPLACED, add=IDS,
         remove=many(TEXT), keep={"enum": list(KEEPS)},
     ),
     "Change": shape(
@@ -90,8 +94,8 @@ SCHEMAS: dict[str, Any] = {
     "Job": shape(
         "id kind title prompt state", id=TEXT, kind={"enum": list(KINDS)}, title=TEXT, prompt=TEXT, main=TEXT,
         assets=PICTURES, seed=WHOLE, settings=by_term({}), reseed=by_term(WHOLE), choices=by_term(WHOLE),
-        painted=many(TEXT),
-        model=maybe(TEXT), replace=PICTURES, add=PICTURES, remove=many(TEXT), keep=maybe(TEXT), state=ref("State"),
+        painted=many(TEXT), model=maybe(TEXT), replace=by_term(PICTURES), add=PICTURES, remove=many(TEXT),
+        keep=maybe(TEXT), before=maybe(URL), state=ref("State"),
         cancelling=YES, position=maybe(WHOLE), stage=maybe(TEXT), fraction=NUMBER, seconds_left=maybe(NUMBER),
         created=NUMBER, started=maybe(NUMBER), finished=maybe(NUMBER), error=maybe(TEXT), warnings=many(TEXT),
         notes=many(TEXT), pause=many(TEXT), picture=maybe(URL), scene=maybe(URL), splat=maybe(URL), report=maybe(URL),

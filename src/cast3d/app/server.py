@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import secrets
@@ -12,12 +13,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import h11
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..errors import Cast3dError, InputError
 from . import about, files, jobs, site, streams, uploads
@@ -26,6 +29,19 @@ from .guard import EVERYWHERE, LOOPBACK, Guard, Refused, error_body
 from .service import Service, refused
 
 HERE = Path(__file__).parent
+CONNECTIONS = 1000  # more at once are answered 503
+
+
+class Http(H11Protocol):
+    """HTTP/1.1 of uvicorn, which answers what is no HTTP as JSON, too."""
+
+    def send_400_response(self, msg: str) -> None:
+        body = json.dumps(error_body("input", f"this is no HTTP request ({msg.rstrip('.')})")).encode()
+        head = {"content-type": "application/json", "content-length": str(len(body)), "connection": "close"}
+        pairs = [(name.encode(), value.encode()) for name, value in head.items()]
+        for event in (h11.Response(status_code=400, headers=pairs), h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
 
 def routes() -> list[Route]:
@@ -135,9 +151,10 @@ def serve(application: Guard, sock: socket.socket, ready: Callable[[Callable[[],
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     config = uvicorn.Config(
         application, log_config=None, access_log=False, timeout_graceful_shutdown=1, timeout_keep_alive=30,
-        limit_concurrency=1000, h11_max_incomplete_event_size=64 << 10, server_header=False, http="h11", ws="none",
+        h11_max_incomplete_event_size=64 << 10, server_header=False, http=Http, ws="none",
     )  # fmt: skip
     server = uvicorn.Server(config)
+    application.full = lambda: len(server.server_state.connections) > CONNECTIONS
 
     async def run() -> None:
         task = asyncio.create_task(server.serve([sock]))

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..jobs.slots import ASLEEP
 from ..version import __version__
 from .batch import batch, with_address
 from .compose import compose
@@ -52,10 +53,8 @@ def _options(
 
 def main() -> None:
     """Entry point of the command `cast3d`; its help tells the exit codes."""
-    # Threads that wait by spinning starve each other where other programs run: measured ten times slower and more with
-    # one busy core of two. OpenMP reads this when torch is imported, later.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    for name, value in ASLEEP.items():  # OpenMP reads them when torch is imported, later
+        os.environ.setdefault(name, value)
     careful_streams()
     on_sigterm()
     sys.argv[1:] = with_address(sys.argv[1:])

@@ -30,7 +30,7 @@ def export(
         Path,
         typer.Argument(
             metavar="FOLDER",
-            help="The folder of a finished run, or a GLB of cast3d.",
+            help="The folder of a finished run, or a GLB.",
             callback=lambda path: expanded(path),
         ),
     ],
@@ -72,7 +72,7 @@ def export(
 
         kinds, tall = formats.read_formats(to), formats.length(height)
         file = run if run.suffix.lower() == ".glb" else run / "scene.glb"
-        made, metadata = _read(file)
+        made, title = _read(file)
         written = formats.export(
             made,
             out or file.parent / "export",
@@ -83,19 +83,23 @@ def export(
             origin.value,
             faces,
             parts,
-            str(metadata.get("prompt", "")),
+            title,
         )
         _show(written, as_json)
 
 
-def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    from ..meshes.glb import read_glb
+def _read(file: Path) -> tuple[dict[str, Any], str]:
+    """The parts, and what the whole is called."""
+    from ..existing.plain import read_parts, read_run
 
     if not file.is_file():
         if (file.parent / "run.json").is_file():
             raise InputError(f"{file.parent} has no scene.glb yet; finish it with: cast3d resume {file.parent}")
         raise InputError(f"{file} is not there; give the folder of a finished run")
-    return read_glb(file)
+    if file.name == "scene.glb":
+        return read_run(file.parent)
+    parts, metadata = read_parts(file)
+    return parts, str(metadata.get("prompt", ""))
 
 
 def _show(written: list[Written], as_json: bool) -> None:

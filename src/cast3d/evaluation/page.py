@@ -20,12 +20,11 @@ from PIL import Image
 
 from ..files import atomic_write
 from ..pictures.opening import open_picture
-from ..result.report import asset, content_hash, page_head
+from ..result.report import asset, content_hash, page_head, viewer
 from .cells import folder_of
 from .suite import Case
 from .table import TABLES, Column, case_means, entries, text
 
-VIEWER = ("math.js", "glb.js", "scene.js")  # of the report
 THUMBNAIL = 96
 COLUMNS: tuple[Column, ...] = tuple(column for columns in TABLES.values() for column in columns)
 
@@ -46,7 +45,7 @@ def write_page(out: Path, results: Mapping[str, Any], cases: Sequence[Case]) -> 
 def render(out: Path, results: Mapping[str, Any], cases: Sequence[Case], rows: Mapping[tuple[str, str], Any]) -> str:
     """The page as text; all text of users is escaped, scripts run only with the hashes given or from this folder."""
     style = asset("page.css") + _own("grid.css")
-    script = '"use strict";\n' + "\n".join([*map(asset, VIEWER), _own("grid.js")])
+    script = viewer() + "\n" + _own("grid.js")
     policy = (
         f"default-src 'none'; img-src 'self' file: data: blob:; style-src {content_hash(style)}; "
         f"script-src 'self' file: {content_hash(script)}"

@@ -15,7 +15,7 @@ from ..errors import InputError, nearest
 from ..scene import Scene, imagined
 from ..scene.change import KEEPS
 from ..scene.scene import MAX_PROMPT, plain_text
-from ..scene.terms import match_key
+from ..scene.terms import find_terms, match_key
 from ..settings import Settings
 from .job import KINDS, WAITING, Job, new_id
 from .queue import NotFound
@@ -92,7 +92,7 @@ def _edit(job: Job, body: Mapping[str, Any], uploads: Uploads, files: Files) -> 
     else:
         job.model = f"model{upload.suffix}"
         files[job.model] = uploads.file(upload)
-    job.replace, replaced = _pictures(body, "replace", uploads, files)
+    job.replace, replaced = _replacements(body, uploads, files)
     job.add, added = _pictures(body, "add", uploads, files)
     job.uploads |= {**replaced, **added}
     remove = body.get("remove") or []
@@ -103,6 +103,13 @@ def _edit(job: Job, body: Mapping[str, Any], uploads: Uploads, files: Files) -> 
         raise FieldError("keep", f"keep is {' or '.join(KEEPS)}, not {job.keep!r}")
     if not (job.replace or job.add or job.remove):
         raise FieldError("replace", "an edit replaces, adds or removes something")
+    _require_said(job.prompt, [*(term for given in job.replace.values() for term in given), *job.add])
+
+
+def _require_said(prompt: str, terms: list[str]) -> None:
+    """What an edit brings in stands in its sentence."""
+    if terms:
+        _checked("prompt", lambda: find_terms(prompt, terms))
 
 
 def change_of(job: Job, body: Any, uploads: Uploads, folder: Path) -> tuple[Callable[[Job], bool], Files]:
@@ -113,14 +120,16 @@ def change_of(job: Job, body: Any, uploads: Uploads, folder: Path) -> tuple[Call
     _require_keys(body, CHANGES, "a change")
     files: Files = {}
     prompt = _prompt(body, job.kind) if "prompt" in body else job.prompt
-    pictures, ids = _pictures(body, "pictures", uploads, files, of=job.assets)
+    pictures, ids = _pictures(body, "pictures", uploads, files, of=job.pictures)
     settings, reseed, choices = _settings(body), _reseed(body, job), _choices(body, job, folder)
     painted = _hints(body, job, folder)
-    assets = {**job.assets, **pictures}
+    assets = {term: pictures.get(term, names) for term, names in job.assets.items()}
     main = _text(body, "main") or job.main
     seed = _seed(body) if "seed" in body else job.seed
     if job.kind == "compose":
         main = _checked("prompt", lambda: Scene.make(prompt, dict(assets), main=main or None)).main
+    else:
+        _require_said(prompt, list(job.pictures) if job.kind == "edit" else [])
     starts = _next_starts(job, body, folder)
 
     def change(job: Job) -> bool:
@@ -131,7 +140,8 @@ def change_of(job: Job, body: Any, uploads: Uploads, folder: Path) -> tuple[Call
         anew = (prompt, main, seed) != (job.prompt, job.main, job.seed)
         if anew:
             job.hints, job.accepted = {}, [point for point in job.accepted if point != "hints"]
-        job.prompt, job.main, job.seed, job.assets = prompt, main, seed, assets
+        job.prompt, job.main, job.seed = prompt, main, seed
+        job.repicture(pictures)
         job.uploads = {**job.uploads, **ids}
         job.settings, job.reseed = {**job.settings, **settings}, {**job.reseed, **reseed}
         # What is made anew has other candidates.
@@ -215,7 +225,7 @@ def _choices(body: Mapping[str, Any], job: Job, folder: Path) -> dict[str, int]:
     from .facts import candidates_of
 
     given = {_term(job, term, "choose"): _whole(one, "choose") for term, one in _mapping(body, "choose").items()}
-    slugs = unique_slugs(list(job.assets))
+    slugs = unique_slugs(list(job.pictures))
     for term, number in given.items():
         there = candidates_of(folder, slugs[term], None)
         if number >= len(there):
@@ -225,7 +235,7 @@ def _choices(body: Mapping[str, Any], job: Job, folder: Path) -> dict[str, int]:
 
 
 def _term(job: Job, name: str, field: str) -> str:
-    terms = [*job.assets, *job.replace, *job.add]
+    terms = list(job.pictures)
     for term in terms:
         if match_key(term) == match_key(name):
             return term
@@ -236,9 +246,32 @@ def _pictures(
     body: Mapping[str, Any], field: str, uploads: Uploads, files: Files, of: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """Names of files by term, and the uploads that they are of; `files` gets the files."""
+    return _listed(_mapping(body, field), field, uploads, files, of)
+
+
+def _replacements(
+    body: Mapping[str, Any], uploads: Uploads, files: Files
+) -> tuple[dict[str, dict[str, list[str]]], dict[str, list[str]]]:
+    """{part: {new term: names of files}} of {part: pictures}, which keeps the part's word, or {part: {new term:
+    pictures}}; and the uploads by new term."""
+    made: dict[str, dict[str, list[str]]] = {}
+    ids: dict[str, list[str]] = {}
+    for part, given in _mapping(body, "replace").items():
+        asked = given if isinstance(given, dict) else {part: given}
+        if len(asked) != 1:
+            raise FieldError("replace", f"{part!r} is replaced by one new thing, {{term: [ids]}}, not by {len(asked)}")
+        made[part], new = _listed(asked, "replace", uploads, files)
+        ids |= new
+    return made, ids
+
+
+def _listed(
+    asked: Mapping[str, Any], field: str, uploads: Uploads, files: Files, of: Mapping[str, Any] | None = None
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """As `_pictures`, of {term: ids}."""
     made: dict[str, list[str]] = {}
     ids: dict[str, list[str]] = {}
-    for name, given in _mapping(body, field).items():
+    for name, given in asked.items():
         listed = given if isinstance(given, list) else [given]
         if not 1 <= len(listed) <= VIEWS or not all(isinstance(id, str) for id in listed):
             raise FieldError(field, f"the pictures of {name!r} are a list of 1 to {VIEWS} ids of uploads")

@@ -43,7 +43,7 @@ class Job:
     settings: dict[str, Any] = field(default_factory=dict)
     pause: list[str] = field(default_factory=list)  # points at which it waits
     model: str = ""  # of an edit: a file in given/, or "job:ID"
-    replace: dict[str, list[str]] = field(default_factory=dict)
+    replace: dict[str, dict[str, list[str]]] = field(default_factory=dict)  # part of the model -> {new term: files}
     add: dict[str, list[str]] = field(default_factory=dict)
     remove: list[str] = field(default_factory=list)
     keep: str = ""
@@ -70,6 +70,21 @@ class Job:
     stage: str | None = None
     fraction: float = 0.0
     seconds_left: float | None = None
+
+    @property
+    def pictures(self) -> dict[str, list[str]]:
+        """Files of every term that has some."""
+        new = {term: names for given in self.replace.values() for term, names in given.items()}
+        return {**self.assets, **new, **self.add}
+
+    def repicture(self, pictures: Mapping[str, list[str]]) -> None:
+        """Other files for terms that there are."""
+
+        def fresh(given: Mapping[str, list[str]]) -> dict[str, list[str]]:
+            return {term: pictures.get(term, names) for term, names in given.items()}
+
+        self.assets, self.add = fresh(self.assets), fresh(self.add)
+        self.replace = {part: fresh(given) for part, given in self.replace.items()}
 
     @property
     def points(self) -> list[str]:
@@ -123,4 +138,6 @@ def job_of(content: Mapping[str, Any]) -> Job:
     if content["format"] > FORMAT:
         raise InputError(f"the job is of format {content['format']}, this version reads {FORMAT}")
     known = {f.name for f in fields(Job)}
-    return Job(**{key: value for key, value in content.items() if key in known})
+    job = Job(**{key: value for key, value in content.items() if key in known})
+    job.replace = {part: one if isinstance(one, dict) else {part: one} for part, one in job.replace.items()}
+    return job

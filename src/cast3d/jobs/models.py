@@ -21,6 +21,7 @@ from PIL import Image
 
 from ..errors import InputError
 from ..pictures.opening import MAX_PIXELS
+from ..scene.scene import MAX_PROMPT, plain_text
 
 SUFFIXES = (".glb", ".gltf", ".obj", ".stl", ".ply", ".spz")
 TRIANGLES = 10_000_000  # as shown, however often a mesh is
@@ -34,10 +35,12 @@ PACKED = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_meshopt_
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What is told of a model: names of its nodes, and how many triangles it shows (0 for points and splats)."""
+    """What is told of a model: names of its nodes, how many triangles it shows (0 for points and splats), and the
+    sentence that it was made from, where the file says one."""
 
     nodes: list[str] = field(default_factory=list)
     triangles: int = 0
+    prompt: str = ""
 
 
 def look_at(path: Path, suffix: str) -> ModelFacts:
@@ -158,7 +161,17 @@ def _nodes(document: Mapping[str, Any]) -> ModelFacts:
             names.append(str(node.get("name", ""))[:200])
         below += [(child, depth + 1) for child in node.get("children", [])]
     _bounded(total)
-    return ModelFacts([name for name in dict.fromkeys(reversed(names)) if name], total)
+    extras = scenes[document.get("scene", 0)].get("extras")
+    prompt = _sentence(extras.get("prompt")) if isinstance(extras, dict) else ""
+    return ModelFacts([name for name in dict.fromkeys(reversed(names)) if name], total, prompt)
+
+
+def _sentence(text: Any) -> str:
+    """The text where it may be a prompt."""
+    try:
+        return plain_text(text, "the prompt", MAX_PROMPT)
+    except InputError:
+        return ""
 
 
 def _stl(path: Path) -> ModelFacts:

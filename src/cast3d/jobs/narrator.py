@@ -104,7 +104,7 @@ class Narrator:
 def _terms_by_slug(job: Job) -> dict[str, str]:
     from ..scene import Scene
 
-    if job.kind not in ("compose", "edit") or not (pictures := {**job.assets, **job.replace, **job.add}):
+    if job.kind not in ("compose", "edit") or not (pictures := job.pictures):
         return {}
     try:
         return {slug: term for term, slug in Scene.make(job.prompt, pictures).slugs.items()}

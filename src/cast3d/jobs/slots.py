@@ -13,8 +13,8 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
@@ -24,6 +24,9 @@ Tell = Callable[[Any], None]
 Work = Callable[[Any, Tell], Any]
 Start = Callable[[], Work]  # can be pickled
 
+# Threads that wait by spinning starve each other where other programs run: measured ten times slower and more with one
+# busy core of two.
+ASLEEP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
 PATIENCE = 60.0  # seconds that a worker has to come to its next step once a task is cancelled
 
 
@@ -136,8 +139,8 @@ class ProcessSlot:
             return
         context = multiprocessing.get_context("spawn")  # threads and CUDA do not survive a fork
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self.start, self.variables), daemon=True)
-        with _plain_main():
+        self._process = context.Process(target=_serve, args=(theirs, self.start), daemon=True)
+        with _starts, _environment({**_asleep(), **self.variables}), _plain_main():
             self._process.start()
         theirs.close()
 
@@ -167,6 +170,29 @@ class ProcessSlot:
                 self._pipe.close()
 
 
+_starts = threading.Lock()  # one process at a time: each has an environment of its own
+
+
+def _asleep() -> dict[str, str]:
+    """The variables of ASLEEP that nobody has set."""
+    return {name: value for name, value in ASLEEP.items() if name not in os.environ}
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """What a new process finds in its environment; later would be too late, libraries read it as they are loaded."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
 class _plain_main:
     """Starts a process without running the main module of this one again, which may be a console script or a test."""
 
@@ -182,9 +208,8 @@ class _plain_main:
         sys.modules["__main__"].__dict__.update(self.kept)
 
 
-def _serve(pipe: Connection, start: Start, variables: Mapping[str, str]) -> None:
+def _serve(pipe: Connection, start: Start) -> None:
     """The life of a worker."""
-    os.environ.update(variables)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the first one decides
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     try:

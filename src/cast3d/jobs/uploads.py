@@ -51,6 +51,7 @@ class Upload:
     corrected: bool = False  # a person drew the cut-out
     nodes: list[str] = field(default_factory=list)
     triangles: int | None = None
+    prompt: str = ""  # that a model was made from
 
 
 def kind_of(name: str) -> str:
@@ -75,8 +76,9 @@ class Uploads:
             suffix = Path(name).suffix.lower()
             facts = look_at(file, suffix)
             told = Upload(
-                new_id(), "model", name, suffix, file.stat().st_size, nodes=facts.nodes, triangles=facts.triangles
-            )
+                new_id(), "model", name, suffix, file.stat().st_size, nodes=facts.nodes, triangles=facts.triangles,
+                prompt=facts.prompt,
+            )  # fmt: skip
             return self._keep(told, file, None)
         try:
             picture = open_picture(file.read_bytes())

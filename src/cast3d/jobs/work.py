@@ -107,8 +107,9 @@ def _edited(composer: Composer, job: Job, run: RunFolder, common: Mapping[str, A
     model = run.path / "given" / job.model
     if job.model.startswith("job:"):
         model = run.path.parent / job.model.removeprefix("job:")
+    replaced = {part: _paths(run.path, given) for part, given in job.replace.items()}
     return composer.edit(
-        model, job.prompt, replace=_paths(run.path, job.replace), add=_paths(run.path, job.add), remove=job.remove,
+        model, job.prompt, replace=replaced, add=_paths(run.path, job.add), remove=job.remove,
         main=job.main or None, seed=job.seed, keep=job.keep or None, reseed=job.reseed, choose=job.choices, **common,
     )  # fmt: skip
 

@@ -38,7 +38,7 @@ def shade(
     texel: float,  # world units of a pixel of that
     samples: int,  # per pixel and axis
 ) -> Floats:  # [H / samples, W / samples, 4] mean linear colour times coverage, and coverage
-    """Light much as in the viewer's shader (`report/assets/scene.js`), with shadows."""
+    """Light much as in the viewers, with shadows."""
     return _kernels()[1](index, weights, faces, attributes, eye, key, depth, np.float32(texel), samples)
 
 

@@ -50,9 +50,9 @@ def server(recorded: Recorded) -> Iterator[MockServer]:
 
 
 @contextmanager
-def watched(browser: Any, address: str) -> Iterator[Any]:
+def watched(browser: Any, address: str, **how: Any) -> Iterator[Any]:
     """A page that is open; at the end: no error in the script, nothing refused by the policy, no other host asked."""
-    context = browser.new_context(viewport={"width": 1120, "height": 760}, reduced_motion="reduce")
+    context = browser.new_context(**{"viewport": {"width": 1120, "height": 760}, "reduced_motion": "reduce", **how})
     made = context.new_page()
     made.set_default_timeout(15_000)
     wrong: list[str] = []

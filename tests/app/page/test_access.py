@@ -88,6 +88,25 @@ def test_the_main_path_by_keys_alone(page, pictures, server):
     eventually(page, lambda: page.evaluate("document.activeElement.id") == "sentence")
 
 
+def test_an_edit_by_keys_alone(page, server, recorded):
+    page.goto(f"{server.address}/#/edit")
+    page.on("filechooser", lambda chooser: chooser.set_files(recorded.folder / "scene.glb"))
+    tab_to(page, "Choose a file")
+    page.keyboard.press("Enter")
+    page.locator(".node-list").wait_for()
+    for name in ("cap", "Take the picture of cowboy hat"):
+        tab_to(page, name)
+        page.keyboard.press("Enter")
+    page.get_by_alt_text("Cut-out: cowboy hat.png").wait_for()
+    tab_to(page, "What comes in place of cap")
+    page.keyboard.type("crown")  # a field that is reached by Tab is chosen as a whole
+    tab_to(page, "Edit")
+    page.keyboard.press("Enter")
+    eventually(page, lambda: len(server.jobs.asked) == 1)
+    assert server.jobs.asked[0]["replace"] == {"cap": {"crown": ["up-2"]}}
+    assert server.jobs.asked[0]["prompt"] == "a figure with a crown"
+
+
 def test_a_view_is_turned_by_keys(page, pictures):
     write(page, pictures)
     compose(page)

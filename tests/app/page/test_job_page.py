@@ -68,8 +68,11 @@ def test_a_part_is_made_again_and_gets_another_picture(done, server, pictures):
     parts = done.locator(".pane.parts")
     parts.get_by_role("button", name="cap", exact=True).click()
     parts.get_by_text("triangles · solid").wait_for()
+    server.jobs.pace = 0.05  # slow enough to be seen at work: what is done is done anew
     parts.get_by_role("button", name="Another try").click()
-    eventually(done, lambda: len(server.jobs.patched) == 1)
+    wait_for(done, "running")
+    drop(done, ".parts-list li:nth-child(2)", {"early.png": pictures["figure"].read_bytes()})
+    done.get_by_text("The job is at work. Wait for it, or cancel it").wait_for()
     assert list(server.jobs.patched[0]["reseed"]) == ["cap"]
     wait_for(done, "done")
     parts.get_by_role("button", name="Swap the picture").wait_for()  # the row stays open while the job runs
@@ -260,18 +263,36 @@ def test_a_job_that_is_not_there(page, server):
     page.get_by_text("There is no such job").wait_for()
 
 
-def test_a_model_is_edited(page, server, recorded, pictures):
+def test_a_model_is_edited(page, server, recorded, pictures, tmp_path):
     page.goto(f"{server.address}/#/edit")
     page.locator(".model-drop input[type=file]").set_input_files(recorded.folder / "scene.glb")
     eventually(page, lambda: saturated(page, ".editor canvas") > 0.02)
     canvas = page.locator(".editor canvas").bounding_box()
     page.mouse.click(canvas["x"] + canvas["width"] / 2, canvas["y"] + 0.25 * canvas["height"])  # the cap, in the view
     page.locator(".change-maker b", has_text="cap").wait_for()
-    page.get_by_role("button", name="Replace").click()
-    page.get_by_text("cap needs a picture").wait_for()
-    page.locator(".change-list input[type=file]").set_input_files(pictures["cap"])
+    hat = tmp_path / "top-hat.png"
+    hat.write_bytes(pictures["cap"].read_bytes())
+    page.locator(".change-maker input[type=file]").set_input_files(hat)
+    page.get_by_alt_text("Cut-out: top-hat.png").wait_for()
+    assert page.get_by_label("What comes in place of cap").input_value() == "top hat"  # as the file's name says
+    sentence = page.get_by_label("The sentence afterwards")
+    assert sentence.input_value() == "a figure with a top hat"
+    page.get_by_label("What comes in place of cap").fill("crown")
+    assert sentence.input_value() == "a figure with a crown"
     page.get_by_role("button", name="Edit", exact=True).click()
     eventually(page, lambda: len(server.jobs.asked) == 1)
-    assert server.jobs.asked[0] == {
-        "kind": "edit", "prompt": "a figure with a cap", "model": "up-1", "keep": "exact", "replace": {"cap": ["up-2"]}
-    }  # fmt: skip
+    asked = {"kind": "edit", "prompt": "a figure with a crown", "model": "up-1", "keep": "exact"}
+    assert server.jobs.asked[0] == {**asked, "replace": {"cap": {"crown": ["up-2"]}}}
+
+
+def test_a_picture_that_is_dropped_on_a_part_of_a_model_replaces_it(page, server, recorded, pictures):
+    page.goto(f"{server.address}/#/edit")
+    page.locator(".model-drop input[type=file]").set_input_files(recorded.folder / "scene.glb")
+    page.locator(".node-list button", has_text="cap").wait_for()
+    drop(page, ".node-list li:nth-child(2)", {"IMG_0001.png": pictures["cap"].read_bytes()})
+    page.locator(".change-list img").wait_for()
+    assert page.get_by_label("What comes in place of cap").input_value() == "cap"  # such a name says nothing
+    page.get_by_role("button", name="Do not change cap").click()
+    page.get_by_role("button", name="Take the picture of cowboy hat").click()  # one of the examples'
+    page.locator(".change-list img").wait_for()
+    assert page.get_by_label("The sentence afterwards").input_value() == "a figure with a cowboy hat"

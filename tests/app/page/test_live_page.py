@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.app.page.conftest import watched
-from tests.app.page.steps import compose, eventually, wait_for, write
+from tests.app.page.steps import compose, eventually, saturated, wait_for, write
+from tests.existing.made import man
 
 live = pytest.importorskip("tests.app.live")  # the server is there
 tiny = pytest.importorskip("tests.jobs.tiny")
@@ -28,11 +30,12 @@ def pictures(tmp_path: Path) -> dict[str, Path]:
 
 
 @pytest.fixture
-def page(browser: Any, tmp_path: Path) -> Iterator[Any]:
+def page(browser: Any, tmp_path: Path, request: Any) -> Iterator[Any]:
     from cast3d.app.server import page_folder
 
+    start = getattr(request, "param", tiny.Tiny(slow=0.02))
     with (
-        live.serving(tmp_path / "workspace", tiny.Tiny(slow=0.02), page=page_folder()) as served,
+        live.serving(tmp_path / "workspace", start, page=page_folder()) as served,
         watched(browser, f"http://127.0.0.1:{served.port}") as made,
     ):
         made.set_default_timeout(60_000)
@@ -79,3 +82,54 @@ def test_cancelling_and_going_on(page, pictures):
     parts.get_by_role("button", name="Another try").click()
     eventually(page, lambda: accessory in json.dumps(page.served.client.get("/jobs").json()["jobs"][0]["reseed"]))
     wait_for(page, "done")
+
+
+def test_a_part_of_a_model_is_replaced(page, pictures, tmp_path):
+    """By a thing of another name; before and after, and a file to print."""
+    man().write(tmp_path / "man.glb")
+    page.get_by_role("link", name="Edit a model").click()
+    page.locator(".model-drop input[type=file]").set_input_files(tmp_path / "man.glb")
+    page.locator(".node-list button", has_text="Red_Cap").click()
+    pictures["cap"].rename(tmp_path / "top-hat.png")
+    page.locator(".change-maker input[type=file]").set_input_files(tmp_path / "top-hat.png")
+    page.get_by_alt_text("Cut-out: top-hat.png").wait_for()
+    page.get_by_role("button", name="Edit", exact=True).click()
+    wait_for(page, "done")
+    assert page.locator(".job-head mark").all_inner_texts() == ["top hat"]
+    page.get_by_label("Before", exact=True).check()
+    eventually(page, lambda: saturated(page, ".pane.whole canvas") > 0.02)
+    page.get_by_role("button", name="Download", exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_role("dialog").get_by_role("link", name=re.compile("^3MF")).click()
+    with zipfile.ZipFile(download.value.path()) as held:
+        assert b'name="top hat"' in held.read("3D/3dmodel.model")
+
+
+@pytest.mark.parametrize("page", [tiny.Tiny(doubtful=True)], indirect=True)
+def test_another_candidate_is_taken_by_mouse_and_by_keys(page, pictures):
+    client = page.served.client
+    assets = {
+        term: [page.served.upload(pictures[term].read_bytes(), f"{term}.png")["id"]] for term in ("figure", "cap")
+    }
+    settings = {"candidates": 2, "outline": 1.0}
+    job = page.served.submit(kind="compose", prompt="a figure wearing a cap", assets=assets, settings=settings)
+    page.goto(f"http://127.0.0.1:{page.served.port}/#/job/{job['id']}")
+    wait_for(page, "done")
+    page.locator(".pane.parts").get_by_role("button", name="cap", exact=True).click()
+    candidates = page.locator(".candidates button")
+    eventually(page, lambda: candidates.count() == 2)
+    best = [one.get_attribute("aria-pressed") for one in candidates.all()].index("true")
+
+    def taken(index: int) -> None:
+        """Waits until the job has run with that candidate."""
+        page.locator(f".candidates li:nth-child({index + 1}) button[aria-pressed='true']").wait_for()
+        assert client.get(f"/jobs/{job['id']}").json()["choices"] == {"cap": index}
+
+    candidates.nth(1 - best).click()
+    taken(1 - best)
+    candidates.nth(1 - best).press("Tab" if best else "Shift+Tab")  # the focus outlived the run
+    assert candidates.nth(best).evaluate("button => button === document.activeElement")
+    page.keyboard.press("Enter")
+    taken(best)
+    kept = {stage["name"]: stage["reused"] for stage in client.get(f"/jobs/{job['id']}").json()["stages"]}
+    assert kept["part_candidates-cap"] and kept["hints"]  # only what depends on the choice was made again

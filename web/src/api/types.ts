@@ -49,6 +49,7 @@ export interface Upload {
   cutout: string | null;
   nodes?: string[];
   triangles?: number;
+  prompt?: string;
 }
 
 export interface Reading {
@@ -68,16 +69,19 @@ export interface StageInfo {
   pictures: string[];
 }
 
+export type Pictures = Record<string, { url: string; cutout: string | null; id?: string | null }[]>;
+
 export interface Job {
   id: string;
   kind: JobKind;
   title: string;
   prompt: string;
   main: string | null;
-  assets: Record<string, { url: string; cutout: string | null; id?: string | null }[]>;
-  replace?: Record<string, unknown>;
-  add?: Record<string, unknown>;
+  assets: Pictures;
+  replace?: Record<string, Pictures>; // by part of the model: the new term and its pictures
+  add?: Pictures;
   model?: string | null;
+  before?: string | null; // the model of an edit, where it is a GLB
   seed: number;
   settings: Record<string, SettingValue>;
   state: JobState;
@@ -112,7 +116,7 @@ export interface JobRequest {
   title?: string;
   duplicate_of?: string;
   model?: string;
-  replace?: Record<string, string[]>;
+  replace?: Record<string, string[] | Record<string, string[]>>;
   add?: Record<string, string[]>;
   remove?: string[];
   keep?: "exact" | "recompose";
@@ -137,7 +141,8 @@ export interface Hints {
 
 export interface Candidate {
   index: number;
-  score: number | null;
+  label: string; // how it was made
+  score: number | null; // agreement of its outline with the picture's
   url: string;
   chosen: boolean;
 }

@@ -42,7 +42,7 @@ export function App() {
       <div class="frame">
         <aside class="rail"><History /></aside>
         {now.page === "compose" && <ComposePage />}
-        {now.page === "edit" && <EditPage key={key} from={now.model} />}
+        {now.page === "edit" && <EditPage key={key} from={now.model} part={now.part} />}
         {now.page === "job" && <JobPage key={key} id={now.id} />}
       </div>
       <Messages />

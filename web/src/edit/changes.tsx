@@ -2,66 +2,103 @@
 
 import { useState } from "preact/hooks";
 import * as api from "../api/client.ts";
+import type { Upload } from "../api/types.ts";
 import { attempt, say } from "../app/store.ts";
-import { nameToTerm } from "../app/terms.ts";
 import { FileButton, IconButton, PICTURES, useDrop } from "../ui/controls.tsx";
 import { Icon } from "../ui/icons.tsx";
+import { AtHand } from "./at-hand.tsx";
 import type { Model } from "./edit-page.tsx";
-import type { Change } from "./plan.ts";
+import { told, type Change } from "./plan.ts";
 
 const WORDS: Record<Change["what"], string> = { replace: "Replace", remove: "Remove", add: "Add" };
 
-export function Changes({ model, selected, changes, setChanges }: {
-  model: Model; selected: string | null; changes: Change[]; setChanges: (how: (before: Change[]) => Change[]) => void;
+export type SetChanges = (how: (before: Change[]) => Change[]) => void;
+
+/** Pictures that are uploaded; what is no picture is told. */
+async function taken(files: readonly File[]): Promise<Upload[]> {
+  const uploads = (await attempt(() => Promise.all(files.map((file) => api.upload(file, file.name))))) ?? [];
+  const pictures = uploads.filter((upload) => upload.kind === "picture");
+  if (pictures.length < uploads.length) say("Only pictures can stand for a part.", "error");
+  return pictures;
+}
+
+const others = (changes: readonly Change[], part: string) => changes.filter((change) => change.part !== part);
+
+/** Puts pictures in place of a part; the first one's name says what it is called, else the part's word stays. */
+export async function replaceBy(part: string, files: readonly File[], setChanges: SetChanges): Promise<void> {
+  setChanges((before) => [...others(before, part), { what: "replace", part, term: told(files[0]!.name) ?? part, uploads: [] }]);
+  const uploads = await taken(files);
+  setChanges((before) => before.flatMap((change) =>
+    change.part !== part ? change : uploads.length ? { ...change, uploads: [...change.uploads, ...uploads] } : []));
+}
+
+export function Changes({ model, selected, select, changes, setChanges }: {
+  model: Model; selected: string | null; select: (name: string | null) => void; changes: Change[]; setChanges: SetChanges;
 }) {
   const [named, name] = useState("");
-  const term = (selected ?? named).trim();
+  const part = (selected ?? named).trim();
+  const planned = changes.some((change) => change.part === part);
+  const there = model.nodes.some((node) => node.toLowerCase() === part.toLowerCase());
 
-  function put(what: Change["what"], of = term): void {
-    if (!of) return;
-    setChanges((before) => [...before.filter((change) => change.term !== of), { what, term: of, uploads: [] }]);
+  async function replace(files: readonly File[]): Promise<void> {
+    name("");
+    await replaceBy(part, files, setChanges);
+  }
+
+  function remove(): void {
+    setChanges((before) => [...others(before, part), { what: "remove", part, term: "", uploads: [] }]);
     name("");
   }
 
-  async function give(of: string, files: File[]): Promise<void> {
-    const uploads = await attempt(() => Promise.all(files.map((file) => api.upload(file, file.name))));
-    const pictures = uploads?.filter((upload) => upload.kind === "picture") ?? [];
-    if (uploads && pictures.length < uploads.length) say("Only pictures can stand for a part.", "error");
-    setChanges((before) => before.map((change) => (change.term === of ? { ...change, uploads: [...change.uploads, ...pictures] } : change)));
-  }
-
-  async function addFrom(files: File[]): Promise<void> {
+  async function add(files: readonly File[]): Promise<void> {
     for (const file of files) {
-      const of = nameToTerm(file.name);
-      put("add", of);
-      await give(of, [file]);
+      const term = told(file.name) ?? "thing", uploads = await taken([file]);
+      if (uploads.length) setChanges((before) => [...others(before, term), { what: "add", part: term, term, uploads }]);
     }
   }
 
+  async function give(of: string, files: readonly File[]): Promise<void> {
+    const uploads = await taken(files);
+    setChanges((before) => before.map((change) => (change.part === of ? { ...change, uploads: [...change.uploads, ...uploads] } : change)));
+  }
+
+  const put = (fresh: Change) => setChanges((before) => before.map((change) => (change.part === fresh.part ? fresh : change)));
   return (
     <div class="changes">
       <div class="change-maker">
         {selected
-          ? <p><b>{selected}</b></p>
-          : <label class="field"><span>A part by its name, or a new thing</span>
+          ? <p class="chosen-part"><b>{selected}</b><IconButton icon="close" label={`Do not choose ${selected}`} onClick={() => select(null)} /></p>
+          : <label class="field"><span>Click a part in the model, or write what to look for</span>
               <input
                 type="text" value={named} list="node-names" placeholder="wings" onInput={(event) => name(event.currentTarget.value)}
               />
               <datalist id="node-names">{model.nodes.map((node) => <option key={node} value={node} />)}</datalist>
             </label>}
-        <div class="row wrap">
-          <button type="button" class="quiet" disabled={!term} onClick={() => put("replace")}><Icon name="swap" />Replace</button>
-          <button type="button" class="quiet" disabled={!term} onClick={() => put("remove")}><Icon name="trash" />Remove</button>
-          <button type="button" class="quiet" disabled={!term || !!selected} onClick={() => put("add")}><Icon name="plus" />Add</button>
-          <FileButton label="Add from a picture" icon="picture" accept={PICTURES} multiple onFiles={(files) => void addFrom(files)} />
-        </div>
+        {part && (
+          <>
+            <div class="row wrap">
+              <FileButton
+                class={planned ? "quiet" : "primary"} label={planned ? "Another picture instead" : "Replace by a picture"} icon="swap"
+                of={part} accept={PICTURES} multiple onFiles={(files) => void replace(files)}
+              />
+              <button type="button" class="quiet" onClick={remove}><Icon name="trash" />Remove</button>
+            </div>
+            {!planned && <AtHand title={`Or put one of these in place of ${part}`} onFile={(file) => void replace([file])} />}
+            {!selected && !there && <p class="soft">No part is called so; cast3d looks for it in the model's shape.</p>}
+          </>
+        )}
+        {!part && (
+          <div class="row wrap">
+            <FileButton label="Add a thing from a picture" icon="plus" accept={PICTURES} multiple onFiles={(files) => void add(files)} />
+          </div>
+        )}
       </div>
       {changes.length > 0 && (
         <ul class="change-list" aria-label="Changes to make">
           {changes.map((change) => (
             <ChangeRow
-              key={change.term} change={change} onFiles={(files) => void give(change.term, files)}
-              onRemove={() => setChanges((before) => before.filter((other) => other !== change))}
+              key={change.part} change={change} put={put} onFiles={(files) => void give(change.part, files)}
+              onRemove={() => setChanges((before) => others(before, change.part))}
             />
           ))}
         </ul>
@@ -70,19 +107,31 @@ export function Changes({ model, selected, changes, setChanges }: {
   );
 }
 
-function ChangeRow({ change, onFiles, onRemove }: { change: Change; onFiles: (files: File[]) => void; onRemove: () => void }) {
+function ChangeRow({ change, put, onFiles, onRemove }: {
+  change: Change; put: (fresh: Change) => void; onFiles: (files: File[]) => void; onRemove: () => void;
+}) {
   const { over, drop } = useDrop(onFiles);
+  const fresh = change.what !== "remove";
   return (
     <li class={over ? "over" : ""} {...drop}>
-      <p><span class={`state ${change.what}`}>{WORDS[change.what]}</span> <b>{change.term}</b></p>
-      {change.what !== "remove" && (
+      <p><span class={`state ${change.what}`}>{WORDS[change.what]}</span> {change.what !== "add" && <b>{change.part}</b>}</p>
+      {fresh && (
         <div class="row wrap">
-          {change.uploads.map((upload) => upload.cutout && <img key={upload.id} class="asset checkered" src={upload.cutout} alt={`Cut-out: ${upload.name}`} />)}
-          <FileButton label={change.uploads.length ? "Another view" : "Picture"} icon="picture" of={change.term} accept={PICTURES} multiple onFiles={onFiles} />
+          {change.uploads.map((upload) => (
+            <img key={upload.id} class="asset checkered" src={upload.cutout ?? api.uploadFile(upload.id)} alt={`Cut-out: ${upload.name}`} />
+          ))}
+          {!change.uploads.length && <span class="soft"><span class="spinner" /> The picture is cut out…</span>}
+          <label class="field new-word"><span>{change.what === "replace" ? "by a" : "a"}</span>
+            <input
+              type="text" value={change.term} aria-label={change.what === "replace" ? `What comes in place of ${change.part}` : "What is added"}
+              onInput={(event) => put({ ...change, term: event.currentTarget.value })}
+            />
+          </label>
+          <FileButton label="Another view" icon="picture" of={change.term} accept={PICTURES} multiple onFiles={onFiles} />
         </div>
       )}
       {change.uploads.flatMap((upload) => upload.warnings).map((text) => <p class="warning" key={text}><Icon name="warn" />{text}</p>)}
-      <IconButton icon="close" label={`Do not change ${change.term}`} onClick={onRemove} />
+      <IconButton icon="close" label={`Do not change ${change.part}`} onClick={onRemove} />
     </li>
   );
 }

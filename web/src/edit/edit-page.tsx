@@ -1,16 +1,16 @@
 // Changing a model that exists: drop it, click or name parts, replace or remove them, add things.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import * as api from "../api/client.ts";
-import type { JobRequest, Upload } from "../api/types.ts";
+import type { Upload } from "../api/types.ts";
 import { go, toJob } from "../app/route.ts";
 import { attempt, keep, say } from "../app/store.ts";
 import { FileButton, MODELS, Segmented, useDrop } from "../ui/controls.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { bytes, whole } from "../ui/words.ts";
-import { Changes } from "./changes.tsx";
+import { Changes, replaceBy } from "./changes.tsx";
 import { ModelView } from "./model-view.tsx";
-import { sentenceFor, type Change } from "./plan.ts";
+import { problemOf, requestOf, sentenceFor, type Change } from "./plan.ts";
 
 export interface Model {
   id: string; // of the upload, or of the job
@@ -22,7 +22,7 @@ export interface Model {
   warnings: string[];
 }
 
-export function EditPage({ from }: { from?: string }) {
+export function EditPage({ from, part }: { from?: string; part?: string }) {
   const [model, setModel] = useState<Model | null>(null);
   const [busy, setBusy] = useState(false);
   const { over, drop } = useDrop((files) => void take(files[0]!));
@@ -63,7 +63,7 @@ export function EditPage({ from }: { from?: string }) {
           </div>
         </section>
       )}
-      {model && <Editor key={model.id} model={model} onClose={() => { setModel(null); go("#/edit"); }} />}
+      {model && <Editor key={model.id} model={model} part={part} onClose={() => { setModel(null); go("#/edit"); }} />}
       {over && <div class="drop-veil" aria-hidden="true"><p>Drop the model</p></div>}
     </main>
   );
@@ -72,16 +72,18 @@ export function EditPage({ from }: { from?: string }) {
 function modelOf(upload: Upload): Model {
   const facts = [upload.triangles === undefined ? "" : `${whole(upload.triangles)} triangles`, bytes(upload.bytes)];
   return {
-    id: upload.id, name: upload.name, prompt: "", nodes: upload.nodes ?? [], facts: facts.filter(Boolean).join(" · "),
+    id: upload.id, name: upload.name, prompt: upload.prompt ?? "", nodes: upload.nodes ?? [], facts: facts.filter(Boolean).join(" · "),
     url: /\.glb$/i.test(upload.name) ? api.uploadFile(upload.id) : null, warnings: [...upload.warnings, ...upload.notes],
   };
 }
 
-function Editor({ model, onClose }: { model: Model; onClose: () => void }) {
+function Editor({ model: given, part, onClose }: { model: Model; part?: string; onClose: () => void }) {
+  const [nodes, setNodes] = useState(given.nodes); // as told, then as they are in the file
+  const model = useMemo(() => ({ ...given, nodes }), [given, nodes]);
   const [changes, setChanges] = useState<Change[]>([]);
   const [prompt, setPrompt] = useState<string | null>(null); // what a person wrote; else what follows from the changes
   const [how, setHow] = useState<"exact" | "recompose">("exact");
-  const [selected, select] = useState<string | null>(null);
+  const [selected, select] = useState<string | null>(part && model.nodes.includes(part) ? part : null);
   const [busy, setBusy] = useState(false);
   const told = prompt ?? sentenceFor(model, changes);
   const problem = problemOf(changes, told);
@@ -103,10 +105,10 @@ function Editor({ model, onClose }: { model: Model; onClose: () => void }) {
       </header>
       {model.warnings.map((text) => <p class="warning" key={text}><Icon name="warn" />{text}</p>)}
       <div class="editor-columns">
-        <ModelView model={model} selected={selected} select={select} changes={changes} />
+        <ModelView model={model} selected={selected} select={select} changes={changes} onNames={setNodes} onPictures={(of, files) => void replaceBy(of, files, setChanges)} />
         <section class="pane shown" aria-label="Changes">
-          <header><h2>Changes</h2><p class="soft">Click a part, or name one</p></header>
-          <Changes model={model} selected={selected} changes={changes} setChanges={setChanges} />
+          <header><h2>Changes</h2><p class="soft">What goes, and what comes</p></header>
+          <Changes model={model} selected={selected} select={select} changes={changes} setChanges={setChanges} />
           <label class="field"><span>The sentence afterwards</span>
             <textarea rows={2} value={told} onInput={(event) => setPrompt(event.currentTarget.value)} />
           </label>
@@ -125,25 +127,4 @@ function Editor({ model, onClose }: { model: Model; onClose: () => void }) {
       </div>
     </div>
   );
-}
-
-function problemOf(changes: Change[], told: string): string {
-  if (!changes.length) return "Choose a part to change, or add a thing.";
-  const bare = changes.find((change) => change.what !== "remove" && !change.uploads.length);
-  if (bare) return `${bare.term} needs a picture.`;
-  const unsaid = changes.find((change) => change.what !== "remove" && !told.toLowerCase().includes(change.term.toLowerCase()));
-  if (unsaid) return `The sentence must contain “${unsaid.term}”.`;
-  return told.trim() ? "" : "Write what it shall be afterwards.";
-}
-
-function requestOf(model: Model, changes: Change[], prompt: string, keepHow: "exact" | "recompose"): JobRequest {
-  const of = (what: Change["what"]) => changes.filter((change) => change.what === what);
-  const files = (list: Change[]) => Object.fromEntries(list.map((change) => [change.term, change.uploads.map((upload) => upload.id)]));
-  const [replace, add, remove] = [of("replace"), of("add"), of("remove")];
-  return {
-    kind: "edit", prompt: prompt.trim(), model: model.id, keep: keepHow,
-    ...(replace.length ? { replace: files(replace) } : {}),
-    ...(add.length ? { add: files(add) } : {}),
-    ...(remove.length ? { remove: remove.map((change) => change.term) } : {}),
-  };
 }

@@ -27,10 +27,12 @@ const FORMATS: readonly Format[] = [
   { to: "report", name: "Report", use: "One page to share: opens offline, with model and stages" },
 ];
 
-export function Downloads({ job, parts, box, onClose }: { job: Job; parts: PartInfo[]; box: Box3 | null; onClose: () => void }) {
+export function Downloads({ job, parts, box, triangles, onClose }: {
+  job: Job; parts: PartInfo[]; box: Box3 | null; triangles: number; onClose: () => void;
+}) {
   const [height, setHeight] = useState(100);
   const [faces, setFaces] = useState("");
-  const all = parts.reduce((sum, part) => sum + part.triangles, 0);
+  const all = triangles;
   const open = parts.filter((part) => !part.solid).map((part) => part.term);
   const wanted = Math.min(all || Infinity, Number(faces) || Infinity);
   return (
@@ -45,7 +47,7 @@ export function Downloads({ job, parts, box, onClose }: { job: Job; parts: PartI
         <dl>
           <div><dt>Size</dt><dd>{box ? size(box, height) : "–"}</dd></div>
           <div><dt>Triangles</dt><dd>{Number.isFinite(wanted) ? `${wanted < all ? "about " : ""}${whole(wanted)}` : "–"}</dd></div>
-          <div><dt>Solid</dt><dd>{!parts.length ? "–" : open.length ? `no: ${open.join(", ")} ${open.length > 1 ? "are" : "is"} open` : "yes, every part"}</dd></div>
+          <div><dt>Solid</dt><dd>{solidity(job, parts, open)}</dd></div>
         </dl>
       </div>
       <ul class="formats">
@@ -82,6 +84,12 @@ export function Downloads({ job, parts, box, onClose }: { job: Job; parts: PartI
       )}
     </Dialog>
   );
+}
+
+function solidity(job: Job, parts: PartInfo[], open: string[]): string {
+  if (open.length) return `no: ${open.join(", ")} ${open.length > 1 ? "are" : "is"} open`;
+  if (job.kind === "edit") return `${parts.length ? "what is new: yes; " : ""}the rest is as it was`;
+  return parts.length ? "yes, every part" : "–";
 }
 
 /** Width x depth x height in mm of a box with y up. */

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import * as api from "../api/client.ts";
 import type { Job } from "../api/types.ts";
 import { fillFromJob } from "../compose/request.ts";
-import { go } from "../app/route.ts";
+import { go, toEdit } from "../app/route.ts";
 import { ENDED, WORDS, attempt, history, say } from "../app/store.ts";
 import { pieces } from "../app/terms.ts";
 import { IconButton, Sure } from "../ui/controls.tsx";
@@ -85,7 +85,7 @@ function Loaded({ watched, job }: { watched: Watched; job: Job }) {
           <section key={pane} id={`pane-${pane}`} class={`pane ${pane} ${shown === pane ? "shown" : ""} ${active === pane ? "active" : ""}`} aria-label={title}>
             <header>
               <h2>{title}</h2>
-              <p class="soft">{what}</p>
+              <p class="soft">{pane === "parts" && job.kind === "edit" ? "What is new" : what}</p>
               {panes.length > 1 && (
                 <IconButton
                   icon={large === pane ? "small" : "large"} label={large === pane ? "Show all panes" : `Enlarge ${title}`}
@@ -105,7 +105,7 @@ function Loaded({ watched, job }: { watched: Watched; job: Job }) {
 const KINDS: Record<Job["kind"], string> = { compose: "Composed", edit: "Edited", lift: "From one picture", imagine: "From words" };
 
 function JobHead({ job }: { job: Job }) {
-  const terms = [...new Set([job.assets, job.replace ?? {}, job.add ?? {}].flatMap(Object.keys))];
+  const terms = [...new Set([job.assets, ...Object.values(job.replace ?? {}), job.add ?? {}].flatMap(Object.keys))];
   const source = job.model?.startsWith("job:") ? job.model.slice(4) : null;
   const [busy, setBusy] = useState(false);
   async function duplicate(): Promise<void> {
@@ -137,8 +137,8 @@ function JobHead({ job }: { job: Job }) {
             <Icon name="copy" />{busy ? "Copying…" : "Duplicate and change"}
           </button>
         )}
-        {source && <a class="button quiet" href={`#/edit/${encodeURIComponent(source)}`}><Icon name="copy" />Edit its source anew</a>}
-        {job.scene && <a class="button quiet" href={`#/edit/${encodeURIComponent(job.id)}`}><Icon name="model" />Replace parts</a>}
+        {source && <a class="button quiet" href={toEdit(source)}><Icon name="copy" />Edit its source anew</a>}
+        {job.scene && <a class="button quiet" href={toEdit(job.id)}><Icon name="model" />Replace parts</a>}
         {ENDED.includes(job.state) && <Sure icon="trash" label="Delete" sure="Delete for good" onClick={() => void erase()} />}
       </div>
     </header>

@@ -34,7 +34,7 @@ const emptyWord = (state: string) =>
 
 function Painter({ hints, watched }: { hints: Hints; watched: Watched }) {
   const { canvas, made, problem } = useView();
-  const job = watched.job.value!, free = job.state !== "running" && job.state !== "queued";
+  const job = watched.job.value!, free = job.kind === "compose" && job.state !== "running" && job.state !== "queued";
   const accessories = hints.terms.filter((one) => one.term !== hints.base);
   const [mode, setMode] = useState<Mode>("look");
   const [term, setTerm] = useState(accessories[0]?.term ?? hints.base);
@@ -129,10 +129,12 @@ function Painter({ hints, watched }: { hints: Hints; watched: Watched }) {
         {free && (
           <div class="toolbar">
             <Segmented label="Tool" value={mode} choices={MODES} onChange={setMode} />
-            {painting && <>
-              <IconButton icon="undo" label="Undo (Ctrl Z)" disabled={!painting.undoable} onClick={() => step("undo")} />
-              <IconButton icon="redo" label="Redo (Ctrl Shift Z)" disabled={!painting.redoable} onClick={() => step("redo")} />
-            </>}
+            {painting && (
+              <span class="pair">
+                <IconButton icon="undo" label="Undo (Ctrl Z)" disabled={!painting.undoable} onClick={() => step("undo")} />
+                <IconButton icon="redo" label="Redo (Ctrl Shift Z)" disabled={!painting.redoable} onClick={() => step("redo")} />
+              </span>
+            )}
           </div>
         )}
         {free && (mode === "paint" || mode === "erase" || mode === "add") && (

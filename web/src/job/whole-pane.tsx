@@ -45,12 +45,23 @@ function Loaded({ watched, preview }: { watched: Watched; preview: string | null
   const [hidden] = useState<ReadonlySet<string>>(new Set());
   const [turning, setTurning] = useState(false);
   const [asking, ask] = useState(false);
+  const [when, setWhen] = useState<"after" | "before">("after");
   const stamp = encodeURIComponent(String(job.finished ?? ""));
+  const [rest, setRest] = useState<readonly string[]>([]); // parts that an edit left as they were
   const order = parts.length ? parts.map((part) => part.term) : Object.keys(job.assets);
-  const colors = Object.fromEntries(order.map((term, i) => [term, parts[i]?.color ?? colorOf(order, job.main, term)]));
-  const { model, failed, loading } = useModel(made, [{ url: `${job.scene}?v=${stamp}` }], { hidden, explode, paint, wireframe, colors });
+  const colors = Object.fromEntries([
+    ...rest.map((term) => [term, colorOf(rest, term, term)]),
+    ...order.map((term, i) => [term, parts[i]?.color ?? colorOf(order, job.main, term)]),
+  ]);
+  const early = when === "before" && !!job.before;
+  const { model, failed, loading } = useModel(
+    made, [{ url: early ? job.before! : `${job.scene}?v=${stamp}` }], { hidden, explode, paint, wireframe, colors },
+  );
   const [pointed] = usePointed(made, kind === "mesh" ? model : null);
-  const splat = useSplat(made, kind === "splat" && job.splat ? `${job.splat}?v=${stamp}` : null);
+  const splat = useSplat(made, kind === "splat" && !early && job.splat ? `${job.splat}?v=${stamp}` : null);
+  useEffect(() => {
+    if (job.kind === "edit" && model) setRest(model.parts.map((part) => part.name).filter((name) => !order.includes(name)));
+  }, [model, order.join("\n")]);
 
   useEffect(() => {
     if (!made) return;
@@ -66,8 +77,10 @@ function Loaded({ watched, preview }: { watched: Watched; preview: string | null
     made.view.redraw();
   }, [made, model, kind, splat.mesh, explode, paint]);
 
-  const triangles = parts.reduce((sum, part) => sum + part.triangles, 0) || model?.parts.reduce((sum, part) => sum + part.triangles, 0) || 0;
+  const shown = model?.parts.reduce((sum, part) => sum + part.triangles, 0) ?? 0;
+  const triangles = (job.kind === "edit" ? 0 : parts.reduce((sum, part) => sum + part.triangles, 0)) || shown;
   const solid = parts.length ? parts.every((part) => part.solid) : null;
+  const several = (model?.parts.length ?? order.length) > 1;
   return (
     <div class="pane-body">
       <Stage
@@ -81,7 +94,13 @@ function Loaded({ watched, preview }: { watched: Watched; preview: string | null
       </Stage>
       <div class="controls">
         <div class="toolbar">
-          {job.splat && (
+          {job.before && (
+            <Segmented
+              label="Before or after the edit" value={when} onChange={setWhen}
+              choices={[{ value: "before", title: "Before" }, { value: "after", title: "After" }]}
+            />
+          )}
+          {job.splat && !early && (
             <Segmented label="Show as" value={kind} onChange={setKind} choices={[{ value: "mesh", title: "Mesh" }, { value: "splat", title: "Splat" }]} />
           )}
           <Segmented
@@ -97,18 +116,18 @@ function Loaded({ watched, preview }: { watched: Watched; preview: string | null
             </select>
           </label>
           <Check label="Wires" checked={wireframe} disabled={kind === "splat"} onChange={setWireframe} />
-          {order.length > 1 && <Slider label="Pull apart" value={explode} onInput={setExplode} />}
+          {several && <Slider label="Pull apart" value={explode} onInput={setExplode} />}
         </div>
         <div class="facts-row">
           <p class="soft">
-            {whole(triangles)} triangles{solid === null ? "" : solid ? " · every part is solid" : " · some parts are open"}
+            {whole(triangles)} triangles{solid === null || early ? "" : !solid ? " · some parts are open" : job.kind === "edit" ? " · what is new is solid" : " · every part is solid"}
           </p>
           <div class="row wrap">
             {job.report && <DownloadLink class="button quiet" href={api.exportUrl(job.id, "report")}><Icon name="share" />Share</DownloadLink>}
             <button type="button" class="primary" onClick={() => ask(true)}><Icon name="download" />Download</button>
           </div>
         </div>
-        {asking && <Downloads job={job} parts={parts} box={model?.box ?? null} onClose={() => ask(false)} />}
+        {asking && <Downloads job={job} parts={parts} box={model?.box ?? null} triangles={triangles} onClose={() => ask(false)} />}
       </div>
     </div>
   );

@@ -55,12 +55,17 @@ export class PartsModel extends Group {
     if (part) part.group.visible = visible;
   }
 
-  /** Moves parts away from the middle; 0 is in place. */
-  explode(amount: number): void {
-    const middle = this.box.getCenter(new Vector3());
+  /** Moves parts away from the middle; 0 is in place. Returns how much farther the camera must stand to see all. */
+  explode(amount: number): number {
+    const middle = this.box.getCenter(new Vector3()), radius = this.box.getSize(new Vector3()).length() / 2 || 1;
+    let reach = radius;
     for (const { group, box } of this.parts) {
-      group.position.copy(box.getCenter(new Vector3()).sub(middle)).multiplyScalar(1.3 * amount);
+      const own = box.getCenter(new Vector3());
+      group.position.copy(own).sub(middle).multiplyScalar(1.3 * amount);
+      const half = box.getSize(new Vector3()).length() / 2;
+      if (amount) reach = Math.max(reach, own.add(group.position).distanceTo(middle) + half);
     }
+    return reach / radius;
   }
 
   paint(paint: Paint): void {

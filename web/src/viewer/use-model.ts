@@ -60,8 +60,7 @@ export function useModel(made: Made | null, sources: readonly Source[], look: Lo
       part.color.set(look.colors[part.name] ?? "#8a7a63");
       model.show(i, !look.hidden.has(part.name));
     });
-    model.explode(look.explode);
-    made.view.margin = 1 + 0.3 * look.explode;
+    made.view.margin = model.explode(look.explode);
     model.paint(look.paint);
     model.wireframe(look.wireframe);
     made.view.redraw();
@@ -71,33 +70,41 @@ export function useModel(made: Made | null, sources: readonly Source[], look: Lo
 }
 
 /** Says which part the pointer is on, and which is pressed without a turn of the view. */
-export function usePointed(made: Made | null, model: PartsModel | null, onPress?: (name: string | null) => void): [string, (name: string) => void] {
+export function usePointed(made: Made | null, model: PartsModel | null, onPress?: (name: string | null) => void, chosen: string | null = null): [string, (name: string) => void] {
   const [name, setName] = useState("");
   const press = useRef(onPress);
   press.current = onPress;
 
+  const lit = useRef(chosen); // what stays lit while the pointer is elsewhere
+  lit.current = chosen;
+  const light = (of: string) => {
+    if (made && model?.hover(model.parts.findIndex((part) => part.name === of))) made.view.redraw();
+  };
   function point(next: string): void {
     if (!model || !made) return;
-    if (model.hover(model.parts.findIndex((part) => part.name === next))) made.view.redraw();
+    light(next || lit.current || "");
     setName(next);
   }
+  useEffect(() => light(name || chosen || ""), [model, chosen]);
 
   useEffect(() => {
     if (!made || !model) return;
     const { view } = made, { canvas } = view, stop = new AbortController(), { signal } = stop;
-    const light = model.parts.reduce((sum, part) => sum + part.triangles, 0) < 400_000;
+    const few = model.parts.reduce((sum, part) => sum + part.triangles, 0) < 400_000;
     let frame = 0, down: [number, number] | null = null;
     const under = (event: PointerEvent) => {
       const found = model.pick(view.ray(event));
       return found ? model.parts[found.index]!.name : "";
     };
     canvas.addEventListener("pointermove", (event) => {
-      if (event.buttons || !light) return;
+      if (event.buttons || !few) return;
       cancelAnimationFrame(frame);
       frame = requestAnimationFrame(() => point(under(event)));
     }, { signal });
     canvas.addEventListener("pointerleave", () => { cancelAnimationFrame(frame); point(""); }, { signal });
-    canvas.addEventListener("pointerdown", (event) => { down = [event.clientX, event.clientY]; }, { signal });
+    canvas.addEventListener("pointerdown", (event) => { // a second finger means the view, not a part
+      down = event.isPrimary ? [event.clientX, event.clientY] : null;
+    }, { signal });
     canvas.addEventListener("pointerup", (event) => {
       if (down && Math.hypot(event.clientX - down[0], event.clientY - down[1]) < 5) press.current?.(under(event) || null);
       down = null;

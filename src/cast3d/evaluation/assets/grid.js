@@ -3,7 +3,7 @@
 const values = JSON.parse(document.getElementById("data").textContent);
 const chooser = document.querySelector('[data-control="metric"]');
 const body = document.querySelector(".grid tbody"), dialog = document.querySelector("dialog");
-let sortedBy = "", waitingFor = null;
+let sortedBy = "", waitingFor = null, turned = null;
 
 function shown(metric, method, name) {
   const value = values[metric]?.[method]?.[name];
@@ -44,7 +44,8 @@ function open(image) {
   dialog.showModal();
   waitingFor = async (bytes) => {
     try {
-      orbit(new SceneView(canvas, await readGLB(bytes)));
+      turned?.view.dispose();
+      turned = await cast3dViewer.show(canvas, bytes);
       dialog.dataset.viewer = "ready";
     } catch (error) {
       dialog.dataset.viewer = "failed";
@@ -57,32 +58,6 @@ function open(image) {
   document.body.append(script);
 }
 
-function orbit(view) {
-  const {canvas} = view;
-  const draw = () => {
-    const ratio = Math.min(devicePixelRatio || 1, 2);
-    canvas.width = Math.max(1, Math.round(canvas.clientWidth * ratio));
-    canvas.height = Math.max(1, Math.round(canvas.clientHeight * ratio));
-    view.draw();
-  };
-  let at = null;
-  canvas.addEventListener("pointerdown", (event) => { at = [event.offsetX, event.offsetY]; canvas.setPointerCapture(event.pointerId); });
-  canvas.addEventListener("pointerup", () => { at = null; });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!at) return;
-    view.yaw -= (event.offsetX - at[0]) * 0.008;
-    view.pitch = clamp(view.pitch + (event.offsetY - at[1]) * 0.008, -1.5, 1.5);
-    at = [event.offsetX, event.offsetY];
-    draw();
-  });
-  canvas.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    view.zoom = clamp(view.zoom * Math.exp(-event.deltaY * 0.0012), 0.3, 12);
-    draw();
-  }, {passive: false});
-  draw();
-}
-
 [...body.rows].forEach((row, index) => { row.dataset.index = index; });
 chooser.addEventListener("change", refresh);
 document.querySelectorAll(".grid th button").forEach((button) => button.addEventListener("click", () => {
@@ -90,6 +65,6 @@ document.querySelectorAll(".grid th button").forEach((button) => button.addEvent
   refresh();
 }));
 body.addEventListener("click", (event) => { if (event.target.dataset.model) open(event.target); });
-dialog.addEventListener("close", () => { dialog.querySelector(".stage").replaceChildren(); waitingFor = null; });
+dialog.addEventListener("close", () => { dialog.querySelector(".stage").replaceChildren(); waitingFor = null; turned?.view.dispose(); turned = null; });
 refresh();
 document.documentElement.dataset.grid = "ready";

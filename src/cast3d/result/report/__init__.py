@@ -1,7 +1,7 @@
 """report.html: one file that opens offline, with a viewer, the pictures that went in, and every stage as pictures."""
 
 from .content import InputPicture, Report, StageShots, report_of_run
-from .page import asset, content_hash, page_head, render, write_report
+from .page import asset, content_hash, page_head, render, viewer, write_report
 
 __all__ = [
     "InputPicture",
@@ -12,5 +12,6 @@ __all__ = [
     "page_head",
     "render",
     "report_of_run",
+    "viewer",
     "write_report",
 ]

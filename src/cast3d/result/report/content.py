@@ -14,6 +14,8 @@ from PIL import Image
 from ...errors import InputError
 from ...pictures.opening import open_picture
 from ...run.store import StageStore
+from ...splats import read_ply
+from .packed import packed_splats
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Report:
     notes: tuple[str, ...] = ()
     files: tuple[str, ...] = ()  # names beside the report, linked
     meshes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of parts: triangles, volume, watertight
+    splats: bytes = b""  # by `packed_splats`; of a composition
     turned: bytes = b""  # of an edit, before and after turned together, as an animated WebP
 
 
@@ -87,6 +90,7 @@ def report_of_run(folder: str | Path) -> Report:
         warnings=tuple(info.get("warnings", ())),
         notes=tuple(info.get("notes", ())),
         meshes=info.get("meshes", {}),
+        splats=_splats(folder),
         turned=(folder / TURNED).read_bytes() if (folder / TURNED).is_file() else b"",
         files=tuple(
             name
@@ -94,6 +98,13 @@ def report_of_run(folder: str | Path) -> Report:
             if (folder / name).is_file()
         ),
     )
+
+
+def _splats(folder: Path) -> bytes:
+    """Those of a composition; an edit's are in the frame of its model's file, which the page does not show."""
+    if (folder / VIEW).is_file() or not (folder / "scene.ply").is_file():
+        return b""
+    return packed_splats(read_ply(folder / "scene.ply"))
 
 
 def glb_parts(glb: bytes) -> list[Part]:

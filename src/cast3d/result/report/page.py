@@ -7,10 +7,12 @@ else, so that even text that slipped through would not run.
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import io
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -26,7 +28,6 @@ from ...version import __version__
 from .content import InputPicture, Report, StageShots, glb_parts
 from .figure import describe
 
-SCRIPTS = ("math.js", "glb.js", "scene.js", "controls.js")
 PALETTE = 8  # colours in page.css
 INPUT_SIDE = 448  # shown at 168 CSS pixels; enough for dense screens
 STAGE_SIDE = 1024  # shown 160 CSS pixels high, and as wide as that makes them
@@ -53,8 +54,10 @@ def page_head(title: str, policy: str, style: str, more: str = "") -> str:
 def render(report: Report) -> str:
     """The page as text."""
     style = asset("page.css")
-    script = '"use strict";\n' + "\n".join(asset(name) for name in SCRIPTS)
-    policy = f"default-src 'none'; img-src data:; style-src {content_hash(style)}; script-src {content_hash(script)}"
+    script = viewer()
+    policy = (
+        f"default-src 'none'; img-src data: blob:; style-src {content_hash(style)}; script-src {content_hash(script)}"
+    )
     generator = f'<meta name="generator" content="cast3d {escape(__version__)}">\n'
     return f"""{page_head(report.prompt, policy, style, generator)}
 <body>
@@ -77,7 +80,8 @@ def render(report: Report) -> str:
 </section>
 </main>
 <footer class="soft">Made by cast3d {escape(__version__)}. This page needs no network.</footer>
-<script type="application/octet-stream" id="model">{base64.b64encode(report.glb).decode()}</script>
+{_data("model", report.glb)}
+{_data("splats", report.splats)}
 <script>{script}</script>
 </body>
 </html>
@@ -86,6 +90,21 @@ def render(report: Report) -> str:
 
 def asset(name: str) -> str:
     return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+
+
+@cache
+def viewer() -> str:
+    """The page's viewer as one script (`web/src/report/`): it draws what it finds, and offers `cast3dViewer.show`."""
+    packed = resources.files(__package__).joinpath("assets", "viewer.js.gz").read_bytes()
+    return gzip.decompress(packed).decode("utf-8")
+
+
+def _data(id: str, content: bytes) -> str:
+    """Bytes for the script, packed by gzip and as base64; equal bytes give equal text."""
+    if not content:
+        return ""
+    text = base64.b64encode(gzip.compress(content, mtime=0)).decode()
+    return f'<script type="application/octet-stream" id="{id}">{text}</script>'
 
 
 def content_hash(text: str) -> str:
@@ -158,13 +177,25 @@ plus and minus zoom, number keys show and hide parts, 0 goes back to the front."
 <div class="panel">
 <div><h3>Parts</h3><ul class="parts">{rows}</ul></div>
 <label>Pull apart <input type="range" min="0" max="1" step="0.01" value="0" data-control="explode"></label>
-<label class="switch"><input type="checkbox" data-control="labels"> Colour by part</label>
+{_kinds(report)}<label class="switch"><input type="checkbox" data-control="labels"> Colour by part</label>
+<label class="switch"><input type="checkbox" data-control="wires"> Wires</label>
 <div class="buttons"><button type="button" data-control="turn" aria-pressed="false">Turn</button>
 <button type="button" data-control="reset">Reset view</button></div>
-<p class="soft">Drag to turn, scroll or pinch to zoom, right-drag to move.
-Keys: arrows, + and −, 0, and 1–9 for parts.</p>
+<p class="soft">Drag to turn, right-drag to move; press the view, then scroll to zoom.
+Fingers: one turns, two zoom and move. Keys: arrows, + and −, 0, and 1–9 for parts.</p>
 </div>
 </section>"""
+
+
+def _kinds(report: Report) -> str:
+    """The choice between mesh and splat, where there is one."""
+    if not report.splats:
+        return ""
+    return (
+        '<div class="kinds" role="radiogroup" aria-label="Show as">'
+        '<label><input type="radio" name="shown-as" checked> Mesh</label>'
+        '<label><input type="radio" name="shown-as" data-control="splat"> Splat</label></div>\n'
+    )
 
 
 def _inputs(report: Report) -> str:
