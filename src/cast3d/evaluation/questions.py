@@ -18,13 +18,13 @@ import numpy as np
 from PIL import Image
 
 from ..errors import InputError
+from ..language.endpoints import Content
 from ..meshes.glb import read_glb
 from ..meshes.raster import framed, shoot
 from ..meshes.texture import Textured
 from ..pictures.opening import open_picture
 from ..run.plain_data import canonical, digest
 from .cells import PITCH, YAWS, shaded
-from .endpoints import Content
 from .scores import NAMES
 from .suite import Case
 

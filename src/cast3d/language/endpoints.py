@@ -123,7 +123,7 @@ def address(name: str, url: str | None = None, extra: str = "") -> Endpoint:
     """
     provider, model = split(name)
     if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
-        raise InputError(f"the address of a judge begins with http:// or https://, not {url!r}")
+        raise InputError(f"the address of a model begins with http:// or https://, not {url!r}")
     try:
         more = json.loads(extra) if extra else {}
     except ValueError as error:
@@ -149,7 +149,7 @@ def split(name: str) -> tuple[str, str]:
     """Provider and model of `PROVIDER:MODEL`."""
     provider, _, model = name.partition(":")
     if provider not in PROVIDERS or not model or model != model.strip():
-        raise InputError(f"a judge is {' or '.join(f'{one}:MODEL' for one in PROVIDERS)}, not {name!r}")
+        raise InputError(f"a model is {' or '.join(f'{one}:MODEL' for one in PROVIDERS)}, not {name!r}")
     return provider, model
 
 
