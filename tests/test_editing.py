@@ -16,8 +16,10 @@ from cast3d.existing.accessors import raw
 from cast3d.existing.opening import open_model
 from cast3d.result.report import report_of_run
 from cast3d.run.folder import RunFolder
+from cast3d.scene.edits import EditScene
 from cast3d.splats import read_ply
 from tests.existing.made import man
+from tests.language.stub import serving
 from tests.test_composer import Watch, contents
 from tests.tiny_backbone import Bands, picture, tiny_backbone
 
@@ -153,8 +155,6 @@ def test_a_region_that_is_given_goes_first(model):
 
 
 def test_only_the_region(tmp_path, model):
-    from cast3d.scene.edits import EditScene
-
     scene = EditScene.make(model, PROMPT, SWAP)
     regions = Composer(tiny_backbone()).locate(scene, out=tmp_path / "out")
     held = np.load(tmp_path / "out" / "regions" / "cap.npz")["voxels"]
@@ -198,3 +198,49 @@ def test_a_backbone_without_an_encoder(model):
 
     with pytest.raises(InputError, match="cannot edit models"):
         Composer(replace(tiny_backbone(), model_encoder=None)).edit(model, PROMPT, replace=SWAP)
+
+
+# --- found in a feature field ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def language():
+    with serving("openai", '{"top": [1]}') as server:
+        yield server
+
+
+def test_a_part_is_found_by_a_language_model_that_names_clusters(tmp_path, model, language):
+    """Cut out are the clusters that it says; the folder shows them, and another run in it asks nobody."""
+    out, place = tmp_path / "out", f"{language.url}#eyes"
+    scene = EditScene.make(model, PROMPT, {"top": {"red cap": picture("red")}}, find="field", language_model=place)
+    regions = Composer(tiny_backbone()).locate(scene, out=out)
+    assert regions.found == ("field",) and len(language.requests) == 1
+    assert torch.equal(regions.of("top"), regions.clusters == 1)
+    assert "cluster 1 of" in regions.report[0] and "openai:eyes" in regions.report[0]
+    assert list((out / "stages" / "01-regions" / "previews").glob("clusters.png"))
+    again = Composer(tiny_backbone()).locate(scene, out=out)
+    assert torch.equal(again.grids, regions.grids) and len(language.requests) == 1
+
+
+def test_with_a_language_model_names_go_first_unless_the_edit_says_field(model, language):
+    place = f"{language.url}#eyes"
+    scene = EditScene.make(model, PROMPT, SWAP, language_model=place)
+    assert Composer(tiny_backbone()).locate(scene).found == ("node",) and not language.requests
+    language.plan = [(200, {}, '{"cap": [2]}')]
+    scene = EditScene.make(model, PROMPT, SWAP, find="field", language_model=place)
+    assert Composer(tiny_backbone()).locate(scene).found == ("field",) and len(language.requests) == 1
+
+
+def test_a_language_model_that_sees_no_such_part(model, language):
+    language.plan = [(200, {}, '{"crown": []}')]
+    scene = EditScene.make(model, "a figure", remove=["crown"], find="field", language_model=language.url)
+    with pytest.raises(InputError, match=r"called 'crown'.*openai:default sees none in its views.*--region"):
+        Composer(tiny_backbone()).locate(scene)
+
+
+def test_only_by_name_or_only_by_text(model):
+    scene = EditScene.make(model, "a figure", remove=["crown"], find="name")
+    with pytest.raises(InputError, match=r"no part of the model is called 'crown'.*look for it by text"):
+        Composer(tiny_backbone()).locate(scene)
+    scene = EditScene.make(model, PROMPT, SWAP, find="text")
+    assert Composer(tiny_backbone()).locate(scene).found == ("text",)

@@ -81,9 +81,15 @@ class Existing:
 
     def picture(self, camera: Camera, size: int, pieces: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
         """Colour [S, S, 3] sRGB, unlit, on black, and alpha [S, S] of what a camera sees of it in the cube."""
+        color, alpha, _ = self.view(camera, size, pieces)
+        return color, alpha
+
+    def view(self, camera: Camera, size: int, pieces: Sequence[int] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """The same and its depth [S, S], infinite where nothing is seen."""
         if self.model.gaussians is not None:
             drawn = render(self.in_cube(), camera, size)
-            return drawn.color.clamp(0, 1), drawn.alpha
+            depth = torch.where(drawn.alpha > 0.5, drawn.depth, torch.inf)
+            return drawn.color.clamp(0, 1), drawn.alpha, depth
         return self._drawn(camera, size, range(len(self.cube)) if pieces is None else pieces)
 
     def in_cube(self) -> Gaussians:
@@ -98,7 +104,7 @@ class Existing:
             rotations=matrix_to_quaternion(turn @ quaternion_to_matrix(gaussians.rotations)),
         )
 
-    def _drawn(self, camera: Camera, size: int, pieces: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def _drawn(self, camera: Camera, size: int, pieces: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
         color = np.zeros((size, size, 3), np.float32)
         depth = np.full((size, size), np.inf, np.float32)
         for index in pieces:
@@ -111,7 +117,7 @@ class Existing:
             seen = piece.paint.shows(rgba[:, 3])
             at = tuple(axis[seen] for axis in np.nonzero(nearer))
             color[at], depth[at] = rgba[seen, :3], cover.depth[nearer][seen]
-        return torch.from_numpy(color), torch.from_numpy(np.isfinite(depth).astype(np.float32))
+        return torch.from_numpy(color), torch.from_numpy(np.isfinite(depth).astype(np.float32)), torch.from_numpy(depth)
 
 
 def _thinned(points: Points, index: int, resolution: int) -> tuple[Floats, Floats, Floats, NDArray[np.int32]]:

@@ -1,4 +1,4 @@
-"""Where the parts of a model are that an edit names: by node, by text, or as it is told."""
+"""Where the parts of a model are that an edit names: by node, by text, by a feature field, or as it is told."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from torch import Tensor
 
 from ..errors import InputError, nearest
 from ..existing.model import Piece
-from ..scene.change import Change
+from ..language.endpoints import LanguageModel
+from ..scene.change import AUTO, FIELD, NAME, TEXT, Change
 from ..scene.names import EQUAL, HELD, SAME, alike
+from ..segmentation import marks, naming
 from ..voxels import dilate, drop_small, outer_shell
 from .existing import Source
+from .field import clustered
 from .hints import Hints, extract_hints
 from .kit import Kit
 from .layout import MainGeometry, Slat
 from .reading import Reading
 
-NODE, TEXT, GIVEN = "node", "text", "given"
+NODE, GIVEN = "node", "given"  # besides TEXT and FIELD
+CLUSTERS = 20  # numbered on the pictures that a language model sees
 NEAR = 3  # voxels around what changes in which the joints are smoothed
 
 
@@ -30,8 +34,9 @@ class Regions:
     parts: tuple[str, ...]
     grids: Tensor  # [N, 64, 64, 64] bool, voxels of the model's shell, and around it those that a person gave
     pieces: tuple[tuple[int, ...], ...]  # per part the model's pieces that are all of it; none where voxels say it
-    found: tuple[str, ...]  # per part how: NODE, TEXT or GIVEN
+    found: tuple[str, ...]  # per part how: NODE, TEXT, FIELD or GIVEN
     report: tuple[str, ...]  # in words, per part
+    clusters: Tensor | None = None  # [64, 64, 64] uint8 of a feature field that was asked for: 0 none, else the number
 
     @property
     def union(self) -> Tensor:
@@ -56,9 +61,11 @@ class Regions:
 def found_regions(kit: Kit, source: Source, model: Slat, change: Change) -> Regions:
     """The region of every part that is replaced or removed.
 
-    A region that is given goes first; then nodes of the model with such a name; then what the segmenter finds in views.
-    Raises InputError where a part is found in no way, with the names that the model has.
+    A region that is given goes first; then nodes of the model with such a name; then the clusters of a feature field
+    that a language model calls so, if there is one, else what the segmenter finds in views; unless the edit says that
+    one of these ways alone is taken. Raises InputError where a part is not found, with the names that the model has.
     """
+    how, language = kit.how_to_find()
     given = kit.given_regions(change.parts)
     grids: dict[str, Tensor] = {}
     pieces: dict[str, tuple[int, ...]] = {}
@@ -69,13 +76,24 @@ def found_regions(kit: Kit, source: Source, model: Slat, change: Change) -> Regi
             grids[part], pieces[part], found[part] = given[part].cpu(), (), GIVEN
             report[part] = f"{part}: as given, {int((grids[part] & source.grid).sum())} voxels of the model"
             _require_touching(part, grids[part], source.grid)
-        elif names := nodes_named(kit.model().model.pieces, part):
+        elif how in (AUTO, NAME) and (names := nodes_named(kit.model().model.pieces, part)):
             pieces[part], found[part] = tuple(names), NODE
             grids[part] = source.shell_of(torch.isin(source.piece, torch.tensor(names, dtype=torch.int32)))
             shown = dict.fromkeys(kit.model().model.pieces[index].names[0] or "(without a name)" for index in names)
             report[part] = f"{part}: the model's {', '.join(map(repr, list(shown)[:8]))}"
     _require_apart(pieces)
-    if rest := [part for part in change.parts if part not in grids]:
+    rest, clusters = [part for part in change.parts if part not in grids], None
+    if rest and how == NAME:
+        raise _no_node(kit, rest[0], "look for it by text or in a feature field (--find), or give the region")
+    if rest and how != TEXT and language is not None:
+        clusters, named = in_field(kit, source, language, change, rest)
+        for part, numbers in named.items():
+            grids[part], pieces[part], found[part] = torch.isin(clusters, torch.tensor(numbers)), (), FIELD
+            report[part] = (
+                f"{part}: {int(grids[part].sum())} voxels, cluster{'s' * (len(numbers) > 1)} "
+                f"{', '.join(map(str, numbers))} of {int(clusters.max())}, as {language.identity['name']} names them"
+            )
+    elif rest:
         for part, grid in segmented(kit, source, model, change, rest).items():
             grids[part], pieces[part], found[part] = grid, (), TEXT
             report[part] = f"{part}: {int(grid.sum())} voxels, as the segmenter sees it in views"
@@ -86,6 +104,7 @@ def found_regions(kit: Kit, source: Source, model: Slat, change: Change) -> Regi
         tuple(pieces[part] for part in change.parts),
         tuple(found[part] for part in change.parts),
         tuple(report[part] for part in change.parts),
+        None if clusters is None else clusters.to(torch.uint8),
     )
 
 
@@ -128,13 +147,32 @@ def segmented(kit: Kit, source: Source, model: Slat, change: Change, parts: list
     hints: Hints = extract_hints(kit, nothing, model, reading)
     missing = [reading.terms[index] for index in hints.missing(kit.settings.minimum_hint, 0)]
     if missing:
-        known = kit.model().model.nodes
-        listed = f"; its nodes are {', '.join(map(repr, known[:20]))}" if known else ""
-        raise InputError(
-            f"no part of the model is called {missing[0]!r}{nearest(missing[0], known)}, and the segmenter sees none "
-            f"in its views{listed}. Name a node, use plainer words or give the region: --region {missing[0]!r}=FILE.npz"
+        raise _no_node(
+            kit, missing[0], "the segmenter sees none in its views: name a node, use plainer words or give the region"
         )
     return {part: hints.of(part).cpu() for part in names}
+
+
+def in_field(
+    kit: Kit, source: Source, language: LanguageModel, change: Change, parts: list[str]
+) -> tuple[Tensor, dict[str, tuple[int, ...]]]:
+    """Numbered clusters of a feature field [64, 64, 64], and which of them each part is, as a language model says."""
+    endpoint = language.endpoint  # a key that is missing is told before the work
+    clusters = clustered(kit, source, CLUSTERS)
+    pictures = marks.marked(kit.model(), clusters, marks.sides(kit.backbone.orthographic))
+    named = naming.named(endpoint, change.sentence.main, parts, int(clusters.max()), pictures)
+    for part, numbers in named.items():
+        if not numbers:
+            raise _no_node(kit, part, f"{endpoint.name} sees none in its views: use plainer words or give the region")
+    return clusters, named
+
+
+def _no_node(kit: Kit, part: str, advice: str) -> InputError:
+    known = kit.model().model.nodes
+    listed = f" (its nodes are {', '.join(map(repr, known[:20]))})" if known else ""
+    return InputError(
+        f"no part of the model is called {part!r}{nearest(part, known)}{listed}; {advice}: --region {part!r}=FILE.npz"
+    )
 
 
 def joined_hints(kit: Kit, rest: MainGeometry, regions: Regions, layout: Hints | None, change: Change) -> Hints:
