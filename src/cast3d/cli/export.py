@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,7 +32,7 @@ def export(
         Path,
         typer.Argument(
             metavar="FOLDER",
-            help="The folder of a finished run, or a GLB of cast3d.",
+            help="The folder of a finished run, or a GLB.",
             callback=lambda path: expanded(path),
         ),
     ],
@@ -72,7 +74,7 @@ def export(
 
         kinds, tall = formats.read_formats(to), formats.length(height)
         file = run if run.suffix.lower() == ".glb" else run / "scene.glb"
-        made, metadata = _read(file)
+        made, prompt, foreign = _read(file)
         written = formats.export(
             made,
             out or file.parent / "export",
@@ -83,19 +85,39 @@ def export(
             origin.value,
             faces,
             parts,
-            str(metadata.get("prompt", "")),
+            prompt,
+            foreign,
         )
         _show(written, as_json)
 
 
-def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read(file: Path) -> tuple[dict[str, Any], str, bool]:
+    """The parts, the prompt, and whether the file is, in all or in part, not made by cast3d."""
+    from ..existing.opening import made_here, open_model
+    from ..existing.parts import parts_of
     from ..meshes.glb import read_glb
 
     if not file.is_file():
         if (file.parent / "run.json").is_file():
             raise InputError(f"{file.parent} has no scene.glb yet; finish it with: cast3d resume {file.parent}")
         raise InputError(f"{file} is not there; give the folder of a finished run")
-    return read_glb(file)
+    model = open_model(file)
+    if made_here(model):
+        with suppress(InputError):  # of an edit, whose nodes may be more than cast3d writes itself
+            made, metadata = read_glb(file)
+            return made, str(metadata.get("prompt", "")), False
+    found, told = parts_of(model)
+    for one in (*model.warnings, *told):
+        typer.echo(f"note: {printable(one)}", err=True)
+    return dict(found), _prompt(file.parent), True
+
+
+def _prompt(folder: Path) -> str:
+    """What was asked for, where the folder is a run's."""
+    try:
+        return str(json.loads((folder / "run.json").read_text(encoding="utf-8")).get("prompt", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
 
 
 def _show(written: list[Written], as_json: bool) -> None:
