@@ -14,7 +14,7 @@ from cast3d.segmentation.clusters import clusters, neighbours
 from cast3d.segmentation.lifting import in_sight, lifted
 from cast3d.splats import orbit
 from cast3d.stages.existing import existing_model
-from cast3d.stages.field import clustered
+from cast3d.stages.field import clustered, looked_at
 from cast3d.stages.kit import Kit
 from tests.existing.made import man
 from tests.tiny_backbone import tiny_backbone
@@ -114,10 +114,18 @@ def kit(tmp_path_factory) -> Kit:
     return Kit(backbone, backbone.defaults, existing=Existing(model, frame_of(model)))
 
 
+def labels_of(kit):
+    """The model, and its clusters as a grid."""
+    source = existing_model(kit)
+    sights = looked_at(kit, source)
+    grid = torch.zeros(64, 64, 64, dtype=torch.int64)
+    grid[tuple(sights.coords.unbind(1))] = clustered(kit, source, sights, 6)
+    return source, grid
+
+
 @pytest.fixture(scope="module")
 def field(kit):
-    source = existing_model(kit)
-    return source, clustered(kit, source, 6)
+    return labels_of(kit)
 
 
 def test_clusters_of_a_model_keep_to_its_parts(field):
@@ -130,7 +138,7 @@ def test_clusters_of_a_model_keep_to_its_parts(field):
 
 
 def test_clusters_are_the_same_each_time(kit, field):
-    assert torch.equal(clustered(kit, existing_model(kit), 6), field[1])
+    assert torch.equal(labels_of(kit)[1], field[1])
 
 
 def test_numbers_stand_on_the_model_in_every_view(kit, field):

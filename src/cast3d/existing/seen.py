@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ..meshes.raster import on_screen, rasterise
@@ -19,6 +20,8 @@ from .frame import Frame
 from .model import Floats, Model
 from .surface import SPACING, Points, colors_at, lattice
 
+FLAT = 0.6  # of its middle axis, up to which a Gaussian's thinnest axis says how its surface lies
+NEIGHBOURS = 12  # that say it for the others
 CELLS = 8  # per voxel and axis: of points in one cell, one is kept
 
 
@@ -63,7 +66,10 @@ class Existing:
         return Surface(_tensor(position), _tensor(normal), _tensor(color), torch.from_numpy(piece))
 
     def _of_splat(self) -> Surface:
-        """The centres of Gaussians that can be seen; their normal is their thinnest axis, turned outwards."""
+        """The centres of Gaussians that can be seen.
+
+        The normal of a flat one is its thinnest axis, else that of the surface through its neighbours; outwards.
+        """
         gaussians = self.model.gaussians
         assert gaussians is not None
         gaussians = gaussians[gaussians.opacities > 0.1]
@@ -71,6 +77,8 @@ class Existing:
         axes = quaternion_to_matrix(gaussians.rotations)
         thin = gaussians.scales.argmin(1)
         normal = axes[torch.arange(len(axes)), :, thin] @ torch.tensor(self.frame.turn, dtype=torch.float32).T
+        least, middle = gaussians.scales.sort(1).values[:, :2].unbind(1)
+        normal = torch.where((least > FLAT * middle)[:, None], _normals(position), normal)
         outwards = ((position - position.mean(0)) * normal).sum(1, keepdim=True) < 0
         normal = torch.where(outwards, -normal, normal)
         inside = (position.abs() < 0.5).all(1)
@@ -118,6 +126,19 @@ class Existing:
             at = tuple(axis[seen] for axis in np.nonzero(nearer))
             color[at], depth[at] = rgba[seen, :3], cover.depth[nearer][seen]
         return torch.from_numpy(color), torch.from_numpy(np.isfinite(depth).astype(np.float32)), torch.from_numpy(depth)
+
+
+def _normals(position: Tensor, at_once: int = 100_000) -> Tensor:
+    """[P, 3] unit: the direction in which each point's nearest neighbours vary least."""
+    if len(position) < 3:
+        return torch.tensor([0.0, 0.0, 1.0]).expand(len(position), 3)
+    points = position.double().numpy()
+    tree, found = cKDTree(points), []
+    for start in range(0, len(points), at_once):
+        _, rows = tree.query(points[start : start + at_once], min(NEIGHBOURS, len(points)))
+        near = torch.from_numpy(points[rows] - points[rows].mean(1, keepdims=True))
+        found.append(torch.linalg.eigh(near.transpose(1, 2) @ near)[1][:, :, 0].float())
+    return torch.cat(found)
 
 
 def _thinned(points: Points, index: int, resolution: int) -> tuple[Floats, Floats, Floats, NDArray[np.int32]]:

@@ -14,13 +14,13 @@ from ..language.endpoints import LanguageModel
 from ..scene.change import AUTO, FIELD, NAME, TEXT, Change
 from ..scene.names import EQUAL, HELD, SAME, alike
 from ..segmentation import marks, naming
-from ..voxels import dilate, drop_small, outer_shell
+from ..voxels import dilate, drop_small, outer_shell, to_coords
 from .existing import Source
-from .field import clustered
-from .hints import Hints, extract_hints
+from .field import clustered, looked_at, with_behind
+from .hints import Hints
 from .kit import Kit
 from .layout import MainGeometry, Slat
-from .reading import Reading
+from .seen_parts import parts_in_views
 
 NODE, GIVEN = "node", "given"  # besides TEXT and FIELD
 CLUSTERS = 20  # numbered on the pictures that a language model sees
@@ -88,15 +88,18 @@ def found_regions(kit: Kit, source: Source, model: Slat, change: Change) -> Regi
     if rest and how != TEXT and language is not None:
         clusters, named = in_field(kit, source, language, change, rest)
         for part, numbers in named.items():
-            grids[part], pieces[part], found[part] = torch.isin(clusters, torch.tensor(numbers)), (), FIELD
+            coords = to_coords(clusters > 0)
+            own = torch.isin(clusters[tuple(coords.unbind(1))], torch.tensor(numbers))
+            grids[part], pieces[part], found[part] = with_behind(source, coords, own), (), FIELD
             report[part] = (
                 f"{part}: {int(grids[part].sum())} voxels, cluster{'s' * (len(numbers) > 1)} "
                 f"{', '.join(map(str, numbers))} of {int(clusters.max())}, as {language.identity['name']} names them"
             )
     elif rest:
-        for part, grid in segmented(kit, source, model, change, rest).items():
+        seen, views = by_text(kit, source, model, change, rest)
+        for part, grid in seen.items():
             grids[part], pieces[part], found[part] = grid, (), TEXT
-            report[part] = f"{part}: {int(grid.sum())} voxels, as the segmenter sees it in views"
+            report[part] = f"{part}: {int(grid.sum())} voxels, as the segmenter sees it in {views[part]} views"
     rows = torch.stack([grids[part] for part in change.parts]) if change.parts else torch.zeros(0, 64, 64, 64) > 0
     return Regions(
         change.parts,
@@ -138,19 +141,19 @@ def _require_touching(part: str, grid: Tensor, shell: Tensor) -> None:
         raise InputError(f"the region of {part!r} lies where the model is not; give one that covers the part")
 
 
-def segmented(kit: Kit, source: Source, model: Slat, change: Change, parts: list[str]) -> dict[str, Tensor]:
-    """Voxels of the shell that the segmenter's masks vote for, as hints are voted for (Eq. 12)."""
+def by_text(
+    kit: Kit, source: Source, model: Slat, change: Change, parts: list[str]
+) -> tuple[dict[str, Tensor], dict[str, int]]:
+    """Voxels of the shell that are each part by what the segmenter sees, and in how many views it sees it."""
     main = change.sentence.main
     names = [part for part in parts if part != main]
-    reading = Reading(", ".join([main, *names]), (main, *names), (main, *names), main, 1)
-    nothing = MainGeometry(torch.zeros(0), torch.zeros(0), torch.zeros_like(source.grid))  # no voxel is the base's own
-    hints: Hints = extract_hints(kit, nothing, model, reading)
-    missing = [reading.terms[index] for index in hints.missing(kit.settings.minimum_hint, 0)]
-    if missing:
-        raise _no_node(
-            kit, missing[0], "the segmenter sees none in its views: name a node, use plainer words or give the region"
-        )
-    return {part: hints.of(part).cpu() for part in names}
+    grids, found = parts_in_views(kit, source, model, names)
+    for part, grid in zip(names, grids):
+        if int(grid.sum()) < kit.settings.minimum_hint:
+            raise _no_node(
+                kit, part, "the segmenter sees none in its views: name a node, use plainer words or give the region"
+            )
+    return dict(zip(names, grids)), dict(zip(names, found))
 
 
 def in_field(
@@ -158,7 +161,9 @@ def in_field(
 ) -> tuple[Tensor, dict[str, tuple[int, ...]]]:
     """Numbered clusters of a feature field [64, 64, 64], and which of them each part is, as a language model says."""
     endpoint = language.endpoint  # a key that is missing is told before the work
-    clusters = clustered(kit, source, CLUSTERS)
+    sights = looked_at(kit, source)
+    clusters = torch.zeros(64, 64, 64, dtype=torch.int64)
+    clusters[tuple(sights.coords.unbind(1))] = clustered(kit, source, sights, CLUSTERS)
     pictures = marks.marked(kit.model(), clusters, marks.sides(kit.backbone.orthographic))
     named = naming.named(endpoint, change.sentence.main, parts, int(clusters.max()), pictures)
     for part, numbers in named.items():

@@ -53,7 +53,7 @@ def measure(case: EditCase, before: Path, after: Path, seen: Seen | None = None)
     count, share = structure.floating(outer_shell(whole), truth, IDENTITY)
     numbers |= {"fragments": float(count), "fragment_share": share}
     if seen is not None and case.part:
-        numbers["region_iou"] = _region(case, source, seen)
+        numbers["region_iou"] = region_iou(case, source, seen)
     return numbers
 
 
@@ -65,7 +65,7 @@ class Seen:
     frame: Frame
 
 
-def _region(case: EditCase, source: Existing, seen: Seen) -> float:
+def region_iou(case: EditCase, source: Existing, seen: Seen) -> float:
     """IoU of the old part and the region, over points of the surface that can be seen."""
     surface = source.surface()
     cells = tuple(cells_of(surface.position).unbind(1))
