@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from cast3d.composer import Composer
 from cast3d.errors import InputError
@@ -17,7 +18,7 @@ from cast3d.existing.opening import open_model
 from cast3d.result.report import report_of_run
 from cast3d.run.folder import RunFolder
 from cast3d.scene.edits import EditScene
-from cast3d.splats import read_ply
+from cast3d.splats import read_ply, read_spz, write_spz
 from cast3d.voxels import cells_of, iou, to_grid
 from tests.existing.made import man
 from tests.language.stub import serving
@@ -193,6 +194,37 @@ def test_a_splat_keeps_its_gaussians(tmp_path, model, finished):
     outside = torch.from_numpy(frame.to_cube(before.positions.double().numpy()))[:, 2] < 43 / 64 - 0.5
     share = np.mean([row.tobytes() in kept for row in before.positions[outside].numpy()])
     assert share == 1.0
+
+
+def test_a_part_goes_from_an_spz(tmp_path, finished):
+    """What stays is what the file has, to the last bit that SPZ keeps; before and after are drawn as splats."""
+    out, _ = finished
+    grid = torch.zeros(64, 64, 64, dtype=torch.bool)
+    grid[:, :, 44:] = True
+    write_spz(tmp_path / "model.spz", read_ply(out / "scene.ply"))
+    result, _ = edit(
+        tmp_path / "model.spz", tmp_path / "out", prompt="a figure", replace=None, remove=["cap"], regions={"cap": grid}
+    )
+    before, after = read_spz(tmp_path / "model.spz"), read_spz(tmp_path / "out" / "scene.spz")
+    assert 0 < len(after) < len(before) and len(after) == int(result.kept.sum())
+    torch.testing.assert_close(after.positions, before.positions[result.kept], rtol=0, atol=2**-11)
+    with Image.open(tmp_path / "out" / "before-after.webp") as turned:
+        assert turned.size == (512, 256)
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["in a folder", "nowhere"])
+def test_a_picture_is_made_a_model_first(tmp_path, kept):
+    picture("gold").save(tmp_path / "figure.png")
+    composer, out = Composer(tiny_backbone()), tmp_path / "out"
+    scene = EditScene.make(tmp_path / "figure.png", "a figure", remove=["cap"], seed=3)
+    if kept:
+        with RunFolder(out) as folder:
+            existing = composer._opened(scene, composer.backbone.defaults, folder)
+    else:
+        existing = composer._opened(scene, composer.backbone.defaults, None)
+    assert existing.model.own and existing.model.nodes == ["figure"]
+    assert "figure.png: it was made a model first" in existing.model.notes[-1]
+    assert (out / "lifted" / "scene.glb").is_file() == kept
 
 
 def test_a_backbone_without_an_encoder(model):

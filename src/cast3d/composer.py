@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -48,6 +49,7 @@ from .stages.search import LayoutShowsNot
 from .stages.table import HINTS
 
 PICTURES = "pictures"
+LIFTED_FOLDER = "lifted"  # in a run folder: the model that a picture became
 PAUSES = (PICTURES, HINTS.name)  # after the pictures are cut out, after the hints are found
 
 
@@ -224,10 +226,15 @@ class Composer:
         """The model that a scene names, in the cube; a picture is lifted first."""
         file = scene.model
         if is_picture(file):
-            folder = out.path if isinstance(out, RunFolder) else Path(out) if out else Path(tempfile.mkdtemp())
-            self.lift(file, scene.main, scene.seed, frame="in_place", settings=settings.plain(), out=folder / "lifted")
-            file = folder / "lifted"
-        model = open_model(file)
+            with tempfile.TemporaryDirectory() if out is None else nullcontext() as spare:
+                folder = (out.path if isinstance(out, RunFolder) else Path(out or spare or "")) / LIFTED_FOLDER
+                self.lift(file, scene.main, scene.seed, frame="in_place", settings=settings.plain(), out=folder)
+                model = open_model(folder)
+            where = f"; what it became is in {LIFTED_FOLDER}/" if out is not None else ""
+            note = f"the model is a picture, {Path(file).name}: it was made a model first, as cast3d lift does{where}"
+            model = replace(model, notes=(*model.notes, note))
+        else:
+            model = open_model(file)
         by_name = [part for part in scene.change.parts if scene.find in (AUTO, NAME) and part not in scene.regions]
         gone = {piece for part in by_name for piece in nodes_named(model.pieces, part)}
         rest = [index for index in range(len(model.pieces)) if index not in gone]
