@@ -22,6 +22,7 @@ import torch
 from cast3d.composer import Composer, load
 from cast3d.errors import InputError
 from cast3d.evaluation.edits.measure import SAME, Seen, region_iou
+from cast3d.evaluation.edits.measure import named as pieces_named
 from cast3d.evaluation.edits.methods import sources
 from cast3d.evaluation.edits.suite import EditCase, load_edits
 from cast3d.evaluation.statistics import estimate
@@ -32,30 +33,33 @@ from cast3d.stages.existing import existing_model
 from cast3d.stages.field import clustered, looked_at, with_behind
 from cast3d.stages.kit import Kit
 from cast3d.stages.regions import CLUSTERS
-from cast3d.voxels import cells_of, to_grid
+from cast3d.voxels import cells_of
 
 
-def found(composer: Composer, case: EditCase, model: Path, how: str) -> Seen:
+def found(composer: Composer, case: EditCase, named: Existing, model: Path, how: str) -> Seen:
     """Where a part is found in a model without names."""
     scene = EditScene.make(model, f"a {case.main}", remove=[case.part], main=case.main, find="text")
     if how == "text":
-        regions = composer.locate(scene)
-        return Seen(regions.union, composer._opened(scene, composer.backbone.defaults, None).frame)
+        return Seen.of(composer.locate(scene).union, composer._opened(scene, composer.backbone.defaults, None))
     existing = composer._opened(scene, composer.backbone.defaults, None)
     kit = Kit(composer.backbone, composer.backbone.defaults, existing=existing)
     source = existing_model(kit)
     sights = looked_at(kit, source)
     label = clustered(kit, source, sights, CLUSTERS)
-    true = truth(case, existing)[tuple(sights.coords.unbind(1))]
+    true = truth(case, named, existing)[tuple(sights.coords.unbind(1))]
     own = torch.bincount(label[true], minlength=CLUSTERS + 1) * 2 > torch.bincount(label, minlength=CLUSTERS + 1)
-    return Seen(with_behind(source, sights.coords, own[label]), existing.frame)
+    return Seen.of(with_behind(source, sights.coords, own[label]), existing)
 
 
-def truth(case: EditCase, existing: Existing) -> torch.Tensor:
-    """[64, 64, 64] bool: voxels of the model's cube that the true part passes."""
-    points = torch.cat([mesh.vertices[mesh.faces].mean(1) for term, mesh in case.meshes.items() if term == case.part])
-    in_file = SAME.to_file(points.double().numpy())
-    return to_grid(cells_of(torch.from_numpy(existing.frame.to_cube(in_file))))
+def truth(case: EditCase, named: Existing, existing: Existing) -> torch.Tensor:
+    """[64, 64, 64] bool: voxels of the model's cube that are more the true part's than any other's."""
+    surface = named.surface()
+    frame = Seen.of(torch.zeros(0), existing).frame
+    cells = cells_of(torch.from_numpy(frame.to_cube(SAME.to_file(surface.position.double().numpy()))))
+    flat = (cells[:, 0] * 64 + cells[:, 1]) * 64 + cells[:, 2]
+    own = torch.isin(surface.piece, torch.tensor(sorted(pieces_named(named.model, case.part)), dtype=torch.int32))
+    counts = torch.stack([torch.bincount(flat[rows], minlength=64**3) for rows in (own, ~own)])
+    return (counts[0] > counts[1]).view(64, 64, 64)
 
 
 def rows(composer: Composer, suite: Path, how: str, every: bool, kind: str) -> list[dict[str, Any]]:
@@ -69,7 +73,7 @@ def rows(composer: Composer, suite: Path, how: str, every: bool, kind: str) -> l
             for part in filter(None, parts):
                 one, start = replace(case, part=part), time.monotonic()
                 try:
-                    value = region_iou(one, named, found(composer, one, files[kind], how))
+                    value = region_iou(one, named, found(composer, one, named, files[kind], how))
                 except InputError:  # not found
                     value = 0.0
                 told.append({"case": case.id, "part": part, "iou": value, "seconds": time.monotonic() - start})

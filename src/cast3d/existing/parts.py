@@ -11,7 +11,7 @@ from ..meshes.conventions import from_gltf_axes
 from ..meshes.mesh import Mesh
 from ..meshes.texture import Textured
 from .frame import Frame, frame_of
-from .model import Floats, Model, Piece
+from .model import Floats, Integers, Model, Piece
 from .seen import Existing
 from .surface import decoded, encoded
 from .views import meshes_of, together
@@ -48,7 +48,7 @@ def _mesh(part: Mesh | Textured) -> Mesh:
     return part.mesh if isinstance(part, Textured) else part
 
 
-def _used(piece: Piece) -> tuple[Floats, torch.Tensor]:
+def _used(piece: Piece) -> tuple[Integers, torch.Tensor]:
     """The piece's vertices that its faces use, as rows, and its faces of them."""
     used, faces = np.unique(piece.faces, return_inverse=True)
     return used, torch.from_numpy(faces.reshape(-1, 3).astype(np.int64))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -34,6 +34,10 @@ class Surface:
     color: Tensor  # [P, 3] float32 sRGB
     piece: Tensor  # [P] int32
 
+    def __getitem__(self, chosen: Tensor) -> Surface:
+        """Some of the points, by a mask [P] bool."""
+        return Surface(self.position[chosen], self.normal[chosen], self.color[chosen], self.piece[chosen])
+
 
 @dataclass(frozen=True)
 class Existing:
@@ -52,6 +56,12 @@ class Existing:
     def cube(self) -> list[Floats]:
         """Per piece its vertices [V, 3] in the cube."""
         return [self.frame.to_cube(piece.vertices) for piece in self.model.pieces]
+
+    def without(self, pieces: Collection[int]) -> Existing:
+        """The model without some of its pieces."""
+        gone = set(pieces)
+        left = tuple(piece for index, piece in enumerate(self.model.pieces) if index not in gone)
+        return Existing(replace(self.model, pieces=left), self.frame) if gone else self
 
     def surface(self, resolution: int = 64) -> Surface:
         """Points so dense that no voxel which the surface passes is missed; what lies outside the cube is left out."""

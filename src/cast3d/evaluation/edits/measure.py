@@ -62,7 +62,16 @@ class Seen:
     """Where a method saw the part that goes: voxels of its own cube."""
 
     grid: Tensor  # [64, 64, 64] bool
-    frame: Frame
+    frame: Frame  # from the axes of the sources' GLB
+
+    @classmethod
+    def of(cls, grid: Tensor, existing: Existing) -> Seen:
+        """What was seen of a model; a splat is told in our axes, of which the GLB's are turned."""
+        frame = existing.frame
+        if existing.model.gaussians is not None:
+            turn = np.array(frame.turn) @ np.array(UPS["y"])
+            frame = Frame(tuple(tuple(row) for row in turn.tolist()), frame.scale, frame.shift)
+        return cls(grid, frame)
 
 
 def region_iou(case: EditCase, source: Existing, seen: Seen) -> float:
