@@ -19,9 +19,14 @@ from pathlib import Path
 
 from PIL import Image, ImageChops, ImageDraw
 
+from cast3d.existing.frame import frame_of
+from cast3d.existing.opening import open_model
+from cast3d.existing.seen import Existing
+from cast3d.existing.views import meshes_of
 from cast3d.meshes.glb import read_glb
 from cast3d.meshes.texture import Textured
-from cast3d.result.pictures import Studio, portrait
+from cast3d.result.pictures import Studio, alike, portrait
+from cast3d.run.folder import RunFolder
 from cast3d.run.store import StageStore
 
 SHEETS = {  # picture: stages, their previews in order
@@ -36,6 +41,7 @@ SHEETS = {  # picture: stages, their previews in order
 }
 HEIGHT, GAP = 200, 16  # pixels
 CELL, TITLE, SIDE = 144, 20, 45.0  # pixels of a comparison's tiles and titles; yaw of the true view
+EDIT_YAWS = (30.0, 150.0)
 TILE, YAWS = 256, (30.0, 150.0, 315.0)  # pixels, and degrees from the front that show an example's front, back and side
 
 
@@ -71,6 +77,24 @@ def example(run: Path) -> Image.Image:
     meshes = [part.mesh if isinstance(part, Textured) else part for part in parts.values()]
     studio = Studio(meshes)
     tiles += [Image.fromarray(studio.picture(portrait(meshes, yaw), TILE)) for yaw in YAWS]
+    return tiled(tiles)
+
+
+def edit(run: Path) -> Image.Image:
+    """The pictures that came in, then the model before and after from two sides, all in one frame."""
+    with RunFolder(run, must_exist=True) as folder:
+        scene, record = folder.scene(), folder.info
+    tiles = [on_white(Image.open(run / one["file"])) for views in record["images"].values() for one in views]
+    before, after = open_model(scene.model), open_model(run / "scene.glb")
+    frame = frame_of(before, scene.up, scene.front)
+    meshes = [list(meshes_of(Existing(model, frame)).values()) for model in (before, after)]
+    for pictures in alike(meshes, EDIT_YAWS, TILE):
+        tiles += [Image.fromarray(picture) for picture in pictures]
+    return tiled(tiles)
+
+
+def tiled(tiles: Sequence[Image.Image]) -> Image.Image:
+    """Tiles side by side, in few colours."""
     sheet = Image.new("RGB", (TILE * len(tiles), TILE), "white")
     for i, tile in enumerate(tiles):
         sheet.paste(tile, (TILE * i + (TILE - tile.width) // 2, (TILE - tile.height) // 2))
@@ -191,7 +215,9 @@ if __name__ == "__main__":
         chosen = comparison(arguments.run, arguments.suite, arguments.cases.split(","), arguments.methods.split(","))
         write({arguments.name: chosen}, Path(__file__).parent / "pictures")
     elif arguments.example:
-        example(arguments.run).save(arguments.example / "result.png", optimize=True)
+        task = json.loads((arguments.run / "run.json").read_text(encoding="utf-8"))["task"]
+        made = edit if task == "edit" else example
+        made(arguments.run).save(arguments.example / "result.png", optimize=True)
     else:
         size = write(sheets(arguments.run), Path(__file__).parent / "pictures")
         print(f"{len(SHEETS)} pictures, {size / 1000:.0f} kB")

@@ -17,6 +17,7 @@ ROOT = Path(cast3d.__file__).parent
 FLOORS = (
     ("errors", "version"),
     ("files", "flow", "settings"),
+    ("language",),
     ("voxels",),
     ("splats",),
     ("meshes",),

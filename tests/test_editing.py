@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from cast3d.composer import Composer
 from cast3d.errors import InputError
@@ -16,8 +17,11 @@ from cast3d.existing.accessors import raw
 from cast3d.existing.opening import open_model
 from cast3d.result.report import report_of_run
 from cast3d.run.folder import RunFolder
-from cast3d.splats import read_ply
+from cast3d.scene.edits import EditScene
+from cast3d.splats import read_ply, read_spz, write_spz
+from cast3d.voxels import cells_of, iou, to_grid
 from tests.existing.made import man
+from tests.language.stub import serving
 from tests.test_composer import Watch, contents
 from tests.tiny_backbone import Bands, picture, tiny_backbone
 
@@ -129,14 +133,15 @@ def test_recompose_makes_all_anew(tmp_path, model):
 
 
 def test_a_part_by_text_is_cut_out_of_one_mesh(tmp_path, model):
-    """No node is called so: the segmenter says that the upper third is it."""
+    """No node is called so: the segmenter marks the upper fifth of every view, and the cap is what it mostly marks."""
     result, _ = edit(
-        model, tmp_path / "out", segmenter=Bands({"crown": (0.0, 0.35)}), prompt="a figure wearing a red cap",
+        model, tmp_path / "out", segmenter=Bands({"crown": (0.0, 0.2)}), prompt="a figure wearing a red cap",
         replace={"crown": {"red cap": picture("red")}},
     )  # fmt: skip
     assert result.regions.found == ("text",)
-    region = result.regions.of("crown")
-    assert region.any() and region.nonzero()[:, 2].min() > 32
+    region, surface = result.regions.of("crown"), result.existing.surface()
+    cap = next(index for index, piece in enumerate(result.existing.model.pieces) if "Cap" in piece.names[0])
+    assert iou(region, to_grid(cells_of(surface.position[surface.piece == cap]))) > 0.8
     assert any(not one.nothing for one in result.cuts.values())
 
 
@@ -153,8 +158,6 @@ def test_a_region_that_is_given_goes_first(model):
 
 
 def test_only_the_region(tmp_path, model):
-    from cast3d.scene.edits import EditScene
-
     scene = EditScene.make(model, PROMPT, SWAP)
     regions = Composer(tiny_backbone()).locate(scene, out=tmp_path / "out")
     held = np.load(tmp_path / "out" / "regions" / "cap.npz")["voxels"]
@@ -193,8 +196,85 @@ def test_a_splat_keeps_its_gaussians(tmp_path, model, finished):
     assert share == 1.0
 
 
+def test_a_part_goes_from_an_spz(tmp_path, finished):
+    """What stays is what the file has, to the last bit that SPZ keeps; before and after are drawn as splats."""
+    out, _ = finished
+    grid = torch.zeros(64, 64, 64, dtype=torch.bool)
+    grid[:, :, 44:] = True
+    write_spz(tmp_path / "model.spz", read_ply(out / "scene.ply"))
+    result, _ = edit(
+        tmp_path / "model.spz", tmp_path / "out", prompt="a figure", replace=None, remove=["cap"], regions={"cap": grid}
+    )
+    before, after = read_spz(tmp_path / "model.spz"), read_spz(tmp_path / "out" / "scene.spz")
+    assert 0 < len(after) < len(before) and len(after) == int(result.kept.sum())
+    torch.testing.assert_close(after.positions, before.positions[result.kept], rtol=0, atol=2**-11)
+    with Image.open(tmp_path / "out" / "before-after.webp") as turned:
+        assert turned.size == (512, 256)
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["in a folder", "nowhere"])
+def test_a_picture_is_made_a_model_first(tmp_path, kept):
+    picture("gold").save(tmp_path / "figure.png")
+    composer, out = Composer(tiny_backbone()), tmp_path / "out"
+    scene = EditScene.make(tmp_path / "figure.png", "a figure", remove=["cap"], seed=3)
+    if kept:
+        with RunFolder(out) as folder:
+            existing = composer._opened(scene, composer.backbone.defaults, folder)
+    else:
+        existing = composer._opened(scene, composer.backbone.defaults, None)
+    assert existing.model.own and existing.model.nodes == ["figure"]
+    assert "figure.png: it was made a model first" in existing.model.notes[-1]
+    assert (out / "lifted" / "scene.glb").is_file() == kept
+
+
 def test_a_backbone_without_an_encoder(model):
     from dataclasses import replace
 
     with pytest.raises(InputError, match="cannot edit models"):
         Composer(replace(tiny_backbone(), model_encoder=None)).edit(model, PROMPT, replace=SWAP)
+
+
+# --- found in a feature field ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def language():
+    with serving("openai", '{"top": [1]}') as server:
+        yield server
+
+
+def test_a_part_is_found_by_a_language_model_that_names_clusters(tmp_path, model, language):
+    """Cut out are the clusters that it says; the folder shows them, and another run in it asks nobody."""
+    out, place = tmp_path / "out", f"{language.url}#eyes"
+    scene = EditScene.make(model, PROMPT, {"top": {"red cap": picture("red")}}, find="field", language_model=place)
+    regions = Composer(tiny_backbone()).locate(scene, out=out)
+    assert regions.found == ("field",) and len(language.requests) == 1
+    assert torch.equal(regions.of("top") & (regions.clusters > 0), regions.clusters == 1)
+    assert "cluster 1 of" in regions.report[0] and "openai:eyes" in regions.report[0]
+    assert list((out / "stages" / "01-regions" / "previews").glob("clusters.png"))
+    again = Composer(tiny_backbone()).locate(scene, out=out)
+    assert torch.equal(again.grids, regions.grids) and len(language.requests) == 1
+
+
+def test_with_a_language_model_names_go_first_unless_the_edit_says_field(model, language):
+    place = f"{language.url}#eyes"
+    scene = EditScene.make(model, PROMPT, SWAP, language_model=place)
+    assert Composer(tiny_backbone()).locate(scene).found == ("node",) and not language.requests
+    language.plan = [(200, {}, '{"cap": [2]}')]
+    scene = EditScene.make(model, PROMPT, SWAP, find="field", language_model=place)
+    assert Composer(tiny_backbone()).locate(scene).found == ("field",) and len(language.requests) == 1
+
+
+def test_a_language_model_that_sees_no_such_part(model, language):
+    language.plan = [(200, {}, '{"crown": []}')]
+    scene = EditScene.make(model, "a figure", remove=["crown"], find="field", language_model=language.url)
+    with pytest.raises(InputError, match=r"called 'crown'.*openai:default sees none in its views.*--region"):
+        Composer(tiny_backbone()).locate(scene)
+
+
+def test_only_by_name_or_only_by_text(model):
+    scene = EditScene.make(model, "a figure", remove=["crown"], find="name")
+    with pytest.raises(InputError, match=r"no part of the model is called 'crown'.*look for it by text"):
+        Composer(tiny_backbone()).locate(scene)
+    scene = EditScene.make(model, PROMPT, SWAP, find="text")
+    assert Composer(tiny_backbone()).locate(scene).found == ("text",)

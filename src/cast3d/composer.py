@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from .errors import InputError, TermNotFound, nearest
 from .existing.frame import frame_of
 from .existing.opening import is_picture, open_model
 from .existing.seen import Existing
+from .language.endpoints import LanguageModel
 from .models.precision import in_float32
 from .pictures.cutout import open_cut_out
 from .pictures.opening import Picture
@@ -36,6 +38,7 @@ from .result.result import Result
 from .run.folder import RunFolder
 from .run.staging import Progress, Staging
 from .scene import Asset, Pictures, Scene, imagined
+from .scene.change import AUTO, NAME
 from .scene.edits import EditScene
 from .settings import Settings
 from .stages.glimpses import Glimpses, Preview
@@ -46,6 +49,7 @@ from .stages.search import LayoutShowsNot
 from .stages.table import HINTS
 
 PICTURES = "pictures"
+LIFTED_FOLDER = "lifted"  # in a run folder: the model that a picture became
 PAUSES = (PICTURES, HINTS.name)  # after the pictures are cut out, after the hints are found
 
 
@@ -133,6 +137,9 @@ class Composer:
         regions: Mapping[str, Any] | None = None,
         up: str | None = None,
         front: float | None = None,
+        find: str | None = None,
+        language_model: str | None = None,
+        language_key: str | None = None,
         settings: Mapping[str, Any] | None = None,
         out: RunFolder | str | Path | None = None,
         reseed: Mapping[str, int] | None = None,
@@ -145,19 +152,25 @@ class Composer:
         `model` is a run folder, a mesh, a splat or a picture (see `existing.opening`), or an EditScene, which has all
         that follows. `prompt` says what the whole will be. `replace` is {part of the model: picture}, or {part: {new
         term: picture}} where the new thing is called otherwise; `add` is {term: picture}; `remove` names parts.
-        `main` is what the rest is called, by default what the prompt begins with. Parts are found by the names of
-        nodes, else by the segmenter; `regions` tells them: {part: npz file, bool [64, 64, 64], or a box (x, y, z, x, y,
-        z) in the model's units}. `keep` "exact" leaves the rest as it is, "recompose" makes all anew as the paper
-        does. `up` and `front` tell how the model stands, where its kind of file does not. Raises InputError before any
-        work for unusable input, and where a part is not found.
+        `main` is what the rest is called, by default what the prompt begins with. `find` says how parts are looked for:
+        "name" by the names of nodes, "text" by the segmenter, "field" by a `language_model` ("http://HOST/v1#MODEL",
+        "openai:MODEL", "gemini:MODEL") that names clusters of the model, its key in the environment variable
+        `language_key`; "auto", the default, by name, else by the language model if there is one, else by the segmenter.
+        `regions` tells them: {part: npz file, bool [64, 64, 64], or a box (x, y, z, x, y, z) in the model's units}.
+        `keep` "exact" leaves the rest as it is, "recompose" makes all anew as the paper does. `up` and `front` tell how
+        the model stands, where its kind of file does not. Raises InputError before any work for unusable input, and
+        where a part is not found.
         """
         if isinstance(out, str | Path):
             with RunFolder(out) as folder:
                 return self.edit(
-                    edit_of(model, prompt, replace, add, remove, main, seed, keep, regions, up, front),
-                    settings=settings, out=folder, reseed=reseed, choose=choose, progress=progress, preview=preview,
+                    edit_of(
+                        model, prompt, replace, add, remove, main, seed, keep, regions, up, front, find, language_model
+                    ),
+                    language_key=language_key, settings=settings, out=folder, reseed=reseed, choose=choose,
+                    progress=progress, preview=preview,
                 )  # fmt: skip
-        scene = edit_of(model, prompt, replace, add, remove, main, seed, keep, regions, up, front)
+        scene = edit_of(model, prompt, replace, add, remove, main, seed, keep, regions, up, front, find, language_model)
         require_terms(scene, reseed or {})
         require_choices(scene, choose or {})
         chosen = self.backbone.defaults.changed({**scene.settings, **(settings or {})})
@@ -177,23 +190,32 @@ class Composer:
                 save_regions(out, *composition.locate(run, scene.change)[::2])
             return edited_result(run, scene, composition.edit(run, scene.change))
 
-        kit = Kit(self.backbone, chosen, pictures, seeds, existing, given, choices=choose or {})
+        language = language_of(scene, language_key)
+        kit = Kit(
+            self.backbone, chosen, pictures, seeds, existing, given, scene.find, language, choices=choose or {}
+        )  # fmt: skip
         result = self._made(make, recipe, kit, out, progress, scene.slugs, preview)
         assert isinstance(result, EditedResult)
         return result
 
     @in_float32
     def locate(
-        self, scene: EditScene, *, out: RunFolder | str | Path | None = None, progress: Progress | None = None
+        self,
+        scene: EditScene,
+        *,
+        language_key: str | None = None,
+        out: RunFolder | str | Path | None = None,
+        progress: Progress | None = None,
     ) -> Regions:
         """Where the parts are that an edit names: its first stages alone. `out` keeps them, and shows them in files."""
         if isinstance(out, str | Path):
             with RunFolder(out) as folder:
-                return self.locate(scene, out=folder, progress=progress)
+                return self.locate(scene, language_key=language_key, out=folder, progress=progress)
         chosen = self.backbone.defaults.changed(scene.settings)
         self.backbone.require_model_encoder()
         existing = self._opened(scene, chosen, out)
-        kit = Kit(self.backbone, chosen, existing=existing, regions=scene.read_regions(existing))
+        given, language = scene.read_regions(existing), language_of(scene, language_key)
+        kit = Kit(self.backbone, chosen, existing=existing, regions=given, find=scene.find, language=language)
         run = Staging(kit, out, progress, partial(previews.of_stage, self.backbone), scene.slugs)
         source, _, regions = composition.locate(run, scene.change)
         if out:
@@ -204,11 +226,17 @@ class Composer:
         """The model that a scene names, in the cube; a picture is lifted first."""
         file = scene.model
         if is_picture(file):
-            folder = out.path if isinstance(out, RunFolder) else Path(out) if out else Path(tempfile.mkdtemp())
-            self.lift(file, scene.main, scene.seed, frame="in_place", settings=settings.plain(), out=folder / "lifted")
-            file = folder / "lifted"
-        model = open_model(file)
-        gone = {piece for part in scene.change.parts for piece in nodes_named(model.pieces, part)}
+            with tempfile.TemporaryDirectory() if out is None else nullcontext() as spare:
+                folder = (out.path if isinstance(out, RunFolder) else Path(out or spare or "")) / LIFTED_FOLDER
+                self.lift(file, scene.main, scene.seed, frame="in_place", settings=settings.plain(), out=folder)
+                model = open_model(folder)
+            where = f"; what it became is in {LIFTED_FOLDER}/" if out is not None else ""
+            note = f"the model is a picture, {Path(file).name}: it was made a model first, as cast3d lift does{where}"
+            model = replace(model, notes=(*model.notes, note))
+        else:
+            model = open_model(file)
+        by_name = [part for part in scene.change.parts if scene.find in (AUTO, NAME) and part not in scene.regions]
+        gone = {piece for part in by_name for piece in nodes_named(model.pieces, part)}
         rest = [index for index in range(len(model.pieces)) if index not in gone]
         return Existing(model, frame_of(model, scene.up, scene.front, self.backbone.stand, rest))
 
@@ -335,10 +363,15 @@ def edit_of(model: str | Path | EditScene, prompt: str, *given: Any) -> EditScen
     """An edit as it is given, or from its pieces."""
     if not isinstance(model, EditScene):
         return EditScene.make(model, prompt, *given)
-    replace, add, remove, main, seed, keep, regions, up, front = given
-    if prompt or replace or add or remove or main or regions or up or front:
+    replace, add, remove, main, seed, keep, regions, up, front, find, language_model = given
+    if prompt or any((replace, add, remove, main, regions, up, front, find, language_model)):
         raise InputError("an EditScene has its prompt, parts and pictures; give them in it, not beside it")
     return model.changed(seed=seed, keep=keep)
+
+
+def language_of(scene: EditScene, key: str | None) -> LanguageModel | None:
+    """Who names the clusters of the model; its key is in the environment variable `key`."""
+    return LanguageModel(scene.language_model, key) if scene.language_model else None
 
 
 def require_terms(scene: Scene | EditScene, reseed: Mapping[str, int]) -> None:

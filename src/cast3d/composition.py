@@ -86,7 +86,7 @@ def known(run: Staging[Kit], change: Change) -> Hinted:
     """In place of the first half: p_B is the model without the parts that go, h_i where they were."""
     source, encoded, regions = locate(run, change)
     rest = run(REST, source, regions, change)  # p_B = V - h_r, filled
-    slat = run(REST_APPEARANCE, rest, encoded, change)  # z_B
+    slat = run(REST_APPEARANCE, rest, source, encoded, regions, change)  # z_B
     reading, shown = read(change.sentence, {}, 1), None
     if terms := run(DRAWN, change, rest).terms:  # what is new has a place in a layout only
         drawn = run(READING, change.layout(*terms), rest)

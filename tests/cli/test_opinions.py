@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from cast3d.cli import app
 from cast3d.evaluation import questions, study
-from cast3d.evaluation.endpoints import Endpoint, Reply
 from cast3d.evaluation.results import FILE, read
+from cast3d.language.endpoints import Endpoint, Reply
 from tests.evaluation.finished import write_results, write_suite
 
 JUDGE = "openai:judge-1"

@@ -10,13 +10,16 @@ import pytest
 import torch
 
 from cast3d.errors import InputError
-from cast3d.evaluation.edits.measure import SAME, Seen, measure
+from cast3d.evaluation.edits.measure import SAME, Seen, measure, region_iou
 from cast3d.evaluation.edits.run import table
 from cast3d.evaluation.edits.suite import SIZE, is_edits, load_edits
+from cast3d.existing.frame import frame_of
 from cast3d.existing.opening import open_model
+from cast3d.existing.seen import Existing
 from cast3d.meshes.glb import write_glb
 from cast3d.meshes.mesh import Mesh
 from cast3d.splats import read_ply
+from cast3d.voxels import cells_of
 
 ROOT = Path(__file__).parents[2] / "suites"
 
@@ -137,3 +140,20 @@ def test_what_is_no_suite(tmp_path):
         load_edits(tmp_path)
     with pytest.raises(InputError, match="did you mean 'cap-sombrero'"):
         load_edits(ROOT / "edits-dev", ["cap-sombrer"])
+
+
+def test_a_region_of_a_splat_is_measured_like_that_of_a_mesh(tmp_path, cases):
+    """The splat's file is told in our axes, the mesh's in glTF's: the true region is the true one of both."""
+    case = cases["party-top-hat"]
+    case.write_named(tmp_path / "a.glb")
+    case.write_splat(tmp_path / "a.ply")
+    values = []
+    for name in ("a.glb", "a.ply"):
+        existing = Existing(open_model(tmp_path / name), frame_of(open_model(tmp_path / name)))
+        cube = existing.surface().position
+        inside = torch.zeros(64, 64, 64, dtype=torch.bool)
+        upper = cells_of(cube[cube[:, 2] > cube[:, 2].median()])
+        inside[tuple(upper.unbind(1))] = True
+        named = Existing(open_model(tmp_path / "a.glb"), SAME)
+        values.append(region_iou(case, named, Seen.of(inside, existing)))
+    assert values[0] > 0.02 and abs(values[0] - values[1]) < 0.02

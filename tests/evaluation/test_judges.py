@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-import threading
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from PIL import Image
@@ -15,54 +13,18 @@ from typer.testing import CliRunner
 
 from cast3d.cli import app
 from cast3d.errors import InputError
-from cast3d.evaluation import endpoints, judges, opinions, questions
-from cast3d.evaluation.endpoints import Endpoint, endpoint, wait_before
+from cast3d.evaluation import judges, opinions, questions
 from cast3d.evaluation.questions import SYSTEM, read_scores
 from cast3d.evaluation.results import read
+from cast3d.language import endpoints
+from cast3d.language.endpoints import Endpoint
 from cast3d.meshes.glb import write_glb
 from tests.evaluation.finished import CASES, METHODS, write_results, write_suite
 from tests.evaluation.scenes import cuboid
+from tests.language.stub import serving
 from tests.tiny_backbone import PROMPT
 
 GOOD = 'It stands.\n{"faithfulness": 8, "aesthetic": 6.5, "rationality": 9}'
-
-
-class StubServer(ThreadingHTTPServer):
-    """Answers what `plan` holds, one (status, headers, text) per request; the last one again and again."""
-
-    def __init__(self, form: str):
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.form, self.plan, self.requests = form, [(200, {}, GOOD)], []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.requests.append((self.path, dict(self.headers), body))
-        status, headers, text = self.server.plan.pop(0) if len(self.server.plan) > 1 else self.server.plan[0]
-        answer = {
-            "openai": {
-                "choices": [{"message": {"content": text}}],
-                "usage": {"prompt_tokens": 1000, "completion_tokens": 50},
-            },
-            "gemini": {
-                "candidates": [{"content": {"parts": [{"text": "hm", "thought": True}, {"text": text}]}}],
-                "usageMetadata": {"promptTokenCount": 1000, "candidatesTokenCount": 30, "thoughtsTokenCount": 20},
-            },
-        }[self.server.form]
-        data = json.dumps(answer).encode() if status == 200 else text.encode()
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(data))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 both = pytest.mark.parametrize("server", ["openai", "gemini"], indirect=True)
@@ -70,12 +32,8 @@ both = pytest.mark.parametrize("server", ["openai", "gemini"], indirect=True)
 
 @pytest.fixture
 def server(request):
-    with StubServer(getattr(request, "param", "openai")) as stub:
-        thread = threading.Thread(target=stub.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(getattr(request, "param", "openai"), GOOD) as stub:
         yield stub
-        stub.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -125,64 +83,6 @@ def test_a_request_shows_everything_but_the_method(server, at, finished):
         assert body["model"] == "judge-1"
     else:
         assert path == "/v1/models/judge-1:generateContent" and headers["X-Goog-Api-Key"] == "secret"
-
-
-@both
-def test_replies_come_with_their_tokens(at):
-    assert at.ask("s", ["hello"]) == endpoints.Reply(GOOD, 1000, 50)
-
-
-def test_what_may_pass_by_itself_is_tried_again(server, at):
-    server.plan = [(429, {"Retry-After": "3"}, "slow down"), (503, {}, ""), (200, {}, GOOD)]
-    waits: list[float] = []
-    assert at.ask("s", ["hello"], sleep=waits.append).text == GOOD
-    assert waits[0] == 3 and 1.5 <= waits[1] <= 2.5 and len(server.requests) == 3
-    server.plan = [(500, {}, "broken")]
-    with pytest.raises(InputError, match="failed 3 times, the last time with: 500"):
-        at.ask("s", ["hello"], tries=3, sleep=waits.append)
-
-
-@pytest.mark.parametrize(
-    "status, headers, says",
-    [(401, {}, r"refused \(401"), (400, {}, "no such model"), (302, {"Location": "http://127.0.0.1:1/"}, "302")],
-)
-def test_refusals_are_final_and_keep_the_key_to_themselves(server, at, status, headers, says):
-    server.plan = [(status, headers, "no such model")]
-    with pytest.raises(InputError, match=says) as error:
-        at.ask("s", ["hello"], sleep=lambda _: pytest.fail("waited"))
-    assert "secret" not in str(error.value) + repr(at) and len(server.requests) == 1
-
-
-def test_nobody_at_the_address():
-    with pytest.raises(InputError, match="failed 2 times"):
-        Endpoint("openai", "m", "http://127.0.0.1:1/v1").ask("s", ["hello"], tries=2, sleep=lambda _: None)
-
-
-def test_waits_double_up_to_a_minute():
-    assert [round(wait_before(i, None) / 2**i) for i in range(4)] == [1, 1, 1, 1]
-    assert wait_before(40, None) <= 75 and wait_before(0, "900") == 60
-
-
-def test_endpoints_by_name(monkeypatch):
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    monkeypatch.setenv("GEMINI_API_KEY", "g")
-    monkeypatch.setenv("MINE", "m")
-    assert endpoint("gemini:pro").key == "g" and endpoint("gemini:pro").name == "gemini:pro"
-    local = endpoint("openai:qwen/vl:7b", "http://127.0.0.1:8000/v1/", extra='{"temperature": 0}')
-    assert (local.model, local.url, local.key) == ("qwen/vl:7b", "http://127.0.0.1:8000/v1", "")
-    assert local.extra == {"temperature": 0}
-    assert endpoint("gemini:pro", "http://127.0.0.1:1").key == ""  # the provider's key goes nowhere else
-    assert endpoint("openai:x", "http://127.0.0.1:1", "MINE").key == "m"
-    for wrong, says in (
-        (("claude",), "openai:MODEL or gemini:MODEL"),
-        (("openai:x",), "OPENAI_API_KEY"),
-        (("openai:x", "ftp://host"), "http://"),
-        (("openai:x", None, "NOWHERE"), "NOWHERE is not set"),
-        (("openai:x", "http://h", None, "{"), "JSON"),
-        (("openai:x", "http://h", None, "[]"), "JSON object"),
-    ):
-        with pytest.raises(InputError, match=says):
-            endpoint(*wrong)
 
 
 # --- answers --------------------------------------------------------------------------------------------------------

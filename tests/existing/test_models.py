@@ -15,7 +15,7 @@ from cast3d.existing.surface import colors_at
 from cast3d.existing.views import meshes_of
 from cast3d.existing.writing import Addition, edited
 from cast3d.meshes.mesh import Mesh
-from cast3d.splats import orbit
+from cast3d.splats import Gaussians, orbit
 from tests.existing.made import BOX, FACES, Gltf, man
 
 
@@ -311,3 +311,19 @@ def test_an_obj_keeps_its_groups(tmp_path):
         text += [f"f {a} {b} {c}" for a, b, c in (FACES.astype(int) + 1 + 8 * number).tolist()]
     (tmp_path / "a.obj").write_text("\n".join(text))
     assert set(open_model(tmp_path / "a.obj").nodes) == {"body", "hat"}
+
+
+def test_normals_of_a_splat_are_those_of_its_surface():
+    """Round Gaussians on a slanted plane: its normal; flat ones keep their own axis, whatever lies around them."""
+    grid = torch.cartesian_prod(torch.linspace(-0.3, 0.3, 12), torch.linspace(-0.3, 0.3, 12))
+    points = torch.stack([grid[:, 0], grid[:, 1], 0.5 * grid[:, 0]], 1)
+    count = len(points)
+    scales = torch.full((count, 3), 0.02)
+    scales[: count // 2, 1] = 0.004
+    turns = torch.tensor([[1.0, 0, 0, 0]]).expand(count, 4).contiguous()
+    splat = Gaussians(points, torch.zeros(count, 3), scales, turns, torch.ones(count))
+    still = Frame(((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)), 1.0, (0.0, 0.0, 0.0))
+    surface = Existing(Model("ply", "", gaussians=splat), still).surface()
+    slanted = torch.nn.functional.normalize(torch.tensor([-0.5, 0.0, 1.0]), dim=0)
+    assert (surface.normal[count // 2 :] @ slanted).abs().min() > 0.999
+    assert (surface.normal[: count // 2, 1].abs() > 0.999).all()

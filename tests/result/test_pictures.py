@@ -10,7 +10,7 @@ import torch
 
 from cast3d.meshes import Mesh
 from cast3d.meshes.surface import from_sdf
-from cast3d.result.pictures import MARGIN, lit, portrait, turntable
+from cast3d.result.pictures import MARGIN, alike, around, lit, portrait, turntable
 from tests.meshes.shapes import ball
 from tests.meshes.test_union import cuboid
 
@@ -94,3 +94,13 @@ def test_equal_pictures_every_time_and_white_ones_of_nothing():
     first, second = (turntable([GREY], 40, 3) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, second))
     assert (lit([], portrait([]), 24) == 255).all() and len(turntable([], 24, 2)) == 2
+
+
+def test_before_and_after_are_in_one_frame_that_holds_both():
+    """A box, and the box with a mast: the box stands in the same place of both pictures, the mast is not cut off."""
+    box, mast = painted(GREY), painted(cuboid([-0.05, -0.05, 0.5], [0.05, 0.05, 2.0]), (0.0, 0.0, 1.0))
+    before, after = alike([[box], [box, mast]], around(4), SIZE)
+    for one, other in zip(before, after):
+        assert abs(np.array(box_of(red(one))) - np.array(box_of(red(other)))).max() <= 1
+        top = np.nonzero((other[..., 2].astype(int) - other[..., 0] > 60).any(1))[0].min()
+        assert 2 <= top < box_of(red(one))[0]

@@ -108,3 +108,24 @@ def test_regions_that_are_none(model, given, words):
     existing = Existing(open_model(model), frame_of(open_model(model)))
     with pytest.raises(InputError, match=words):
         region_of(given, "cap", existing)
+
+
+def test_how_parts_are_found(model, tmp_path):
+    place = "http://127.0.0.1:8000/v1#eyes"
+    scene = EditScene.make(model, "a man", remove="cap", find="field", language_model=place)
+    (tmp_path / "scene.yaml").write_text(
+        f"model: man.glb\nprompt: a man\nremove: cap\nfind: field\nlanguage_model: {place}\n"
+    )
+    again = read_any(tmp_path / "scene.yaml")
+    assert (again.find, again.language_model) == (scene.find, scene.language_model) == ("field", place)
+    with pytest.raises(InputError, match="find is auto, name, text, field, not 'names'; did you mean 'name'"):
+        EditScene.make(model, "a man", remove="cap", find="names")
+    with pytest.raises(InputError, match="takes a language model"):
+        EditScene.make(model, "a man", remove="cap", find="field")
+    with pytest.raises(InputError, match="http://HOST/v1#MODEL"):
+        EditScene.make(model, "a man", remove="cap", find="field", language_model="eyes")
+    (tmp_path / "scene.yaml").write_text("model: man.glb\nremove: cap\nlanguage_key: SECRET\n")
+    with pytest.raises(
+        InputError, match="unknown key 'language_key'"
+    ):  # else a stranger's file could send secrets away
+        read_any(tmp_path / "scene.yaml")

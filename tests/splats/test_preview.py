@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import torch
 from PIL import Image
 
 from cast3d.splats import contact_sheet, turntable
-from cast3d.splats.preview import save_png, save_webp
+from cast3d.splats.preview import save_png, save_webp, turned_together
 
 from .scenes import balls, cloud
 
@@ -34,3 +37,14 @@ def test_picture_files(tmp_path):
     with Image.open(tmp_path / "a.webp") as animation:
         assert animation.n_frames == 3 and animation.size == (32, 32)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "a.webp"]
+
+
+def test_splats_turned_together_share_their_frame():
+    small, large = (
+        replace(balls(at), features_dc=torch.zeros(len(at), 3))  # grey
+        for at in ([[0.1, 0.0, 0.0]], [[0.1, 0.0, 0.0], [0.1, 0.0, 0.9]])
+    )
+    one, both = turned_together([small, large], size=48, frames=3, pitch=0)
+    for a, b in zip(one, both):
+        assert np.array_equal(a[30:], b[30:]) and not np.array_equal(a[:20], b[:20])  # the lower one is in its place
+        assert (a[30:] < 200).any() and (b[:20] < 200).any()

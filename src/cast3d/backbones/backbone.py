@@ -38,6 +38,10 @@ class Describer(Protocol):
 
     def pictures(self, rgba: Sequence[Image.Image], frame: str) -> tuple[Tensor, ...]: ...
 
+    def maps(self, images: Tensor, alphas: Tensor) -> Tensor:
+        """Features [V, C, P, P] of whole pictures [V, 3, S, S] in [0, 1] on black with alpha [V, S, S], not cropped."""
+        ...
+
     def text(self, text: str) -> Tensor: ...
 
     def unknown_words(self, text: str) -> dict[str, str | None]: ...
@@ -153,6 +157,12 @@ class Backbone:
         self.used("networks")
         tokens = self.describer.pictures(rgba, frame)
         return Condition("image", tokens, torch.zeros_like(tokens[0]))
+
+    def picture_maps(self, images: Tensor, alphas: Tensor) -> Tensor:
+        """Features [V, C, P, P] of whole pictures [V, 3, S, S] in [0, 1] on black with alpha [V, S, S]."""
+        self.used("networks")
+        with torch.inference_mode():
+            return self.describer.maps(images.to(self.device), alphas.to(self.device)).float()
 
     def of_text(self, text: str) -> Condition:
         self.used("networks")

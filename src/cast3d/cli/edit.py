@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..scene.change import EXACT, RECOMPOSE
+from ..scene.change import AUTO, EXACT, FIELD, NAME, RECOMPOSE, TEXT
 from . import inputs
 from .options import Backbone, Device, Json, Out, Paper, Seed, Set, With
 from .output import plain_errors
@@ -20,6 +20,15 @@ class Keep(StrEnum):
 
     exact = EXACT
     recompose = RECOMPOSE
+
+
+class Find(StrEnum):
+    """How parts of the model are looked for: see Composer.edit."""
+
+    auto = AUTO
+    name = NAME
+    text = TEXT
+    field = FIELD
 
 
 class Up(StrEnum):
@@ -53,6 +62,25 @@ def edit(
         list[str] | None,
         typer.Option("--region", metavar="PART=FILE|BOX", help="Where a part is: an npz, or x,y,z,x,y,z in its units."),
     ] = None,
+    find: Annotated[
+        Find | None,
+        typer.Option(
+            "--find",
+            help="How parts are found: by node name, by text in views, in a feature field; auto: see docs/editing.md.",
+            show_default="auto",
+        ),
+    ] = None,
+    language_model: Annotated[
+        str | None,
+        typer.Option(
+            "--language-model",
+            metavar="URL[#MODEL]",
+            help="Names the field's clusters: any OpenAI-compatible address, or openai:MODEL, gemini:MODEL.",
+        ),
+    ] = None,
+    language_key: Annotated[
+        str | None, typer.Option("--language-key", metavar="VARIABLE", help="The environment variable with its key.")
+    ] = None,
     only_region: Annotated[bool, typer.Option("--only-region", help="Find and show the parts, then stop.")] = False,
     up: Annotated[Up | None, typer.Option("--up", help="The axis that points up.", show_default="by the file")] = None,
     front: Annotated[
@@ -68,7 +96,8 @@ def edit(
 ) -> None:
     """Replace, add or remove parts of a model that exists; the rest stays as it is.
 
-    A part goes by the name of its node in the model, else by what the segmenter sees in views of the model.
+    A part goes by the name of its node in the model, else by what the segmenter sees in views of the model, or by what
+    a language model says of numbered regions (--language-model; pictures of the model go to that address).
     FOLDER/regions.png shows what was found before anything is made; --only-region stops there.
     """
     from .progress import labels_of
@@ -77,7 +106,8 @@ def edit(
         changes = inputs.read_settings(settings or ())
         asked = dict(
             replace=replace or (), add=add or (), remove=remove or (), main=main, region=region or (),
-            keep=keep and keep.value, up=up and up.value, front=front, seed=seed,
+            keep=keep and keep.value, up=up and up.value, front=front, seed=seed, find=find and find.value,
+            language_model=language_model,
         )  # fmt: skip
         scene = inputs.read_edit(model, prompt, asked, backbone, changes, paper)
         name = scene.backbone or "bricks"
@@ -86,9 +116,9 @@ def edit(
         with inputs.run_folder(Path(out)) as run:
             require_same(run, "edit", scene.prompt)
             if only_region:
-                show_regions(scene, run, name, device, loaded_with, as_json)
+                show_regions(scene, run, name, device, loaded_with, as_json, language_key)
                 return
             make(
-                lambda loaded, bars: loaded.edit(scene, out=run, progress=bars),
+                lambda loaded, bars: loaded.edit(scene, language_key=language_key, out=run, progress=bars),
                 run, labels_of(scene), name, device, loaded_with, as_json,
             )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from .options import Json
 from .output import plain_errors, print_json
 
 if TYPE_CHECKING:
+    from ..existing.parts import Parts
     from ..result.formats import Written
 
 
@@ -72,9 +73,9 @@ def export(
 
         kinds, tall = formats.read_formats(to), formats.length(height)
         file = run if run.suffix.lower() == ".glb" else run / "scene.glb"
-        made, title = _read(file)
+        made = _read(file)
         written = formats.export(
-            made,
+            made.parts,
             out or file.parent / "export",
             kinds,
             "scene" if file.name == "scene.glb" else file.stem,
@@ -83,23 +84,23 @@ def export(
             origin.value,
             faces,
             parts,
-            title,
+            made.prompt,
+            made.foreign,
         )
         _show(written, as_json)
 
 
-def _read(file: Path) -> tuple[dict[str, Any], str]:
-    """The parts, and what the whole is called."""
-    from ..existing.plain import read_parts, read_run
+def _read(file: Path) -> Parts:
+    from ..existing.parts import read_parts
 
     if not file.is_file():
         if (file.parent / "run.json").is_file():
             raise InputError(f"{file.parent} has no scene.glb yet; finish it with: cast3d resume {file.parent}")
         raise InputError(f"{file} is not there; give the folder of a finished run")
-    if file.name == "scene.glb":
-        return read_run(file.parent)
-    parts, metadata = read_parts(file)
-    return parts, str(metadata.get("prompt", ""))
+    made = read_parts(file)
+    for one in made.told:
+        typer.echo(f"note: {printable(one)}", err=True)
+    return made
 
 
 def _show(written: list[Written], as_json: bool) -> None:

@@ -79,14 +79,16 @@ def read_edit(
 
     if not given.lower().endswith((".yaml", ".yml")):
         chosen = {**(paper_settings() if paper else {}), **settings}
-        parts = {name: asked[name] for name in ("main", "keep", "up", "front", "seed")}
+        parts = {name: asked[name] for name in ("main", "keep", "up", "front", "seed", "find", "language_model")}
         return EditScene.make(
             given, prompt, read_replacements(asked["replace"]), _named(asked["add"], "--add", "TERM=PICTURE"),
             list(asked["remove"]), regions=read_regions(asked["region"]), backbone=backbone_path(backbone, Path()),
             settings=chosen, **parts,
         )  # fmt: skip
     if prompt or any(asked[name] for name in ("replace", "add", "remove", "main")):
-        raise InputError("a scene file says what is edited; of it the options change seed, keep, regions and settings")
+        raise InputError(
+            "a scene file says what is edited; of it the options change seed, keep, find, regions and settings"
+        )
     scene = read_any(given)
     if not isinstance(scene, EditScene):
         raise InputError(f"{given} is a composition, not an edit; run it with cast3d compose")
@@ -97,6 +99,8 @@ def read_edit(
         keep=asked["keep"] or scene.keep,
         up=asked["up"] or scene.up,
         front=scene.front if asked["front"] is None else asked["front"],
+        find=asked["find"] or scene.find,
+        language_model=asked["language_model"] or scene.language_model,
         regions={**scene.regions, **read_regions(asked["region"])},
         backbone=backbone_path(backbone, Path()) or backbone_path(scene.backbone, Path(given).parent),
         settings={**(paper_settings() if paper else {}), **known, **settings},

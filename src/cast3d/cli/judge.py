@@ -16,9 +16,9 @@ from .options import Json
 from .output import messages, plain_errors, print_json
 
 if TYPE_CHECKING:
-    from ..evaluation.endpoints import Endpoint
     from ..evaluation.judges import Estimate
     from ..evaluation.questions import Question
+    from ..language.endpoints import Endpoint
 
 
 def judge(
@@ -50,9 +50,9 @@ def judge(
     """
     with plain_errors(kept="answers that came are kept; give the same command again", as_json=as_json):
         from ..evaluation import results
-        from ..evaluation.endpoints import address, endpoint
         from ..evaluation.judges import estimate, questions
         from ..evaluation.suite import load_suite
+        from ..language.endpoints import address, endpoint
 
         chosen = Choice.read(methods, cases, seeds)
         meant = chosen.of(results.read(out))

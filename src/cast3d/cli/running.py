@@ -32,6 +32,7 @@ def show_regions(
     device: str,
     loading: Mapping[str, Any],
     as_json: bool,
+    language_key: str | None = None,
 ) -> None:
     """Finds the parts of an edit, and says where it shows them."""
     from .. import composer
@@ -39,7 +40,7 @@ def show_regions(
 
     loaded = composer.load(backbone, device, **loading)
     with StageBars(messages(), labels_of(scene)) as bars:
-        regions = loaded.locate(scene, out=run, progress=bars)
+        regions = loaded.locate(scene, language_key=language_key, out=run, progress=bars)
     if as_json:
         facts = [
             {"part": part, "found": how, "voxels": int(grid.sum())}

@@ -20,10 +20,10 @@ from PIL import Image
 
 from ..errors import InputError
 from ..files import atomic_write
+from ..language.endpoints import Endpoint, address
 from ..run.plain_data import canonical, digest, pretty
 from ..scene import slug
 from . import opinions
-from .endpoints import Endpoint, address
 from .questions import LOWEST, SYSTEM, Question, read_scores
 from .scores import NAMES
 from .suite import Case

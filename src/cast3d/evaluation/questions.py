@@ -7,8 +7,6 @@ of one object. It sees neither the name of the method nor any other result, and 
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,13 +16,14 @@ import numpy as np
 from PIL import Image
 
 from ..errors import InputError
+from ..language.answers import objects
+from ..language.endpoints import Content
 from ..meshes.glb import read_glb
 from ..meshes.raster import framed, shoot
 from ..meshes.texture import Textured
 from ..pictures.opening import open_picture
 from ..run.plain_data import canonical, digest
 from .cells import PITCH, YAWS, shaded
-from .endpoints import Content
 from .scores import NAMES
 from .suite import Case
 
@@ -106,7 +105,7 @@ def png(image: Image.Image) -> bytes:
 
 def read_scores(text: str) -> dict[str, float]:
     """The three scores in the last JSON object of an answer that has them. Raises InputError where there is none."""
-    found = [one for one in _objects(text) if isinstance(one, dict) and set(NAMES) <= set(one)]
+    found = [one for one in objects(text) if isinstance(one, dict) and set(NAMES) <= set(one)]
     for one in reversed(found):
         if all(_is_score(one[name]) for name in NAMES):
             return {name: float(one[name]) for name in NAMES}
@@ -115,15 +114,3 @@ def read_scores(text: str) -> dict[str, float]:
 
 def _is_score(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and LOWEST <= value <= HIGHEST
-
-
-def _objects(text: str) -> Iterator[Any]:
-    """Every JSON object in a text."""
-    decoder, start = json.JSONDecoder(), text.find("{")
-    while start >= 0:
-        try:
-            value, end = decoder.raw_decode(text, start)
-            yield value
-        except ValueError:
-            end = start + 1
-        start = text.find("{", end)

@@ -81,12 +81,21 @@ def _opened(file: Path) -> Model:
     return Model(kind, sha256, tuple(pieces), document, None, file, own, up, notes, warnings)
 
 
-def _is_own(document: Document) -> bool:
-    """Whether cast3d wrote the file in the frame of its cube, and nothing was moved or made larger since."""
+def made_here(model: Model) -> bool:
+    """Whether cast3d wrote all of the file, and nothing was moved since."""
+    return model.document is not None and _by_cast3d(model.document)
+
+
+def _by_cast3d(document: Document) -> bool:
     if not str(document.tables["asset"].get("generator", "")).startswith("cast3d "):
         return False
     moves = ("matrix", "translation", "scale", "rotation")
-    if any(key in node for node in document.rows("nodes") for key in moves):
+    return not any(key in node for node in document.rows("nodes") for key in moves)
+
+
+def _is_own(document: Document) -> bool:
+    """Whether cast3d wrote the file in the frame of its cube, and nothing was moved or made larger since."""
+    if not _by_cast3d(document):
         return False
     places = [p["attributes"].get("POSITION") for mesh in document.rows("meshes") for p in mesh["primitives"]]
     rows = [document.rows("accessors")[index] for index in places if index is not None]

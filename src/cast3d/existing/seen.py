@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ..meshes.raster import on_screen, rasterise
@@ -19,6 +20,8 @@ from .frame import Frame
 from .model import Floats, Model
 from .surface import SPACING, Points, colors_at, lattice
 
+FLAT = 0.6  # of its middle axis, up to which a Gaussian's thinnest axis says how its surface lies
+NEIGHBOURS = 12  # that say it for the others
 CELLS = 8  # per voxel and axis: of points in one cell, one is kept
 
 
@@ -30,6 +33,10 @@ class Surface:
     normal: Tensor  # [P, 3] float32, unit
     color: Tensor  # [P, 3] float32 sRGB
     piece: Tensor  # [P] int32
+
+    def __getitem__(self, chosen: Tensor) -> Surface:
+        """Some of the points, by a mask [P] bool."""
+        return Surface(self.position[chosen], self.normal[chosen], self.color[chosen], self.piece[chosen])
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,12 @@ class Existing:
         """Per piece its vertices [V, 3] in the cube."""
         return [self.frame.to_cube(piece.vertices) for piece in self.model.pieces]
 
+    def without(self, pieces: Collection[int]) -> Existing:
+        """The model without some of its pieces."""
+        gone = set(pieces)
+        left = tuple(piece for index, piece in enumerate(self.model.pieces) if index not in gone)
+        return Existing(replace(self.model, pieces=left), self.frame) if gone else self
+
     def surface(self, resolution: int = 64) -> Surface:
         """Points so dense that no voxel which the surface passes is missed; what lies outside the cube is left out."""
         if self.model.gaussians is not None:
@@ -63,7 +76,10 @@ class Existing:
         return Surface(_tensor(position), _tensor(normal), _tensor(color), torch.from_numpy(piece))
 
     def _of_splat(self) -> Surface:
-        """The centres of Gaussians that can be seen; their normal is their thinnest axis, turned outwards."""
+        """The centres of Gaussians that can be seen.
+
+        The normal of a flat one is its thinnest axis, else that of the surface through its neighbours; outwards.
+        """
         gaussians = self.model.gaussians
         assert gaussians is not None
         gaussians = gaussians[gaussians.opacities > 0.1]
@@ -71,6 +87,8 @@ class Existing:
         axes = quaternion_to_matrix(gaussians.rotations)
         thin = gaussians.scales.argmin(1)
         normal = axes[torch.arange(len(axes)), :, thin] @ torch.tensor(self.frame.turn, dtype=torch.float32).T
+        least, middle = gaussians.scales.sort(1).values[:, :2].unbind(1)
+        normal = torch.where((least > FLAT * middle)[:, None], _normals(position), normal)
         outwards = ((position - position.mean(0)) * normal).sum(1, keepdim=True) < 0
         normal = torch.where(outwards, -normal, normal)
         inside = (position.abs() < 0.5).all(1)
@@ -81,9 +99,15 @@ class Existing:
 
     def picture(self, camera: Camera, size: int, pieces: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
         """Colour [S, S, 3] sRGB, unlit, on black, and alpha [S, S] of what a camera sees of it in the cube."""
+        color, alpha, _ = self.view(camera, size, pieces)
+        return color, alpha
+
+    def view(self, camera: Camera, size: int, pieces: Sequence[int] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """The same and its depth [S, S], infinite where nothing is seen."""
         if self.model.gaussians is not None:
             drawn = render(self.in_cube(), camera, size)
-            return drawn.color.clamp(0, 1), drawn.alpha
+            depth = torch.where(drawn.alpha > 0.5, drawn.depth, torch.inf)
+            return drawn.color.clamp(0, 1), drawn.alpha, depth
         return self._drawn(camera, size, range(len(self.cube)) if pieces is None else pieces)
 
     def in_cube(self) -> Gaussians:
@@ -98,7 +122,7 @@ class Existing:
             rotations=matrix_to_quaternion(turn @ quaternion_to_matrix(gaussians.rotations)),
         )
 
-    def _drawn(self, camera: Camera, size: int, pieces: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def _drawn(self, camera: Camera, size: int, pieces: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
         color = np.zeros((size, size, 3), np.float32)
         depth = np.full((size, size), np.inf, np.float32)
         for index in pieces:
@@ -111,7 +135,20 @@ class Existing:
             seen = piece.paint.shows(rgba[:, 3])
             at = tuple(axis[seen] for axis in np.nonzero(nearer))
             color[at], depth[at] = rgba[seen, :3], cover.depth[nearer][seen]
-        return torch.from_numpy(color), torch.from_numpy(np.isfinite(depth).astype(np.float32))
+        return torch.from_numpy(color), torch.from_numpy(np.isfinite(depth).astype(np.float32)), torch.from_numpy(depth)
+
+
+def _normals(position: Tensor, at_once: int = 100_000) -> Tensor:
+    """[P, 3] unit: the direction in which each point's nearest neighbours vary least."""
+    if len(position) < 3:
+        return torch.tensor([0.0, 0.0, 1.0]).expand(len(position), 3)
+    points = position.double().numpy()
+    tree, found = cKDTree(points), []
+    for start in range(0, len(points), at_once):
+        _, rows = tree.query(points[start : start + at_once], min(NEIGHBOURS, len(points)))
+        near = torch.from_numpy(points[rows] - points[rows].mean(1, keepdims=True))
+        found.append(torch.linalg.eigh(near.transpose(1, 2) @ near)[1][:, :, 0].float())
+    return torch.cat(found)
 
 
 def _thinned(points: Points, index: int, resolution: int) -> tuple[Floats, Floats, Floats, NDArray[np.int32]]:

@@ -69,7 +69,7 @@ def export(
 ) -> str:
     """Writes one format of a finished run into the folder `out`; returns the file, a zip where there are several."""
     from ..errors import InputError
-    from ..existing.plain import read_run
+    from ..existing.parts import read_parts
     from ..result import formats
     from ..scene import unique_slugs
 
@@ -79,7 +79,8 @@ def export(
 
         write_spz(Path(out) / "scene.spz", read_ply(Path(run) / "scene.ply"))
         return str(Path(out) / "scene.spz")
-    parts, title = read_run(Path(run))
+    made = read_parts(Path(run) / "scene.glb")
+    parts = made.parts
     if part is not None:
         if part not in parts:
             raise InputError(f"the run has no part {part!r}; its parts are {', '.join(map(repr, parts))}")
@@ -87,7 +88,7 @@ def export(
     name = unique_slugs(parts)[part] if part else "scene"
     kinds = formats.read_formats(to)
     height = formats.HEIGHT if height_mm is None else height_mm
-    formats.export(parts, Path(out), kinds, name, height, faces=faces, title=title)
+    formats.export(parts, Path(out), kinds, name, height, faces=faces, title=made.prompt, open_too=made.foreign)
     files = sorted(file for file in Path(out).iterdir() if file.is_file())
     if len(files) == 1:
         return str(files[0])

@@ -17,6 +17,10 @@ SCRAP = 1e-4  # pieces with a smaller share of the whole, and rooms inside, are 
 APART = 2e-5  # of the size: how far vertices that came to lie at one place are moved apart
 
 
+class OpenSolid(InputError):
+    """What was to be joined is no closed solid."""
+
+
 def united(meshes: Sequence[Mesh]) -> Mesh:
     """The union of closed meshes, without colours. One mesh is returned as it is.
 
@@ -32,7 +36,7 @@ def united(meshes: Sequence[Mesh]) -> Mesh:
         corners = np.ascontiguousarray(mesh.vertices.cpu().numpy(), np.float32)
         solid = manifold3d.Manifold(manifold3d.Mesh(corners, mesh.faces.cpu().numpy().astype(np.uint32)))
         if solid.status() != manifold3d.Error.NoError:
-            raise InputError(
+            raise OpenSolid(
                 f"a part is no closed solid ({solid.status().name}): the run is of an earlier version; "
                 "`cast3d resume` makes its files anew"
             )

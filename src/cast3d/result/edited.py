@@ -40,7 +40,7 @@ from ..voxels import cells_of, dilate, drop_small, to_grid
 from . import previews
 from .export import part_files, surface, told
 from .part import Part
-from .pictures import turntable
+from .pictures import Picture, alike, around
 from .report.content import TURNED, VIEW
 from .result import Result
 
@@ -102,8 +102,20 @@ class EditedResult(Result):
         self._write_splat(out, settings)
         after = self.meshes()
         write_glb(out.path / VIEW, after, {})
-        _pictures(out.path, list(meshes_of(self.existing).values()), list(after.values()))
+        if self._splat and self.keep == EXACT:
+            _save_turned(out.path, self._turned_splats())
+        else:
+            before = list(meshes_of(self.existing).values()) if self.existing.model.pieces else []
+            both = [before, list(after.values())] if before else [list(after.values())]
+            _save_turned(out.path, alike(both, around(), preview.SIZE))
         out.replace(meshes={name: told(one, f"parts/{files[name].name}") for name, one in surfaces.items()})
+
+    def _turned_splats(self) -> list[list[Picture]]:
+        """Before and after, drawn as what they are."""
+        assert self.existing is not None
+        before = self.existing.in_cube()
+        after = _joined([before[self.kept], *(part.gaussians for part in self.new.values())])
+        return preview.turned_together([before, after])
 
     def _write_splat(self, out: RunFolder, settings: Settings) -> None:
         """scene.ply, and scene.spz where the model was one: Gaussians that are kept are the model's own."""
@@ -127,14 +139,11 @@ class EditedResult(Result):
         return self.new if self.keep == EXACT and not self._splat else self.parts
 
 
-def _pictures(folder: Path, before: list[Mesh], after: list[Mesh]) -> None:
-    """turntable.webp, and before-after.webp: both turned together."""
-    turned = turntable(after)
-    preview.save_webp(folder / "turntable.webp", turned)
-    if before:
-        earlier = turntable(before)
-        both = [np.concatenate(pair, axis=1) for pair in zip(earlier, turned)]
-        preview.save_webp(folder / TURNED, both)
+def _save_turned(folder: Path, turned: Sequence[Sequence[Picture]]) -> None:
+    """turntable.webp of the last, and before-after.webp: all side by side, turned together."""
+    preview.save_webp(folder / "turntable.webp", list(turned[-1]))
+    if len(turned) > 1:
+        preview.save_webp(folder / TURNED, [np.concatenate(row, axis=1) for row in zip(*turned)])
 
 
 def save_regions(out: RunFolder, source: Source, regions: Regions) -> None:

@@ -29,7 +29,7 @@ from ..meshes.glb import write_glb
 from ..meshes.mesh import Mesh
 from ..meshes.surface import simplify, vertex_normals
 from ..meshes.texture import Textured
-from ..meshes.union import united
+from ..meshes.union import OpenSolid, united
 from ..scene import unique_slugs
 from ..version import __version__
 
@@ -121,15 +121,20 @@ def export(
     faces: int | None = None,
     separate: bool = False,
     title: str = "",
+    open_too: bool = False,
 ) -> list[Written]:
     """Writes the whole, or with `separate` every part by itself, in each of the formats.
 
-    `faces` is about the number of triangles of the whole. Parts keep their places: `separate` files fit together.
+    `faces` is about the number of triangles of the whole. With `open_too` parts may be open, as models made by others
+    often are: an STL then holds their triangles as they are, if they cannot be joined to one solid. Parts keep their
+    places: `separate` files fit together.
     """
     if faces is not None and faces < 4 * len(parts):
         raise InputError(f"{faces} triangles are too few for {len(parts)} closed parts; give {4 * len(parts)} or more")
     place = placement(parts, height, ground, origin)
     whole = {term: _welded(part) for term, part in parts.items()}
+    if faces is not None and open_too:  # what is split at edges cannot be made coarser
+        whole = {term: _with_colors(mesh) for term, mesh in whole.items()}
     share = None if faces is None else faces / sum(len(mesh.faces) for mesh in whole.values())
     solids = {term: _fewer(mesh, share) for term, mesh in whole.items()}
     slugs = unique_slugs(parts)
@@ -142,6 +147,7 @@ def export(
             {term: whole[term] for term in terms},
             {term: solids[term] for term in terms},
             {term: solids[term] if share else parts[term] for term in terms},
+            open_too,
         )
         written += [_WRITERS[kind](folder / f"{file}.{kind}", asked, place) for kind in formats]
     return written
@@ -156,11 +162,18 @@ class Asked:
     whole: dict[str, Mesh]  # with all of them
     solids: dict[str, Mesh]  # with those that are left
     shown: Parts  # likewise, with textures where none had to go
+    open_too: bool
 
 
 def _stl(path: Path, asked: Asked, place: Placement) -> Written:
     """One solid: what touches is joined."""
-    mesh = united(list(asked.whole.values()))
+    meshes = list(asked.whole.values())
+    try:
+        mesh = united([_by_place(one) for one in meshes] if asked.open_too else meshes)
+    except OpenSolid:
+        if not asked.open_too:
+            raise
+        mesh = _side_by_side(meshes)
     if asked.share:
         mesh = simplify(mesh, max(4, round(asked.share * sum(len(one.faces) for one in asked.whole.values()))))
     mesh = place(mesh)
@@ -222,7 +235,12 @@ def _3mf_object(term: str, mesh: Mesh, colors: int, object_id: int) -> str:
     mean = int((known.double() - shades.double().mean(0)).norm(dim=1).argmin())  # for readers of one colour a part
     group = "".join(f'<m:color color="#{r:02X}{g:02X}{b:02X}FF"/>' for r, g, b in known.tolist())
     corners = torch.cat([mesh.faces, index[mesh.faces]], dim=1).tolist()
-    vertices = "".join(f'<vertex x="{x:.5f}" y="{y:.5f}" z="{z:.5f}"/>\n' for x, y, z in mesh.vertices.tolist())
+    places = _by_place(mesh)
+    if len(places.faces) == len(mesh.faces):  # a corner's colour is its own, wherever its vertex was split
+        corners = torch.cat([places.faces, index[mesh.faces]], dim=1).tolist()
+    else:
+        places = mesh
+    vertices = "".join(f'<vertex x="{x:.5f}" y="{y:.5f}" z="{z:.5f}"/>\n' for x, y, z in places.vertices.tolist())
     triangles = "".join(
         f'<triangle v1="{a}" v2="{b}" v3="{c}" pid="{colors}" p1="{i}" p2="{j}" p3="{k}"/>\n'
         for a, b, c, i, j, k in corners
@@ -290,6 +308,33 @@ def _glb(path: Path, asked: Asked, place: Placement) -> Written:
 _WRITERS: dict[str, Callable[[Path, Asked, Placement], Written]] = {"stl": _stl, "3mf": _3mf, "obj": _obj, "glb": _glb}
 
 
+def _by_place(mesh: Mesh) -> Mesh:
+    """The mesh with one vertex at each place and without colours; one that has no two at one place as it is."""
+    vertices, index = torch.unique(mesh.vertices, dim=0, return_inverse=True)
+    if len(vertices) == len(mesh.vertices):
+        return mesh
+    faces = index[mesh.faces]
+    whole = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
+    return Mesh(vertices, faces[whole])
+
+
+def _with_colors(mesh: Mesh) -> Mesh:
+    """`_by_place` with the mean of the colours at each place."""
+    welded = _by_place(mesh)
+    if welded is mesh or mesh.colors is None:
+        return welded
+    vertices, index = torch.unique(mesh.vertices, dim=0, return_inverse=True)
+    count = torch.bincount(index, minlength=len(vertices))[:, None]
+    mean = torch.zeros_like(vertices).index_add_(0, index, mesh.colors.to(vertices)) / count
+    return replace(welded, colors=mean)
+
+
+def _side_by_side(meshes: list[Mesh]) -> Mesh:
+    starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)]).tolist()
+    faces = torch.cat([mesh.faces + start for mesh, start in zip(meshes, starts)])
+    return Mesh(torch.cat([mesh.vertices for mesh in meshes]), faces)
+
+
 def _mesh_of(part: Mesh | Textured) -> Mesh:
     return part.mesh if isinstance(part, Textured) else part
 
@@ -307,7 +352,9 @@ def _welded(part: Mesh | Textured) -> Mesh:
     if not isinstance(part, Textured):
         return mesh
     picture = part.image.permute(2, 0, 1)[None].float().cpu() / 255
-    read = F.grid_sample(picture, part.uv[None, None].float() * 2 - 1, padding_mode="border", align_corners=False)
+    uv = part.uv.float()
+    uv = torch.where((uv < 0) | (uv > 1), uv % 1, uv)  # pictures repeat
+    read = F.grid_sample(picture, uv[None, None] * 2 - 1, padding_mode="border", align_corners=False)
     vertices, index = torch.unique(mesh.vertices, dim=0, return_inverse=True)
     count = torch.bincount(index, minlength=len(vertices))[:, None]
     colors = torch.zeros_like(vertices).index_add_(0, index, read[0, :, 0].T.to(vertices)) / count

@@ -136,12 +136,26 @@ def lit(meshes: Sequence[Mesh], camera: Camera, size: int, background: float = 1
 
 def turntable(meshes: Sequence[Mesh], size: int = 256, frames: int = 24, pitch: float = PITCH) -> list[Picture]:
     """One turn, the front first. The object keeps its size and its place in the frame."""
-    studio = Studio(meshes)
-    cameras = [_around(studio.points, 360 * k / frames, pitch) for k in range(frames)]
-    spans = np.array([_span(studio.points, camera) for camera in cameras])  # [F, 2, 2] lowest and highest x, y
+    return alike([meshes], around(frames), size, pitch)[0]
+
+
+def around(frames: int = 24) -> list[float]:
+    """The yaws of one turn, the front first."""
+    return [360 * k / frames for k in range(frames)]
+
+
+def alike(
+    objects: Sequence[Sequence[Mesh]], yaws: Sequence[float], size: int, pitch: float = PITCH
+) -> list[list[Picture]]:
+    """Per object a picture from each yaw, in degrees from the front, all in one frame that holds the largest."""
+    studios = [Studio(meshes) for meshes in objects]
+    points = np.concatenate([studio.points for studio in studios])
+    cameras = [_around(points, yaw, pitch) for yaw in yaws]
+    spans = np.array([_span(points, camera) for camera in cameras])  # [F, 2, 2] lowest and highest x, y
     low, high = spans[:, 0].min(axis=0), spans[:, 1].max(axis=0)
+    framed = [_filled(camera, low, high, MARGIN) for camera in cameras]
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(lambda camera: studio.picture(_filled(camera, low, high, MARGIN), size), cameras))
+        return [list(pool.map(lambda camera, s=studio: s.picture(camera, size), framed)) for studio in studios]
 
 
 def portrait(meshes: Sequence[Mesh], yaw: float = YAW, pitch: float = PITCH, margin: float = MARGIN) -> Camera:

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..backbones import Backbone
+from ..segmentation.marks import palette
 from ..splats import Gaussians, contact_sheet, orbit, render
 from ..splats.gaussians import dc_of
 from ..stages.appearance import Appearance
@@ -50,7 +51,8 @@ def of_stage(backbone: Backbone, name: str, given: tuple[Any, ...], made: Any) -
         case "encoded" | "rest_appearance":
             return {"model": of_splat(backbone, made)}
         case "regions":
-            return {"regions": of_regions(given[0], made)}
+            shown = {"regions": of_regions(given[0], made)}
+            return shown if made.clusters is None else shown | {"clusters": of_clusters(made.clusters)}
         case "rest":
             return {"rest": of_voxels(torch.stack([made.grid & ~made.filled, made.filled]))}
         case "places":
@@ -103,6 +105,14 @@ def of_regions(source: Source, regions: Regions, size: int = 384) -> Image.Image
         own = torch.isin(source.piece.cpu(), torch.tensor(pieces, dtype=torch.int32)) if pieces else grid[cells]
         rgb[own] = 0.35 * rgb[own] + 0.65 * color
     return of_points(source.position, rgb, size)
+
+
+def of_clusters(clusters: Tensor) -> Image.Image:
+    """Two views of numbered voxels [64, 64, 64], 0 for none, in the colours that a language model was shown."""
+    labels = clusters.cpu().long()
+    count = int(labels.max())
+    grids = torch.stack([labels == number + 1 for number in range(count)])
+    return of_voxels(grids, torch.from_numpy(palette(count)).float())
 
 
 def part_colors(count: int, base: int = 0) -> Tensor:

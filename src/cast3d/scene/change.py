@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .sentence import Sentence
 
+AUTO, NAME, TEXT, FIELD = FINDS = ("auto", "name", "text", "field")  # how parts of the model are looked for
 EXACT, RECOMPOSE = KEEPS = ("exact", "recompose")  # what becomes of the rest: it stays as it is, or is made anew
 
 

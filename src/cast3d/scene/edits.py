@@ -15,7 +15,8 @@ from torch import Tensor
 from ..errors import InputError, nearest
 from ..existing.opening import file_of
 from ..files import local_path
-from .change import EXACT, KEEPS, Change
+from ..language.endpoints import LanguageModel
+from .change import AUTO, EXACT, FIELD, FINDS, KEEPS, Change
 from .grammar import confusable
 from .scene import MAX_ASSETS, MAX_PROMPT, MAX_TERM, Asset, plain_text, slugs_of
 from .sentence import Sentence
@@ -45,6 +46,8 @@ class EditScene:
     seed: int = 0
     keep: str = EXACT
     regions: Mapping[str, Any] = field(default_factory=dict)  # part -> file, bool [64, 64, 64], or box of 6 numbers
+    find: str = AUTO  # how parts without a region are looked for
+    language_model: str = ""  # that names clusters, see `language.endpoints.LanguageModel`
     up: str = ""
     front: float = 0.0
     backbone: str | None = None
@@ -61,6 +64,12 @@ class EditScene:
             raise InputError(f"the part {twin!r} is named twice")
         if self.keep not in KEEPS:
             raise InputError(f"keep is {' or '.join(KEEPS)}, not {self.keep!r}{nearest(str(self.keep), KEEPS)}")
+        if self.find not in FINDS:
+            raise InputError(f"find is {', '.join(FINDS)}, not {self.find!r}{nearest(str(self.find), FINDS)}")
+        if self.language_model:
+            LanguageModel(self.language_model)  # raises for what is no address
+        elif self.find == FIELD:
+            raise InputError("a feature field takes a language model that names its clusters: http://HOST/v1#MODEL")
         for part in self.regions:
             if part not in parts:
                 raise InputError(f"a region is given for {part!r}, which no edit names{nearest(part, parts)}")
@@ -82,6 +91,8 @@ class EditScene:
         regions: Mapping[str, Any] | None = None,
         up: str | None = None,
         front: float | None = None,
+        find: str | None = None,
+        language_model: str | None = None,
         backbone: str | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> EditScene:
@@ -94,7 +105,7 @@ class EditScene:
         prompt = plain_text(prompt, "the prompt", MAX_PROMPT) if prompt else _prompt_of(main, terms)
         return cls(
             file_of(model), prompt, tuple(assets), main, replaced, removed, seed or 0, keep or EXACT, regions or {},
-            up or "", float(front or 0), backbone, settings or {},
+            find or AUTO, language_model or "", up or "", float(front or 0), backbone, settings or {},
         )  # fmt: skip
 
     def changed(self, seed: int | None = None, keep: str | None = None) -> EditScene:

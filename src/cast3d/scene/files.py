@@ -19,7 +19,7 @@ An edit (`kind: edit`) has a model in place of a main picture:
     add: {hat: hat.png}
     remove: [saddle]
     main: dragon                      # default: what the prompt begins with
-    keep: exact                       # or recompose; and regions, up, front: see docs/editing.md
+    keep: exact                       # or recompose; find, language_model, regions, up, front: see docs/editing.md
 
 Paths are relative to the file's folder; a leading `~` is the home folder. The file is text in UTF-8 or UTF-16.
 """
@@ -37,7 +37,7 @@ from ..files import local_path, printable
 from .edits import EditScene
 from .scene import Asset, Scene
 
-_EDIT_REST = ("main", "seed", "keep", "up", "front", "backbone", "settings")
+_EDIT_REST = ("main", "seed", "keep", "find", "language_model", "up", "front", "backbone", "settings")
 _EDIT_KEYS = ("kind", "model", "prompt", "replace", "add", "remove", "regions", *_EDIT_REST)
 KINDS = ("compose", "edit")
 _KEYS = ("kind", "prompt", "main", "assets", "seed", "backbone", "settings")
@@ -88,6 +88,8 @@ def edit_text(
         "remove": list(scene.removed),
         "keep": scene.keep,
         "regions": dict(regions),
+        "find": scene.find,
+        "language_model": scene.language_model,
         "up": scene.up or up,
         "front": scene.front,
         "seed": scene.seed,

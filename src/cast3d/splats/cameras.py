@@ -52,6 +52,14 @@ class Camera:
         intrinsics = self.intrinsics.to(points)
         return plane * intrinsics.diagonal()[:2] + intrinsics[:2, 2]
 
+    def to_world(self, at: Tensor, depth: Tensor) -> Tensor:
+        """Picture coordinates [..., 2] in [0, 1] and depths [...] -> world points [..., 3]: `to_picture` undone."""
+        intrinsics, extrinsics = self.intrinsics.to(at), self.extrinsics.to(at)
+        plane = (at - intrinsics[:2, 2]) / intrinsics.diagonal()[:2]
+        if not self.orthographic:
+            plane = plane * depth[..., None]
+        return (torch.cat([plane, depth[..., None]], dim=-1) - extrinsics[:3, 3]) @ extrinsics[:3, :3]
+
 
 def orbit(
     yaw: float = 0.0,

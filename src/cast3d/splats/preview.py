@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -14,6 +16,8 @@ from ..files import atomic_write
 from .gaussians import Gaussians
 from .rasterize import render
 from .views import rings
+
+SIZE = 256  # pixels a side of turntables
 
 
 def turntable(
@@ -28,6 +32,17 @@ def turntable(
     """One turn as uint8 pictures [size, size, 3], the front first; `camera` goes to `orbit`."""
     cameras = rings(frames, [pitch], **camera)
     return [to_uint8(render(gaussians, view, size, background).color) for view in cameras]
+
+
+def turned_together(
+    splats: Sequence[Gaussians], size: int = SIZE, frames: int = 24, pitch: float = 15.0
+) -> list[list[np.ndarray]]:
+    """One turn of each by the same cameras, orthographic, whose pictures hold all of them."""
+    points = torch.cat([one.positions for one in splats])
+    middle = (points.amin(0) + points.amax(0)) / 2
+    width = 2.2 * float((points - middle).norm(dim=1).max())
+    moved = [replace(one, positions=one.positions - middle) for one in splats]
+    return [turntable(one, size, frames, pitch=pitch, fov=None, width=width) for one in moved]
 
 
 def to_uint8(color: Tensor) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -52,9 +53,14 @@ class Hints:
 
 
 def cameras(backbone: Backbone, settings: Settings) -> list[Camera]:
+    """Rings of views at the settings' pitches."""
+    return ring_cameras(backbone, YAWS, settings.view_pitches)
+
+
+def ring_cameras(backbone: Backbone, yaws: int, pitches: Sequence[float]) -> list[Camera]:
     """Rings of views: orthographic of the whole cube where the backbone was trained so, else perspective."""
     lens = {"fov": None, "width": 1.0} if backbone.orthographic else {}
-    return rings(YAWS, settings.view_pitches, **lens)
+    return rings(yaws, pitches, **lens)
 
 
 def extract_hints(kit: Kit, main: MainGeometry, painted: Slat, reading: Reading) -> Hints:

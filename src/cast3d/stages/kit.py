@@ -17,9 +17,11 @@ from torch import Tensor
 from .. import flow
 from ..backbones import Backbone, Condition
 from ..existing.seen import Existing
+from ..language.endpoints import LanguageModel
 from ..pictures.opening import Picture, pixels_hash
 from ..run.plain_data import digest
 from ..run.staging import Note
+from ..scene.change import AUTO
 from ..settings import Settings
 
 
@@ -49,6 +51,8 @@ class Kit:
     seeds: Seeds = field(default_factory=Seeds)
     existing: Existing | None = None
     regions: Mapping[str, Tensor] = field(default_factory=dict)  # [64, 64, 64] bool, of parts of the model, as given
+    find: str = AUTO  # how parts of the model are looked for, see `scene.change`
+    language: LanguageModel | None = None  # that names clusters of the model
     on_step: flow.OnStep = _silent
     retry: flow.OnStep = _silent  # of the search for a layout that shows every term
     hints: Mapping[str, Tensor] = field(default_factory=dict)  # painted by a person, by term: [64, 64, 64] bool
@@ -79,6 +83,11 @@ class Kit:
         for part in parts:
             self._note(f"region:{part}", self.now(f"region:{part}"))
         return {part: self.regions[part] for part in parts if part in self.regions}
+
+    def how_to_find(self) -> tuple[str, LanguageModel | None]:
+        """How parts of the model are looked for, and who names its clusters."""
+        self._note("find:", self.now("find:"))
+        return self.find, self.language
 
     def text(self, words: str) -> Condition:
         """A sentence or a few words as a condition."""
@@ -135,7 +144,7 @@ class Kit:
 
     def now(self, key: str) -> Any:
         """What is there under setting:NAME, picture:TERM, seed:TERM (seed: is the scene's), hint:TERM, choice:TERM,
-        existing: (the model that is edited), region:PART or model:NAME (a network of the backbone)."""
+        existing: (the model that is edited), region:PART, find: or model:NAME (a network of the backbone)."""
         kind, _, name = key.partition(":")
         match kind:
             case "setting":
@@ -154,6 +163,8 @@ class Kit:
                 return self.existing.identity if self.existing else None
             case "region":
                 return digest(self.regions[name].cpu().numpy().tobytes()) if name in self.regions else None
+            case "find":
+                return {"how": self.find, "language": self.language.identity if self.language else None}
             case "model":
                 return self.backbone.identity(name)
         raise KeyError(key)

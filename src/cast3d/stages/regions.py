@@ -1,4 +1,4 @@
-"""Where the parts of a model are that an edit names: by node, by text, or as it is told."""
+"""Where the parts of a model are that an edit names: by node, by text, by a feature field, or as it is told."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from torch import Tensor
 
 from ..errors import InputError, nearest
 from ..existing.model import Piece
-from ..scene.change import Change
+from ..language.endpoints import LanguageModel
+from ..scene.change import AUTO, FIELD, NAME, TEXT, Change
 from ..scene.names import EQUAL, HELD, SAME, alike
-from ..voxels import dilate, drop_small, outer_shell
+from ..segmentation import marks, naming
+from ..voxels import dilate, drop_small, outer_shell, to_coords
 from .existing import Source
-from .hints import Hints, extract_hints
+from .field import clustered, looked_at, with_behind
+from .hints import Hints
 from .kit import Kit
 from .layout import MainGeometry, Slat
-from .reading import Reading
+from .seen_parts import parts_in_views
 
-NODE, TEXT, GIVEN = "node", "text", "given"
+NODE, GIVEN = "node", "given"  # besides TEXT and FIELD
+CLUSTERS = 20  # numbered on the pictures that a language model sees
 NEAR = 3  # voxels around what changes in which the joints are smoothed
 
 
@@ -30,8 +34,9 @@ class Regions:
     parts: tuple[str, ...]
     grids: Tensor  # [N, 64, 64, 64] bool, voxels of the model's shell, and around it those that a person gave
     pieces: tuple[tuple[int, ...], ...]  # per part the model's pieces that are all of it; none where voxels say it
-    found: tuple[str, ...]  # per part how: NODE, TEXT or GIVEN
+    found: tuple[str, ...]  # per part how: NODE, TEXT, FIELD or GIVEN
     report: tuple[str, ...]  # in words, per part
+    clusters: Tensor | None = None  # [64, 64, 64] uint8 of a feature field that was asked for: 0 none, else the number
 
     @property
     def union(self) -> Tensor:
@@ -56,9 +61,11 @@ class Regions:
 def found_regions(kit: Kit, source: Source, model: Slat, change: Change) -> Regions:
     """The region of every part that is replaced or removed.
 
-    A region that is given goes first; then nodes of the model with such a name; then what the segmenter finds in views.
-    Raises InputError where a part is found in no way, with the names that the model has.
+    A region that is given goes first; then nodes of the model with such a name; then the clusters of a feature field
+    that a language model calls so, if there is one, else what the segmenter finds in views; unless the edit says that
+    one of these ways alone is taken. Raises InputError where a part is not found, with the names that the model has.
     """
+    how, language = kit.how_to_find()
     given = kit.given_regions(change.parts)
     grids: dict[str, Tensor] = {}
     pieces: dict[str, tuple[int, ...]] = {}
@@ -69,16 +76,30 @@ def found_regions(kit: Kit, source: Source, model: Slat, change: Change) -> Regi
             grids[part], pieces[part], found[part] = given[part].cpu(), (), GIVEN
             report[part] = f"{part}: as given, {int((grids[part] & source.grid).sum())} voxels of the model"
             _require_touching(part, grids[part], source.grid)
-        elif names := nodes_named(kit.model().model.pieces, part):
+        elif how in (AUTO, NAME) and (names := nodes_named(kit.model().model.pieces, part)):
             pieces[part], found[part] = tuple(names), NODE
             grids[part] = source.shell_of(torch.isin(source.piece, torch.tensor(names, dtype=torch.int32)))
             shown = dict.fromkeys(kit.model().model.pieces[index].names[0] or "(without a name)" for index in names)
             report[part] = f"{part}: the model's {', '.join(map(repr, list(shown)[:8]))}"
     _require_apart(pieces)
-    if rest := [part for part in change.parts if part not in grids]:
-        for part, grid in segmented(kit, source, model, change, rest).items():
+    rest, clusters = [part for part in change.parts if part not in grids], None
+    if rest and how == NAME:
+        raise _no_node(kit, rest[0], "look for it by text or in a feature field (--find), or give the region")
+    if rest and how != TEXT and language is not None:
+        clusters, named = in_field(kit, source, language, change, rest)
+        for part, numbers in named.items():
+            coords = to_coords(clusters > 0)
+            own = torch.isin(clusters[tuple(coords.unbind(1))], torch.tensor(numbers))
+            grids[part], pieces[part], found[part] = with_behind(source, coords, own), (), FIELD
+            report[part] = (
+                f"{part}: {int(grids[part].sum())} voxels, cluster{'s' * (len(numbers) > 1)} "
+                f"{', '.join(map(str, numbers))} of {int(clusters.max())}, as {language.identity['name']} names them"
+            )
+    elif rest:
+        seen, views = by_text(kit, source, model, change, rest)
+        for part, grid in seen.items():
             grids[part], pieces[part], found[part] = grid, (), TEXT
-            report[part] = f"{part}: {int(grid.sum())} voxels, as the segmenter sees it in views"
+            report[part] = f"{part}: {int(grid.sum())} voxels, as the segmenter sees it in {views[part]} views"
     rows = torch.stack([grids[part] for part in change.parts]) if change.parts else torch.zeros(0, 64, 64, 64) > 0
     return Regions(
         change.parts,
@@ -86,6 +107,7 @@ def found_regions(kit: Kit, source: Source, model: Slat, change: Change) -> Regi
         tuple(pieces[part] for part in change.parts),
         tuple(found[part] for part in change.parts),
         tuple(report[part] for part in change.parts),
+        None if clusters is None else clusters.to(torch.uint8),
     )
 
 
@@ -119,22 +141,43 @@ def _require_touching(part: str, grid: Tensor, shell: Tensor) -> None:
         raise InputError(f"the region of {part!r} lies where the model is not; give one that covers the part")
 
 
-def segmented(kit: Kit, source: Source, model: Slat, change: Change, parts: list[str]) -> dict[str, Tensor]:
-    """Voxels of the shell that the segmenter's masks vote for, as hints are voted for (Eq. 12)."""
+def by_text(
+    kit: Kit, source: Source, model: Slat, change: Change, parts: list[str]
+) -> tuple[dict[str, Tensor], dict[str, int]]:
+    """Voxels of the shell that are each part by what the segmenter sees, and in how many views it sees it."""
     main = change.sentence.main
     names = [part for part in parts if part != main]
-    reading = Reading(", ".join([main, *names]), (main, *names), (main, *names), main, 1)
-    nothing = MainGeometry(torch.zeros(0), torch.zeros(0), torch.zeros_like(source.grid))  # no voxel is the base's own
-    hints: Hints = extract_hints(kit, nothing, model, reading)
-    missing = [reading.terms[index] for index in hints.missing(kit.settings.minimum_hint, 0)]
-    if missing:
-        known = kit.model().model.nodes
-        listed = f"; its nodes are {', '.join(map(repr, known[:20]))}" if known else ""
-        raise InputError(
-            f"no part of the model is called {missing[0]!r}{nearest(missing[0], known)}, and the segmenter sees none "
-            f"in its views{listed}. Name a node, use plainer words or give the region: --region {missing[0]!r}=FILE.npz"
-        )
-    return {part: hints.of(part).cpu() for part in names}
+    grids, found = parts_in_views(kit, source, model, names)
+    for part, grid in zip(names, grids):
+        if int(grid.sum()) < kit.settings.minimum_hint:
+            raise _no_node(
+                kit, part, "the segmenter sees none in its views: name a node, use plainer words or give the region"
+            )
+    return dict(zip(names, grids)), dict(zip(names, found))
+
+
+def in_field(
+    kit: Kit, source: Source, language: LanguageModel, change: Change, parts: list[str]
+) -> tuple[Tensor, dict[str, tuple[int, ...]]]:
+    """Numbered clusters of a feature field [64, 64, 64], and which of them each part is, as a language model says."""
+    endpoint = language.endpoint  # a key that is missing is told before the work
+    sights = looked_at(kit, source)
+    clusters = torch.zeros(64, 64, 64, dtype=torch.int64)
+    clusters[tuple(sights.coords.unbind(1))] = clustered(kit, source, sights, CLUSTERS)
+    pictures = marks.marked(kit.model(), clusters, marks.sides(kit.backbone.orthographic))
+    named = naming.named(endpoint, change.sentence.main, parts, int(clusters.max()), pictures)
+    for part, numbers in named.items():
+        if not numbers:
+            raise _no_node(kit, part, f"{endpoint.name} sees none in its views: use plainer words or give the region")
+    return clusters, named
+
+
+def _no_node(kit: Kit, part: str, advice: str) -> InputError:
+    known = kit.model().model.nodes
+    listed = f" (its nodes are {', '.join(map(repr, known[:20]))})" if known else ""
+    return InputError(
+        f"no part of the model is called {part!r}{nearest(part, known)}{listed}; {advice}: --region {part!r}=FILE.npz"
+    )
 
 
 def joined_hints(kit: Kit, rest: MainGeometry, regions: Regions, layout: Hints | None, change: Change) -> Hints:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..meshes.solids import enclosed
 from ..scene.change import Change
-from ..voxels import dilate, outer_shell, solid, to_coords
+from ..voxels import cells_of, dilate, outer_shell, solid, to_coords
 from .appearance import correspond, held
 from .existing import Source
 from .kit import Kit
@@ -90,10 +90,26 @@ def _imagined(kit: Kit, left: Tensor, words: str) -> Tensor:
     return decoded(kit, latent)[0]
 
 
-def rest_appearance(kit: Kit, rest: MainGeometry, model: Slat, change: Change) -> Slat:
-    """z_B on p_B: the model's own latents where it has them, what the words ask for where something was filled in."""
+def encoded_rest(kit: Kit, rest: MainGeometry, source: Source, regions: Regions) -> Slat:
+    """The latents of what a model shows without the parts that go, on the voxels of p_B that it passes."""
+    gone = regions.by_voxels.cpu()[tuple(cells_of(source.position.cpu()).unbind(1))]
+    gone |= torch.isin(source.piece.cpu(), torch.tensor(regions.pieces_of_all, dtype=torch.int32))
+    surface, coords = source.surface[~gone], to_coords(rest.grid.cpu() & source.shell_of(~gone).cpu())
+    model = kit.model().without(regions.pieces_of_all)
+    return Slat(coords.to(kit.device), kit.backbone.encode_model(coords, surface, model))
+
+
+def rest_appearance(
+    kit: Kit, rest: MainGeometry, source: Source, model: Slat, regions: Regions, change: Change
+) -> Slat:
+    """z_B on p_B: the model's own latents where it has them, what the words ask for where something was filled in.
+
+    Where parts go, the model is encoded anew without them: latents at their edge hold their colours, and what they hid
+    (a head under a hat) may be in the file.
+    """
     coords = to_coords(rest.grid)
-    match = correspond(coords, [(model.coords, model.feats)], 0, sigma=0)
+    own = encoded_rest(kit, rest, source, regions) if regions.parts else model
+    match = correspond(coords, [(own.coords, own.feats)], 0, sigma=0)
     if bool((match.hold == 1).all()):
         return Slat(coords, match.clean)
     (feats,) = d_slat(

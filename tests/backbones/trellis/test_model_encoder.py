@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from cast3d.backbones.trellis.model_encoder import TrellisModelEncoder, lifted, patch_maps
+from cast3d.backbones.trellis.model_encoder import TrellisModelEncoder
 from cast3d.existing.frame import frame_of
 from cast3d.existing.opening import open_model
 from cast3d.existing.seen import Existing
 from cast3d.models import SLatEncoder
+from cast3d.segmentation.lifting import lifted, patch_maps
 from cast3d.splats.views import multiview
 from cast3d.voxels import to_coords, to_grid
 from tests.existing.made import man

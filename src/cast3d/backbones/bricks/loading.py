@@ -18,6 +18,7 @@ from ...models import load, register
 from ...models.precision import fast_bfloat16
 from ...models.weights import DEFLATED, PLAIN, stem_of
 from ...pictures.crops import preprocess_small
+from ...segmentation.lifting import patch_maps
 from ...settings import Settings
 from ..backbone import Backbone
 from ..hashes import compute
@@ -69,6 +70,13 @@ class BricksDescriber:
         index = torch.tensor([FRAMES.index(frame)], device=device)
         images = (torch.as_tensor(preprocess_small(image, size))[None].to(device) for image in rgba)
         return tuple(self.picture_encoder(image, index) for image in images)
+
+    def maps(self, images: Tensor, alphas: Tensor) -> Tensor:
+        """The tokens of the patches, as of a thing in its place: [V, C, S/8, S/8]."""
+        size = self.picture_encoder.config["image_size"]
+        small = F.interpolate(torch.cat([images, alphas[:, None]], dim=1), (size, size), mode="area")
+        frame = torch.full((len(small),), FRAMES.index("in_place"), device=small.device)
+        return patch_maps(self.picture_encoder(small, frame))
 
     def places(self, rgba: Sequence[Image.Image], frame: str) -> list[tuple[Tensor, Tensor]]:
         """Where the encoder sees the surfaces of each picture: `look`'s places [6, Q, Q], and alpha at the same cells.

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ...errors import CheckpointError, InputError
 from ...models import load
@@ -20,6 +21,7 @@ from ...pictures.crops import preprocess_trellis
 from ...pictures.opening import pixels_hash
 from ...run.plain_data import canonical, digest
 from ...segmentation.detections import Detections, Thresholds
+from ...segmentation.lifting import patch_maps
 from ...segmentation.open_vocabulary import REVISIONS, places_of
 from ..backbone import ADVICE, MODEL_ENCODER, SEGMENTER, Backbone
 from ..hashes import hashes_of
@@ -28,7 +30,7 @@ from ..loading import Loading
 from ..residency import Offloaded, Residency, Resident, fits
 from ..sources import KINDS, Source
 from .clip_text import LENGTH, ClipText, load_clip_text
-from .dinov2 import RELEASED, Dinov2, load_dinov2
+from .dinov2 import PICTURE_SIZE, RELEASED, Dinov2, load_dinov2
 from .fitting import check_classes, check_conditions, check_latents, normalization
 from .model_encoder import TrellisModelEncoder
 
@@ -61,6 +63,17 @@ class TrellisDescriber:
         if self.picture_encoder is None:
             raise InputError(f"the backbone has no picture model; {ADVICE}")
         return tuple(self._once(pixels_hash(image), partial(self._picture, image)) for image in rgba)
+
+    def maps(self, images: Tensor, alphas: Tensor) -> Tensor:
+        """DINOv2's patches before its final norm, as appearances are encoded from them: [V, C, 37, 37]."""
+        if self.picture_encoder is None:
+            raise InputError(f"the backbone has no picture model; {ADVICE}")
+        found = []
+        with self.residency(self.picture_encoder):
+            for image in images:  # one by one: a map is 5 MB, what makes it hundreds
+                sized = F.interpolate(image[None], (PICTURE_SIZE, PICTURE_SIZE), mode="bilinear", antialias=True)
+                found.append(patch_maps(self.picture_encoder.features(sized)))
+        return torch.cat(found)
 
     def text(self, text: str) -> Tensor:
         """Tokens [1, 77, C]."""

@@ -11,9 +11,9 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ...existing.seen import Existing, Surface
+from ...segmentation.lifting import lifted, patch_maps
 from ...splats import Camera
 from ...splats.views import multiview
 from ...voxels import to_world
@@ -52,27 +52,3 @@ class TrellisModelEncoder:
             with torch.inference_mode():
                 tokens = self.pictures.features(torch.stack(shown).permute(0, 3, 1, 2).to(self.device)).float()
             yield from patch_maps(tokens)
-
-
-def patch_maps(tokens: Tensor) -> Tensor:
-    """Tokens [B, 1 + R + P * P, C], of which the patches are the last, as pictures [B, C, P, P]."""
-    side = int((tokens.shape[1] - 1) ** 0.5)
-    return tokens[:, -side * side :].transpose(1, 2).unflatten(2, (side, side))
-
-
-def lifted(
-    points: Tensor,  # [N, 3] world
-    cameras: Sequence[Camera],
-    maps: Iterable[Tensor],  # per camera [C, P, P]
-) -> Tensor:
-    """[N, C] the mean over all views of the features where a view shows a point, read bilinearly.
-
-    Points beside a picture read 0 there, as the toolkit's do.
-    """
-    total: Tensor | None = None
-    for camera, features in zip(cameras, maps, strict=True):
-        at = 2 * camera.to_picture(points) - 1
-        read = F.grid_sample(features[None], at[None, None], align_corners=False)[0, :, 0].T
-        total = read if total is None else total + read
-    assert total is not None  # there is at least one view
-    return total / len(cameras)

@@ -53,7 +53,7 @@ def measure(case: EditCase, before: Path, after: Path, seen: Seen | None = None)
     count, share = structure.floating(outer_shell(whole), truth, IDENTITY)
     numbers |= {"fragments": float(count), "fragment_share": share}
     if seen is not None and case.part:
-        numbers["region_iou"] = _region(case, source, seen)
+        numbers["region_iou"] = region_iou(case, source, seen)
     return numbers
 
 
@@ -62,10 +62,19 @@ class Seen:
     """Where a method saw the part that goes: voxels of its own cube."""
 
     grid: Tensor  # [64, 64, 64] bool
-    frame: Frame
+    frame: Frame  # from the axes of the sources' GLB
+
+    @classmethod
+    def of(cls, grid: Tensor, existing: Existing) -> Seen:
+        """What was seen of a model; a splat is told in our axes, of which the GLB's are turned."""
+        frame = existing.frame
+        if existing.model.gaussians is not None:
+            turn = np.array(frame.turn) @ np.array(UPS["y"])
+            frame = Frame(tuple(tuple(row) for row in turn.tolist()), frame.scale, frame.shift)
+        return cls(grid, frame)
 
 
-def _region(case: EditCase, source: Existing, seen: Seen) -> float:
+def region_iou(case: EditCase, source: Existing, seen: Seen) -> float:
     """IoU of the old part and the region, over points of the surface that can be seen."""
     surface = source.surface()
     cells = tuple(cells_of(surface.position).unbind(1))

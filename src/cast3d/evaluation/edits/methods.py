@@ -62,7 +62,7 @@ def _seen(result: EditedResult) -> Seen | None:
     regions, existing = result.regions, result.existing
     if regions is None or existing is None or not regions.parts:
         return None
-    return Seen(regions.union, existing.frame)
+    return Seen.of(regions.union, existing)
 
 
 def _ours(name: str, about: str, **bound) -> EditMethod:

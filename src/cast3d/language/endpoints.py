@@ -25,6 +25,7 @@ Content = str | bytes  # text, or a picture as PNG
 TRIES, FIRST_WAIT, LONGEST_WAIT = 6, 1.0, 60.0  # seconds; each wait is twice the one before
 TIMEOUT = 180.0
 MAX_REPLY = 4 << 20  # bytes
+ANY = "default"  # the name of the model where a server has just one
 _AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 529}  # what passes by itself
 
 
@@ -123,7 +124,7 @@ def address(name: str, url: str | None = None, extra: str = "") -> Endpoint:
     """
     provider, model = split(name)
     if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
-        raise InputError(f"the address of a judge begins with http:// or https://, not {url!r}")
+        raise InputError(f"the address of a model begins with http:// or https://, not {url!r}")
     try:
         more = json.loads(extra) if extra else {}
     except ValueError as error:
@@ -131,6 +132,44 @@ def address(name: str, url: str | None = None, extra: str = "") -> Endpoint:
     if not isinstance(more, dict):
         raise InputError(f"what is added to requests is a JSON object, not {extra!r}")
     return Endpoint(provider, model, (url or PROVIDERS[provider].url).rstrip("/"), extra=more)
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A model as one word: `openai:MODEL` or `gemini:MODEL` at the provider, or `URL#MODEL` at any OpenAI-compatible
+    address; a URL alone leaves the model to the server. Its key is looked for when it is asked.
+    """
+
+    place: str
+    key: str | None = None  # the environment variable with the key; None: the provider's own, for the provider only
+
+    def __post_init__(self) -> None:
+        name, url = self._parts
+        try:
+            address(name, url)
+        except InputError as error:
+            raise InputError(
+                f"a language model is http://HOST/v1#MODEL, openai:MODEL or gemini:MODEL, not {self.place!r}"
+            ) from error
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """With its key. Raises InputError where the variable is not set."""
+        name, url = self._parts
+        return endpoint(name, url, self.key)
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """Who answers, as plain data, and not whose key it is."""
+        name, url = self._parts
+        return {"name": name, "url": address(name, url).url}
+
+    @property
+    def _parts(self) -> tuple[str, str | None]:
+        if not self.place.lower().startswith(("http://", "https://")):
+            return self.place, None
+        url, _, model = self.place.partition("#")
+        return f"openai:{model.strip() or ANY}", url
 
 
 def endpoint(name: str, url: str | None = None, key: str | None = None, extra: str = "") -> Endpoint:
@@ -149,7 +188,7 @@ def split(name: str) -> tuple[str, str]:
     """Provider and model of `PROVIDER:MODEL`."""
     provider, _, model = name.partition(":")
     if provider not in PROVIDERS or not model or model != model.strip():
-        raise InputError(f"a judge is {' or '.join(f'{one}:MODEL' for one in PROVIDERS)}, not {name!r}")
+        raise InputError(f"a model is {' or '.join(f'{one}:MODEL' for one in PROVIDERS)}, not {name!r}")
     return provider, model
 
 
