@@ -23,6 +23,7 @@ from .backbones import Backbone, Loading, load_backbone
 from .backbones.bricks.encoders import FRAMES
 from .errors import InputError, TermNotFound, nearest
 from .existing.frame import frame_of
+from .existing.model import Model
 from .existing.opening import is_picture, open_model
 from .existing.seen import Existing
 from .models.precision import in_float32
@@ -207,10 +208,7 @@ class Composer:
             folder = out.path if isinstance(out, RunFolder) else Path(out) if out else Path(tempfile.mkdtemp())
             self.lift(file, scene.main, scene.seed, frame="in_place", settings=settings.plain(), out=folder / "lifted")
             file = folder / "lifted"
-        model = open_model(file)
-        gone = {piece for part in scene.change.parts for piece in nodes_named(model.pieces, part)}
-        rest = [index for index in range(len(model.pieces)) if index not in gone]
-        return Existing(model, frame_of(model, scene.up, scene.front, self.backbone.stand, rest))
+        return in_cube(scene, open_model(file), self.backbone)
 
     @in_float32
     def lift(
@@ -320,6 +318,13 @@ def _shown(error: LayoutShowsNot, scene: Scene | EditScene | None, out: RunFolde
 def _cut_out(asset: Asset, background: str) -> tuple[Picture, ...]:
     """The views of a thing without their backgrounds."""
     return tuple(open_cut_out(image, background, f"the picture of {asset.term!r}") for image in asset.images)
+
+
+def in_cube(scene: EditScene, model: Model, backbone: Backbone) -> Existing:
+    """The model of an edit as the backbone wants it to stand; what the edit leaves says how large it is."""
+    gone = {piece for part in scene.change.parts for piece in nodes_named(model.pieces, part)}
+    rest = [index for index in range(len(model.pieces)) if index not in gone]
+    return Existing(model, frame_of(model, scene.up, scene.front, backbone.stand, rest))
 
 
 def scene_of(prompt: str | Scene, assets: Mapping[str, Pictures] | None, main: str | None, seed: int | None) -> Scene:
