@@ -163,6 +163,14 @@ def test_the_rest_says_how_large_all_is(model):
     assert np.abs(small.to_cube(model.points())).max() <= 0.5  # what sticks out has room, too
 
 
+def test_what_hangs_below_the_rest_makes_nothing_tiny(model):
+    """A head with its body below it: as the body goes, the floor is under all of it."""
+    frame = frame_of(model, stand=Stand(50 / 64, 2 / 64), rest=[1])
+    cube = frame.to_cube(model.points())
+    assert np.ptp(cube[:, 2]) > 0.75 and np.abs(cube).max() <= 0.5
+    assert cube[:, 2].min() == pytest.approx(2 / 64 - 0.5)
+
+
 # --- surfaces ---------------------------------------------------------------------------------------------------------
 
 
