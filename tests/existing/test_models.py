@@ -10,7 +10,6 @@ from cast3d.existing.cutting import all_of, cut
 from cast3d.existing.frame import UPS, Frame, Stand, frame_of
 from cast3d.existing.model import Model
 from cast3d.existing.opening import open_model
-from cast3d.existing.surface import colors_at
 from cast3d.existing.seen import Existing
 from cast3d.existing.surface import colors_at
 from cast3d.existing.views import meshes_of
@@ -323,9 +322,9 @@ def test_an_obj_keeps_its_groups(tmp_path):
 
 
 def textured_obj(folder):
-    """A quad whose corners have texture corners of their own, as most exporters write them, and one of another material.
+    """A quad whose corners have texture corners of their own, as most exporters write them; its picture is two halves.
 
-    Its picture is two halves.
+    Another material uses other vertices.
     """
     from PIL import Image
 
