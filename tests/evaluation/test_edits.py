@@ -14,9 +14,12 @@ from cast3d.errors import InputError
 from cast3d.evaluation.edits.measure import SAME, Seen, failed, measure
 from cast3d.evaluation.edits.suite import SIZE, is_edits, load_edits
 from cast3d.existing.opening import open_model
+from cast3d.existing.views import together
 from cast3d.meshes.glb import write_glb
 from cast3d.meshes.mesh import Mesh
 from cast3d.splats import read_ply, write_ply
+from tests.evaluation.edit_cases import mesh_of as box_of
+from tests.evaluation.edit_cases import write_edits
 
 ROOT = Path(__file__).parents[2] / "suites"
 
@@ -130,6 +133,18 @@ def test_a_part_that_a_labelled_result_lacks_is_lent_to_nobody(tmp_path, cases):
     labelled, whole = (measure(case, tmp_path / "a.glb", tmp_path / "a.glb", labelled=kind) for kind in (True, False))
     assert labelled["inside_f1_2"] == labelled["inside_likeness"] == 0
     assert whole["inside_f1_2"] > 0.2 and whole["inside_likeness"] > 0
+
+
+def test_a_part_that_is_lent_touches_where_the_true_one_does(tmp_path):
+    """The true object as one solid without parts; what its thick shell has behind the part is no neighbour of it."""
+    (case,) = load_edits(write_edits(tmp_path / "suite", ("swap",)))
+    case.write_named(tmp_path / "a.glb")
+    solids = [box_of(term) for term in case.after_terms]
+    middle = solids[-1].vertices.mean(0)  # of the red cap; a second surface lies a voxel further in
+    solids.append(replace(solids[-1], vertices=middle + (solids[-1].vertices - middle) * 5.5 / 6.5))
+    write_glb(tmp_path / "b.glb", {"figure": together([larger(mesh) for mesh in solids])}, {})
+    numbers = measure(case, tmp_path / "a.glb", tmp_path / "b.glb", labelled=False)
+    assert numbers["contact_error"] < 0.1 and numbers["inside_f1_1"] > 0.8
 
 
 def test_of_a_splat_the_gaussians_are_compared(tmp_path, cases):

@@ -34,7 +34,7 @@ from .methods import EditMethod
 from .suite import EditCase
 from .views import of_meshes
 
-METRICS = 1  # raise it when a metric changes: cells are then made again
+METRICS = 2  # raise it when a metric changes: cells are then made again
 YAWS, PITCH = (-30.0, 150.0), 15.0
 
 

@@ -163,7 +163,7 @@ def _new_part(case: EditCase, result: Existing, labelled: bool) -> dict[str, flo
     truth, own = case.truth["after"], named(result.model, case.term)
     rest = set(range(len(result.model.pieces))) - own
     grid = _grid(result, own) if own or labelled else _lent(case, result)
-    others = _grid(result, rest) if rest and own else _grid(result) & ~grid
+    others = _grid(result, rest) if own or labelled else outer_shell(_grid(result)) & ~grid
     visible = grid & outer_shell(grid | others)
     wanted = truth[case.term]
     numbers = {f"inside_{name}": value for name, value in agreement(_placed(grid, visible, wanted)).items()}
