@@ -21,9 +21,9 @@ import torch
 
 from cast3d.composer import Composer, load
 from cast3d.errors import InputError
+from cast3d.evaluation.edits.bench import FORMS, source
 from cast3d.evaluation.edits.measure import SAME, Seen, region_iou
 from cast3d.evaluation.edits.measure import named as pieces_named
-from cast3d.evaluation.edits.methods import sources
 from cast3d.evaluation.edits.suite import EditCase, load_edits
 from cast3d.evaluation.statistics import estimate
 from cast3d.existing.opening import open_model
@@ -68,7 +68,7 @@ def rows(composer: Composer, suite: Path, how: str, every: bool, kind: str) -> l
     with tempfile.TemporaryDirectory() as folder:
         for case in load_edits(suite):
             parts = [term for term in case.before_terms if term != case.main] if every else [case.part]
-            files = sources(case, Path(folder))
+            files = {form: source(case, Path(folder), form) for form in FORMS}
             named = Existing(open_model(files["named"]), SAME)
             for part in filter(None, parts):
                 one, start = replace(case, part=part), time.monotonic()

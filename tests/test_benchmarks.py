@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -12,10 +14,17 @@ from benchmarks.flops import forward_flops
 from benchmarks.forced import outline, random_backbone, read_case
 from benchmarks.full_size import SUITE, WARM, YAWS, compose
 from benchmarks.networks import SMALL, measure
+from benchmarks.roundtrip import compared, decibel, models_of, roundtrip
 from benchmarks.segmenter import detector_config, masker_config, random_grounded_sam2
+from cast3d.evaluation.edits.suite import load_edits
+from cast3d.existing.frame import UPS, Frame
+from cast3d.existing.opening import open_model
+from cast3d.existing.seen import Existing
 from cast3d.models import SparseTensor
-from cast3d.splats import orbit
+from cast3d.splats import orbit, read_ply, write_ply
+from tests.evaluation.edit_cases import write_edits
 from tests.models.tiny import tiny
+from tests.tiny_backbone import tiny_backbone
 
 
 def counted(net, *inputs) -> int:
@@ -97,3 +106,27 @@ def test_a_forced_backbone_composes_and_asks_its_segmenter():
 def test_the_benchmark_of_batches_composes_the_examples():
     """Those that edit a model are no scenes of a batch."""
     assert {"a figure riding a horse"} < {scene.prompt for scene in batches.shown()}
+
+
+def test_a_round_trip_that_loses_nothing_has_full_marks(tmp_path):
+    """A splat against its own rendering, and against one of another colour."""
+    suite = write_edits(tmp_path / "suite", ("bare",))
+    ((name, path),) = models_of(suite, tmp_path)
+    assert name == "bare" and [found for found, _ in models_of(path, tmp_path)] == ["bare.glb"]
+    (case,) = load_edits(suite)
+    case.write_splat(tmp_path / "one.ply")
+    splat, cube = read_ply(tmp_path / "one.ply"), Frame(UPS["z"], 0.5, (0.0, 0.0, 0.0))
+    write_ply(tmp_path / "half.ply", replace(splat, positions=splat.positions / 2, scales=splat.scales / 2))
+    own = read_ply(tmp_path / "half.ply")
+    existing = Existing(open_model(tmp_path / "one.ply"), cube)
+    assert decibel(torch.cat(compared(existing, own, 45.0))) > 60
+    darker = replace(own, features_dc=own.features_dc - 0.1 / 0.28209479)
+    _, inside = compared(existing, darker, 45.0)
+    assert decibel(inside) == pytest.approx(20, abs=1.5)
+
+
+def test_a_round_trip_of_a_backbone(tmp_path):
+    suite = write_edits(tmp_path / "suite", ("bare",))
+    ((name, path),) = models_of(suite, tmp_path)
+    loss = roundtrip(tiny_backbone(), path, name)
+    assert loss.voxels > 100 and 0 <= loss.f1_1 <= loss.f1_2 < 1 and 0 < loss.psnr < 40

@@ -24,6 +24,7 @@ from .backbones import Backbone, Loading, load_backbone
 from .backbones.bricks.encoders import FRAMES
 from .errors import InputError, TermNotFound, nearest
 from .existing.frame import frame_of
+from .existing.model import Model
 from .existing.opening import is_picture, open_model
 from .existing.seen import Existing
 from .language.endpoints import LanguageModel
@@ -235,10 +236,7 @@ class Composer:
             model = replace(model, notes=(*model.notes, note))
         else:
             model = open_model(file)
-        by_name = [part for part in scene.change.parts if scene.find in (AUTO, NAME) and part not in scene.regions]
-        gone = {piece for part in by_name for piece in nodes_named(model.pieces, part)}
-        rest = [index for index in range(len(model.pieces)) if index not in gone]
-        return Existing(model, frame_of(model, scene.up, scene.front, self.backbone.stand, rest))
+        return in_cube(scene, model, self.backbone)
 
     @in_float32
     def lift(
@@ -348,6 +346,14 @@ def _shown(error: LayoutShowsNot, scene: Scene | EditScene | None, out: RunFolde
 def _cut_out(asset: Asset, background: str) -> tuple[Picture, ...]:
     """The views of a thing without their backgrounds."""
     return tuple(open_cut_out(image, background, f"the picture of {asset.term!r}") for image in asset.images)
+
+
+def in_cube(scene: EditScene, model: Model, backbone: Backbone) -> Existing:
+    """The model of an edit as the backbone wants it to stand; what the edit leaves says how large it is."""
+    by_name = [part for part in scene.change.parts if scene.find in (AUTO, NAME) and part not in scene.regions]
+    gone = {piece for part in by_name for piece in nodes_named(model.pieces, part)}
+    rest = [index for index in range(len(model.pieces)) if index not in gone]
+    return Existing(model, frame_of(model, scene.up, scene.front, backbone.stand, rest))
 
 
 def scene_of(prompt: str | Scene, assets: Mapping[str, Pictures] | None, main: str | None, seed: int | None) -> Scene:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,18 @@ import pytest
 import torch
 
 from cast3d.errors import InputError
-from cast3d.evaluation.edits.measure import SAME, Seen, measure, region_iou
-from cast3d.evaluation.edits.run import table
+from cast3d.evaluation.edits.measure import SAME, Seen, failed, measure, region_iou
 from cast3d.evaluation.edits.suite import SIZE, is_edits, load_edits
 from cast3d.existing.frame import frame_of
 from cast3d.existing.opening import open_model
 from cast3d.existing.seen import Existing
+from cast3d.existing.views import together
 from cast3d.meshes.glb import write_glb
 from cast3d.meshes.mesh import Mesh
-from cast3d.splats import read_ply
+from cast3d.splats import read_ply, write_ply
 from cast3d.voxels import cells_of
+from tests.evaluation.edit_cases import mesh_of as box_of
+from tests.evaluation.edit_cases import write_edits
 
 ROOT = Path(__file__).parents[2] / "suites"
 
@@ -126,12 +129,46 @@ def test_the_same_model_in_three_ways(tmp_path, cases):
     assert read_ply(tmp_path / "c.ply").positions.abs().max() == pytest.approx(np.abs(named.points()).max(), abs=0.05)
 
 
-def test_a_table_tells_failures(tmp_path):
-    rows = [
-        {"case": "a", "seed": 0, "method": "m", "numbers": {"seconds": 2.0}},
-        {"case": "b", "seed": 0, "method": "m", "numbers": {}, "error": "x"},
-    ]
-    assert "m: 2 edits, 1 failed" in table(rows) and "2.0000" in table(rows)
+def test_a_part_that_a_labelled_result_lacks_is_lent_to_nobody(tmp_path, cases):
+    """The same file as one object without parts gets the surroundings of the true part."""
+    case = cases["cap-sombrero"]
+    case.write_named(tmp_path / "a.glb")
+    labelled, whole = (measure(case, tmp_path / "a.glb", tmp_path / "a.glb", labelled=kind) for kind in (True, False))
+    assert labelled["inside_f1_2"] == labelled["inside_likeness"] == 0
+    assert whole["inside_f1_2"] > 0.2 and whole["inside_likeness"] > 0
+
+
+def test_a_part_that_is_lent_touches_where_the_true_one_does(tmp_path):
+    """The true object as one solid without parts; what its thick shell has behind the part is no neighbour of it."""
+    (case,) = load_edits(write_edits(tmp_path / "suite", ("swap",)))
+    case.write_named(tmp_path / "a.glb")
+    solids = [box_of(term) for term in case.after_terms]
+    middle = solids[-1].vertices.mean(0)  # of the red cap; a second surface lies a voxel further in
+    solids.append(replace(solids[-1], vertices=middle + (solids[-1].vertices - middle) * 5.5 / 6.5))
+    write_glb(tmp_path / "b.glb", {"figure": together([larger(mesh) for mesh in solids])}, {})
+    numbers = measure(case, tmp_path / "a.glb", tmp_path / "b.glb", labelled=False)
+    assert numbers["contact_error"] < 0.1 and numbers["inside_f1_1"] > 0.8
+
+
+def test_of_a_splat_the_gaussians_are_compared(tmp_path, cases):
+    case = cases["camper-no-pack"]
+    case.write_named(tmp_path / "a.glb")
+    case.write_splat(tmp_path / "a.ply")
+    splat = read_ply(tmp_path / "a.ply")
+    case.write_unnamed(tmp_path / "b.glb")  # whatever: meshes of such results are made anew
+    write_ply(tmp_path / "b.ply", splat)
+    same = measure(case, *(tmp_path / name for name in ("a.glb", "b.glb")), splats=(tmp_path / "a.ply",) * 2)
+    assert (same["outside_chamfer"], same["outside_color"], same["untouched"]) == (0, 0, 1)
+    write_ply(tmp_path / "c.ply", replace(splat, positions=splat.positions + 0.1 * SIZE / 64))
+    moved = measure(
+        case, *(tmp_path / name for name in ("a.glb", "b.glb")), splats=(tmp_path / "a.ply", tmp_path / "c.ply")
+    )
+    assert moved["untouched"] < 0.01 and 0.01 < moved["outside_chamfer"] < 0.5
+
+
+def test_an_edit_that_failed_has_no_part(cases):
+    assert failed(cases["cap-sombrero"])["inside_likeness"] == 0
+    assert "inside_likeness" not in failed(cases["camper-no-pack"])
 
 
 def test_what_is_no_suite(tmp_path):

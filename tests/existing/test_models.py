@@ -162,6 +162,14 @@ def test_the_rest_says_how_large_all_is(model):
     assert np.abs(small.to_cube(model.points())).max() <= 0.5  # what sticks out has room, too
 
 
+def test_what_hangs_below_the_rest_makes_nothing_tiny(model):
+    """A head with its body below it: as the body goes, the floor is under all of it."""
+    frame = frame_of(model, stand=Stand(50 / 64, 2 / 64), rest=[1])
+    cube = frame.to_cube(model.points())
+    assert np.ptp(cube[:, 2]) > 0.75 and np.abs(cube).max() <= 0.5
+    assert cube[:, 2].min() == pytest.approx(2 / 64 - 0.5)
+
+
 # --- surfaces ---------------------------------------------------------------------------------------------------------
 
 
@@ -327,3 +335,40 @@ def test_normals_of_a_splat_are_those_of_its_surface():
     slanted = torch.nn.functional.normalize(torch.tensor([-0.5, 0.0, 1.0]), dim=0)
     assert (surface.normal[count // 2 :] @ slanted).abs().min() > 0.999
     assert (surface.normal[: count // 2, 1].abs() > 0.999).all()
+
+
+def textured_obj(folder):
+    """A quad whose corners have texture corners of their own, as most exporters write them; its picture is two halves.
+
+    Another material uses other vertices.
+    """
+    from PIL import Image
+
+    picture = Image.new("RGB", (64, 64), (200, 0, 0))
+    picture.paste((0, 0, 200), (32, 0, 64, 64))
+    picture.save(folder / "skin.png")
+    (folder / "a.mtl").write_text("newmtl plain\nKd 0 1 0\nnewmtl skin\nKd 1 1 1\nmap_Kd skin.png\n")
+    lines = ["mtllib a.mtl", *(f"v {x} {y} {z}" for z in (3, 0) for x, y in ((0, 0), (1, 0), (1, 1), (0, 1)))]
+    lines += [f"vt {u} {v}" for u, v in ((1, 1), (0, 1), (0, 0), (1, 0), (0.5, 0.5))]
+    lines += ["usemtl plain", "f 1/5 2/5 3/5", "usemtl skin", "f 5/3 6/4 7/1", "f 5/3 7/1 8/2"]
+    (folder / "a.obj").write_text("\n".join(lines))
+    return folder / "a.obj"
+
+
+def test_an_obj_keeps_its_textures(tmp_path):
+    """Vertices and texture corners that are counted separately, of a material that uses some of them only."""
+    piece = next(one for one in open_model(textured_obj(tmp_path)).pieces if one.paint.picture is not None)
+    corners = np.eye(3)[None].repeat(len(piece.faces), 0).reshape(-1, 3)
+    colors = colors_at(piece, np.repeat(piece.faces, 3, axis=0), corners)[:, :3]
+    red = colors[:, 0] > colors[:, 2]
+    assert piece.uv is not None
+    np.testing.assert_array_equal(red, piece.vertices[piece.faces.reshape(-1), 0] < 0.5)
+
+
+def test_groups_name_the_parts_of_an_obj_without_objects(tmp_path):
+    text = []
+    for number, name in enumerate(("lampshade", "base")):
+        text += [f"g {name}", "usemtl same", *(f"v {x} {y + 2 * number} {z}" for x, y, z in BOX.tolist())]
+        text += [f"f {a} {b} {c}" for a, b, c in (FACES.astype(int) + 1 + 8 * number).tolist()]
+    (tmp_path / "a.obj").write_text("\n".join(text))
+    assert set(open_model(tmp_path / "a.obj").nodes) == {"lampshade", "base"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 from ..errors import InputError
 from ..files import expanded
 from . import inputs
-from .choosing import Choice, names, numbers
+from .choosing import names, numbers
 from .options import Device, Json, Set
 from .output import messages, plain_errors, print_json
 
@@ -58,7 +59,7 @@ def evaluate(
     """
     with plain_errors(kept="what was finished is kept; give the same command again", as_json=as_json):
         if listing:
-            _list(as_json)
+            _list(suite, as_json)
             return
         if suite is None or out is None:
             raise InputError("evaluate takes a suite and a folder: cast3d evaluate suites/bricks-dev -o out")
@@ -69,11 +70,8 @@ def evaluate(
         changes = inputs.read_settings(settings or ())
         inputs.check_settings(backbone, changes)
         chosen = names(cases, "--cases") if cases else ()
-        if is_edits(suite):
-            _run_edits(suite, out, Choice.read(methods, cases or None, seeds), backbone, device, changes, as_json)
-            return
         plan = Plan(suite, names(methods, "--method"), out, numbers(seeds), chosen, backbone, device, changes)
-        broken = _run(plan, workers, as_json)
+        broken = (_run_edits if is_edits(suite) else _run)(plan, workers, as_json)
     if broken:
         for text in broken:
             typer.echo(text, err=True)
@@ -81,21 +79,36 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def _list(as_json: bool) -> None:
+def _list(suite: Path | None, as_json: bool) -> None:
+    """The methods of compositions; with a suite of edits, those of editing."""
+    from ..evaluation.edits.suite import is_edits
+
+    if suite is not None and is_edits(suite):
+        from ..evaluation.edits.methods import METHODS as EDITING
+
+        _print_methods({name: method.about for name, method in EDITING.items()}, as_json)
+        return
     from ..evaluation.methods import METHODS
 
+    _print_methods({name: method.about for name, method in METHODS.items()}, as_json)
     if as_json:
-        listed = [{"name": method.name, "about": method.about} for method in METHODS.values()]
-        print_json({"methods": listed})
         return
-    for method in METHODS.values():
-        typer.echo(f"{method.name:20} {method.about}")
     typer.echo(f"{'cast3d+SETTING=VALUE':20} the method under another setting; +SETTING=VALUE as often as needed")
     typer.echo(f"{'folder:PATH':20} results of another system: PATH/<case>.glb or PATH/<case>/<seed>.glb")
 
 
-def _run(plan: Plan, workers: int, as_json: bool) -> list[str]:
-    """Runs the plan, writes and prints the results; returns what broke."""
+def _print_methods(abouts: Mapping[str, str], as_json: bool) -> None:
+    if as_json:
+        print_json({"methods": [{"name": name, "about": about} for name, about in abouts.items()]})
+        return
+    width = max(20, *map(len, abouts))
+    for name, about in abouts.items():
+        typer.echo(f"{name:{width}} {about}")
+
+
+@contextmanager
+def _telling(total: int, line: Callable[[Any], str]) -> Iterator[Callable[[Any], None]]:
+    """Hears of each finished run: a bar on a terminal, a line elsewhere."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -105,6 +118,21 @@ def _run(plan: Plan, workers: int, as_json: bool) -> list[str]:
         TimeRemainingColumn,
     )
 
+    console = messages()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bars:
+        bar = bars.add_task("evaluating", total=total)
+
+        def note(item: Any) -> None:
+            bars.advance(bar)
+            if not console.is_terminal:
+                console.print(line(item), markup=False, soft_wrap=True)
+
+        yield note
+
+
+def _run(plan: Plan, workers: int, as_json: bool) -> list[str]:
+    """Runs the plan, writes and prints the results; returns what broke."""
     from ..evaluation import results
     from ..evaluation.methods import find
     from ..evaluation.page import write_page
@@ -113,16 +141,7 @@ def _run(plan: Plan, workers: int, as_json: bool) -> list[str]:
     from ..evaluation.table import TABLES, document, rich_table, rows
     from ..files import atomic_write
 
-    console = messages()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bars:
-        bar = bars.add_task("evaluating", total=len(plan.tasks()) * len(plan.methods))
-
-        def note(item: Cell | str) -> None:
-            bars.advance(bar)
-            if not console.is_terminal:
-                console.print(_line(item), markup=False, soft_wrap=True)
-
+    with _telling(len(plan.tasks()) * len(plan.methods), _line) as note:
         cells, broken = run(plan, workers, note)
     if not cells:
         return broken
@@ -138,32 +157,35 @@ def _run(plan: Plan, workers: int, as_json: bool) -> list[str]:
     from rich.console import Console
 
     for title, wanted in TABLES.items():
-        Console(highlight=False, width=max(console.width, 160)).print(rich_table(content, title, wanted))
+        Console(highlight=False, width=max(messages().width, 160)).print(rich_table(content, title, wanted))
     typer.echo(f"mean ± half of the 95% interval over cases; * told apart from {plan.methods[0]} at 95%; see {page}")
     return broken
 
 
-def _run_edits(
-    suite: Path, out: Path, chosen: Choice, backbone: str, device: str, settings: Mapping[str, Any], as_json: bool
-) -> None:
-    """A suite of edits, one after another."""
-    from .. import composer
-    from ..evaluation.edits.methods import methods_named
-    from ..evaluation.edits.run import evaluate_edits, table
-    from ..files import atomic_write
+def _run_edits(plan: Plan, workers: int, as_json: bool) -> list[str]:
+    """The same for a suite of edits; each form of its models has tables of its own."""
+    from ..evaluation.edits.__main__ import line
+    from ..evaluation.edits.run import evaluate_edits, tasks, write
+    from ..evaluation.edits.table import TABLES, by_form, goals, goals_markdown
+    from ..evaluation.table import rich_table
 
-    if settings:
-        raise InputError("--set is not for suites of edits; their methods have settings of their own")
-    methods, console = methods_named(chosen.methods or ("cast3d",)), messages()
-    rows = evaluate_edits(
-        suite, methods, out, composer.load(backbone, device), chosen.seeds or (0,), chosen.cases or (),
-        lambda text: console.print(text, markup=False, soft_wrap=True),
-    )  # fmt: skip
-    atomic_write(out / "table.txt", table(rows))
+    with _telling(len(tasks(plan)) * len(plan.methods), line) as note:
+        cells, broken = evaluate_edits(plan, workers, note)
+    if not cells:
+        return broken
+    content = write(plan, cells)
     if as_json:
-        print_json({"edits": rows})
-        return
-    typer.echo(table(rows), nl=False)
+        print_json(content)
+        return broken
+    from rich.console import Console
+
+    for about, part in by_form(content):
+        for title, wanted in TABLES.items():
+            shown = rich_table(part, f"{title}: {about}", wanted)
+            Console(highlight=False, width=max(messages().width, 160)).print(shown)
+    typer.echo(goals_markdown(goals(content)))
+    typer.echo(f"mean ± half of the 95% interval over cases; * told apart from the first at 95%; see {plan.out}")
+    return broken
 
 
 def _line(item: Cell | str) -> str:

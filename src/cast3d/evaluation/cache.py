@@ -10,9 +10,10 @@ from ..files import atomic_write
 from ..run.cost import measured
 from ..run.plain_data import canonical, digest
 from ..run.store import Fits, Keeper, StageData, StageStore
-from ..stages.search import READING
+from ..stages.search import DRAWN, READING
 
 COST = "seconds.txt"
+SEARCHES = (DRAWN.name, READING.name)  # a method searches by itself, on stages that may be there already
 
 
 class StageCache(Keeper):
@@ -33,7 +34,7 @@ class StageCache(Keeper):
         self.seconds, self.made, self._counted = 0.0, 0.0, set()
 
     def load_stage(self, name: str, fits: Fits) -> StageData | None:
-        if name == READING.name:  # a method searches by itself, on stages that may be there already
+        if name in SEARCHES:
             return None
         for folder in sorted(self.path.glob(f"{name[:40]}-*")):
             if (found := StageStore(folder).load(name, fits)) is not None:
@@ -44,7 +45,7 @@ class StageCache(Keeper):
     def save_stage(self, name, index, tensors, meta, made_of, previews) -> StageData:
         folder = self.path / f"{name[:40]}-{digest(canonical(made_of))[:16]}"
         saved = StageStore(folder).save(name, index, tensors, meta, made_of, previews)
-        if name != READING.name:  # which costs what the stages in it do
+        if name not in SEARCHES:  # which cost what the stages in them do
             atomic_write(folder / COST, f"{self._last:.3f}")
         self._count(folder)
         return saved

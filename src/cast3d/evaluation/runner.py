@@ -7,10 +7,11 @@ kept in `stages/`, which may be deleted at any time.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..backbones.folder import backbone_defaults
 from ..errors import Cast3dError
@@ -91,7 +92,7 @@ def evaluate(plan: Plan, workers: int, note: Note = lambda _: None) -> tuple[lis
     plan.out.mkdir(parents=True, exist_ok=True)
     lock = FolderLock(plan.out)
     try:
-        made = _alone(plan, note) if workers == 1 else _together(plan, workers, note)
+        made = spread(plan.tasks(), partial(Worker.start, plan), workers, note)
     finally:
         lock.release()
     found = [item for item in made if isinstance(item, Cell)]
@@ -101,9 +102,25 @@ def evaluate(plan: Plan, workers: int, note: Note = lambda _: None) -> tuple[lis
     return found, [item for item in made if isinstance(item, str)]
 
 
-def _alone(plan: Plan, note: Note) -> list[Cell | str]:
-    worker, made = Worker.start(plan), []
-    for case, seed in plan.tasks():
+class Runs(Protocol):
+    """What a worker does with a task: it makes items one after the other."""
+
+    def run(self, case: str, seed: int) -> Iterator[Any]: ...
+
+
+def spread(
+    tasks: Sequence[tuple[str, int]], start: Callable[[], Runs], workers: int, note: Callable[[Any], None]
+) -> list[Any]:
+    """The items of all tasks (case, seed), and what died as text; `note` hears of each as it is there.
+
+    One worker runs in this process, several in processes of their own; so `start` can be pickled.
+    """
+    return _alone(tasks, start(), note) if workers == 1 else _together(tasks, start, workers, note)
+
+
+def _alone(tasks: Sequence[tuple[str, int]], worker: Runs, note: Callable[[Any], None]) -> list[Any]:
+    made = []
+    for case, seed in tasks:
         for item in worker.run(case, seed):
             made.append(item)
             note(item)
@@ -114,13 +131,13 @@ def _alone(plan: Plan, note: Note) -> list[Cell | str]:
 class Evaluating:
     """Starts a worker process; its tasks are (case, seed), and it tells each item as soon as it is there."""
 
-    plan: Plan
+    start: Callable[[], Runs]
 
     def __call__(self) -> Work:
         import torch
 
         torch.set_num_threads(1)
-        worker = Worker.start(self.plan)
+        worker = self.start()
 
         def work(task: tuple[str, int], tell: Tell) -> None:
             for item in worker.run(*task):
@@ -129,17 +146,18 @@ class Evaluating:
         return work
 
 
-def _together(plan: Plan, workers: int, note: Note) -> list[Cell | str]:
+def _together(
+    tasks: Sequence[tuple[str, int]], start: Callable[[], Runs], workers: int, note: Callable[[Any], None]
+) -> list[Any]:
     """Tasks on worker processes; one that dies is replaced, and its task goes on once from the cells that it made."""
-    tasks = plan.tasks()
-    items: list[list[Cell | str]] = [[] for _ in tasks]
+    items: list[list[Any]] = [[] for _ in tasks]
     heard = [0] * len(tasks)  # of the present attempt
     died: list[str] = []
 
     def begun(place: int) -> None:
         heard[place] = 0
 
-    def hear(place: int, item: Cell | str) -> None:
+    def hear(place: int, item: Any) -> None:
         heard[place] += 1
         if heard[place] > len(items[place]):  # else it was told before its worker died
             items[place].append(item)
@@ -153,6 +171,6 @@ def _together(plan: Plan, workers: int, note: Note) -> list[Cell | str]:
             died.append(f"{case} with seed {seed}: {result}; run the same command again, with fewer --workers")
             note(died[-1])
 
-    slots = [ProcessSlot(Evaluating(plan), {"OMP_NUM_THREADS": "1"}) for _ in range(min(workers, len(tasks)))]
+    slots = [ProcessSlot(Evaluating(start), {"OMP_NUM_THREADS": "1"}) for _ in range(min(workers, len(tasks)))]
     work_off(tasks, slots, ended, hear, begun)
     return [item for found in items for item in found] + died

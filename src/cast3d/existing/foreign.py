@@ -14,6 +14,9 @@ from ..files import printable
 from .container import Document, from_bytes
 from .limits import MAX_BYTES, MAX_FACES, MAX_VERTICES, read_bytes, require_size
 
+MOST_GROUPS = 1000  # of an OBJ, that become nodes
+
+_OBJECT, _GROUP = re.compile(rb"^o ", re.MULTILINE), re.compile(rb"^g ", re.MULTILINE)
 _PLY_ELEMENT = re.compile(rb"element\s+(\w+)\s+(\d+)")
 
 
@@ -27,9 +30,11 @@ def read_foreign(path: Path, kind: str) -> Document:
     data = read_bytes(path)
     _require_plausible(data, kind)
     beside = Beside(path.parent)
-    options: dict[str, Any] = {"process": False, "maintain_order": True, "resolver": beside}
-    if kind == "obj":
-        options |= {"split_objects": True, "group_material": True}
+    # Without `maintain_order`, which loses the textures of materials that use some of the vertices only.
+    options: dict[str, Any] = {"process": False, "resolver": beside}
+    if kind == "obj":  # groups name the parts where there are no objects; some files have one per triangle
+        groups = not _OBJECT.search(data) and len(_GROUP.findall(data)) <= MOST_GROUPS
+        options |= {"split_objects": True, "split_groups": groups, "group_material": True}
     try:
         scene = trimesh.load_scene(io.BytesIO(data), file_type=kind, **options)
         if beside.refused:

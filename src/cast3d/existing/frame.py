@@ -86,7 +86,9 @@ def frame_of(
         raise InputError("the model has no size: all its points are one")
     middle = (low + high) / 2
     if stand.floor is not None:
-        middle[2] = low[2]
+        # What hangs far below (a pot under a plant) stands on the floor itself: it would make everything tiny there.
+        hangs = stand.extent / longest * (low[2] - lowest[2]) > stand.floor - stand.margin
+        middle[2] = lowest[2] if hangs else low[2]
     place = np.zeros(3) if stand.floor is None else np.array([0.0, 0.0, stand.floor - 0.5])
     # What sticks out on any side makes everything smaller.
     room = 0.5 - stand.margin + np.concatenate([place, -place])

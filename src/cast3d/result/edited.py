@@ -91,8 +91,7 @@ class EditedResult(Result):
         extras = {"prompt": self.prompt, "seed": self.seed, "version": __version__}
         surfaces = {name: surface(part, settings) for name, part in shown.items()}
         there = {name: in_file(one, frame) for name, one in surfaces.items()}
-        axes = _from_file if not self._splat else _in_our_axes  # splats are told in our axes
-        in_place = {name: axes(one) for name, one in there.items()}
+        in_place = {name: for_writing(one, self.existing) for name, one in there.items()}
         if self.keep == EXACT and not self._splat:
             atomic_write(out.path / "scene.glb", self.glb(there))
         else:
@@ -166,13 +165,14 @@ def in_file(part: Mesh | Textured, frame: Frame) -> Mesh | Textured:
     return reshaped(part, moved)
 
 
-def _from_file(part: Mesh | Textured) -> Mesh | Textured:
-    """The same in the axes that `write_glb` expects, so that the file has the numbers of the model's file."""
-    return reshaped(part, lambda mesh: replace(mesh, vertices=from_gltf_axes(mesh.vertices).float()))
+def for_writing(part: Mesh | Textured, existing: Existing) -> Mesh | Textured:
+    """The same in the axes that `write_glb` expects, so that the file has the numbers of the model's file.
 
-
-def _in_our_axes(part: Mesh | Textured) -> Mesh | Textured:
-    return reshaped(part, lambda mesh: replace(mesh, vertices=mesh.vertices.float()))
+    Splats are told in our axes already.
+    """
+    splat = existing.model.gaussians is not None
+    axes = (lambda points: points) if splat else from_gltf_axes
+    return reshaped(part, lambda mesh: replace(mesh, vertices=axes(mesh.vertices).float()))
 
 
 def _joined(splats: Sequence[Gaussians]) -> Gaussians:

@@ -62,10 +62,18 @@ def rest_of_model(kit: Kit, source: Source, regions: Regions, change: Change) ->
 
 
 def leaks(left: Tensor, whole: Tensor, gone: Tensor) -> bool:
-    """Whether the inside of the whole, far from the part that went, is open without it."""
-    inside = solid(whole) & ~whole & ~dilate(gone, 2)
-    lost = inside & ~solid(left)
-    return bool(inside.any()) and int(lost.sum()) > LEAK * int(inside.sum())
+    """Whether the inside of the whole, far from the part that went, is open without it.
+
+    The inside of what went does not count: a cage around a fan, a pot. It has more of its walls from what went than
+    from what stays.
+    """
+    inside, held = solid(whole) & ~whole, solid(left)
+    far = inside & ~dilate(gone, 2)
+    lost = far & ~held
+    if not lost.any() or int(lost.sum()) <= LEAK * int(far.sum()):
+        return False
+    walls = dilate(inside & ~held)
+    return int((walls & left).sum()) >= int((walls & gone).sum())
 
 
 def closed(left: Tensor, near: Tensor) -> Tensor:

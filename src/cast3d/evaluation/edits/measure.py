@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial import cKDTree
 from torch import Tensor
@@ -30,23 +31,33 @@ from ..likeness import Reference, likeness, sides
 from .suite import SIZE, EditCase
 
 SAME = Frame(UPS["y"], 1 / SIZE, (0.0, 0.0, 0.0))  # from the sources' files back to the cube
+SAME_SPLAT = Frame(UPS["z"], 1 / SIZE, (0.0, 0.0, 0.0))
 AROUND = 3  # voxels around the old and the new part that count as inside
 BESIDE = 8  # neighbours, within a quarter of a voxel of the nearest, of which the likest in colour counts
 NEAR = 2  # voxels from the true part within which an unnamed surface is lent to it
 
 
-def measure(case: EditCase, before: Path, after: Path, seen: Seen | None = None) -> dict[str, float]:
+def measure(
+    case: EditCase,
+    before: Path,
+    after: Path,
+    seen: Seen | None = None,
+    labelled: bool = True,
+    splats: tuple[Path, Path] | None = None,
+) -> dict[str, float]:
     """Numbers of one edit; those that a kind of edit does not have are left out.
 
-    `before` and `after` are the model's file and the result's; a result with a node called as the new term has parts,
-    of another the true part's surroundings are lent. `seen` is where the method saw the old part.
+    `before` and `after` are the model's file, with a node per part, and the result's. The new part of a result is its
+    node called so; a result that is not `labelled` has no parts, and the true part's surroundings are lent. `seen` is
+    where the method saw the old part. What changed outside is measured on `splats`, before and after, where the model
+    was one: the mesh of such a result is made anew.
     """
     source, result = (Existing(open_model(path), SAME) for path in (before, after))
     inside = _inside(case)
-    numbers = outside(source, result, inside)
-    numbers["untouched"] = untouched(source.model, result.model, inside)
+    was, now = (source, result) if splats is None else map(_existing, splats)
+    numbers = outside(was, now, inside) | {"untouched": untouched(was, now, inside)}
     if case.term:
-        numbers |= _new_part(case, result)
+        numbers |= _new_part(case, result, labelled)
     else:
         numbers |= _hole(case, result)
     whole, truth = _grid(result), _union(case, "after")
@@ -55,6 +66,16 @@ def measure(case: EditCase, before: Path, after: Path, seen: Seen | None = None)
     if seen is not None and case.part:
         numbers["region_iou"] = region_iou(case, source, seen)
     return numbers
+
+
+def failed(case: EditCase) -> dict[str, float]:
+    """What counts for a run that made nothing: the part is not there, or still is."""
+    names = ("f1_1", "f1_2", "iou", "likeness") if case.term else ("f1_1", "f1_2", "iou")
+    return {f"inside_{name}": 0.0 for name in names}
+
+
+def _existing(path: Path) -> Existing:
+    return Existing(open_model(path), SAME_SPLAT if path.suffix == ".ply" else SAME)
 
 
 @dataclass(frozen=True)
@@ -133,21 +154,25 @@ def outside(source: Existing, result: Existing, inside: Tensor) -> dict[str, flo
     return {"outside_chamfer": float((to_b.mean() + to_a.mean()) / 2), "outside_color": float(difference)}
 
 
-def untouched(source: Model, result: Model, inside: Tensor) -> float:
-    """Share of the source's vertices outside that the result has at just the same place, to the last bit."""
-    vertices = np.concatenate([piece.vertices for piece in source.pieces])
-    cube = SAME.to_cube(vertices)
+def untouched(source: Existing, result: Existing, inside: Tensor) -> float:
+    """Share of the source's vertices outside (or Gaussians) that the result has in the same place to the last bit."""
+    vertices = _vertices(source.model)
+    cube = source.frame.to_cube(vertices)
     cells = tuple(np.floor((cube + 0.5) * 64).astype(np.int64).clip(0, 63).T)
     out = vertices[~inside.numpy()[cells]].astype(np.float32)
-    known = {row.tobytes() for piece in result.pieces for row in piece.vertices.astype(np.float32)}
+    known = {row.tobytes() for row in _vertices(result.model).astype(np.float32)}
     return float(np.mean([row.tobytes() in known for row in out])) if len(out) else 1.0
 
 
-def _new_part(case: EditCase, result: Existing) -> dict[str, float]:
+def _vertices(model: Model) -> NDArray[np.float64]:
+    return model.points() if model.gaussians is not None else np.concatenate([one.vertices for one in model.pieces])
+
+
+def _new_part(case: EditCase, result: Existing, labelled: bool) -> dict[str, float]:
     truth, own = case.truth["after"], named(result.model, case.term)
     rest = set(range(len(result.model.pieces))) - own
-    grid = _grid(result, own) if own else _lent(case, result)
-    others = _grid(result, rest) if rest and own else _grid(result) & ~grid
+    grid = _grid(result, own) if own or labelled else _lent(case, result)
+    others = _grid(result, rest) if own or labelled else outer_shell(_grid(result)) & ~grid
     visible = grid & outer_shell(grid | others)
     wanted = truth[case.term]
     numbers = {f"inside_{name}": value for name, value in agreement(_placed(grid, visible, wanted)).items()}
@@ -156,7 +181,7 @@ def _new_part(case: EditCase, result: Existing) -> dict[str, float]:
     numbers["contact_error"] = abs(share - _contact(wanted.visible, wanted_others))
     numbers["touches"] = float(share > 0)
     if case.image is not None:
-        part, around = _meshes(result, own, grid)
+        part, around = _meshes(result, own, grid) if own or not labelled else (None, [])
         seen = likeness(sides(part, around), Reference.of(Image.open(case.image).convert("RGBA"))) if part else None
         numbers["inside_likeness"] = seen.value if seen else 0.0
     return numbers

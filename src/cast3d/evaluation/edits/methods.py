@@ -2,88 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from ...composer import Composer
+from ...composition import edit
 from ...errors import InputError, nearest
 from ...result.edited import EditedResult
-from .measure import Seen
-from .suite import EditCase
+from ...result.making import edited_result
+from ...scene.change import EXACT, RECOMPOSE
+from . import rivals
+from .bench import FORMS, EditBench, Made
 
-Run = Callable[[Composer, EditCase, Path, int, Path], tuple[Path, Seen | None]]
+WITH = "+"
+SUFFIXES = {"named": "", "unnamed": "-text", "splat": "-splat"}  # of methods' names, by the form of the model
 
 
 @dataclass(frozen=True)
 class EditMethod:
-    """`run(composer, case, folder of sources, seed, out)` returns the result's file and where it saw the old part."""
+    """`run(bench, out)` writes the result below the folder `out`; the bench has the model in the method's `form`."""
 
     name: str
-    run: Run
+    run: Callable[[EditBench, Path], Made]
     about: str
+    form: str = "named"
+    oracle: bool = False  # it sees some of the truth
+    exact: bool = False  # it promises that nothing changes outside
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """What `run` is given beside the bench, as plain data."""
+        keywords: dict[str, Any] = getattr(self.run, "keywords", {})
+        return {name: value.__name__ if callable(value) else value for name, value in keywords.items()}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Those it was named with, for checking them before any work."""
+        return dict(self.own.get("settings", {}))
 
 
-def sources(case: EditCase, folder: Path) -> dict[str, Path]:
-    """The case's model as files, written once: "named", "unnamed" and "splat"."""
-    written = {
-        "named": (folder / f"{case.id}-named.glb", case.write_named),
-        "unnamed": (folder / f"{case.id}-unnamed.glb", case.write_unnamed),
-        "splat": (folder / f"{case.id}-splat.ply", case.write_splat),
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    for path, write in written.values():
-        if not path.exists():
-            write(path)
-    return {name: path for name, (path, _) in written.items()}
+def ours(bench: EditBench, out: Path, keep: str, oracle: bool = False, settings: dict[str, Any] | None = None) -> Made:
+    """`Composer.edit`; an `oracle` is told the true region."""
+    scene = bench.scene.changed(keep=keep)
+    run = bench.staging(bench.kit(settings, oracle))
+    result = edited_result(run, scene, edit(run, scene.change))
+    assert isinstance(result, EditedResult)
+    result.save(out, run.kit.settings.plain())
+    splat = out / "scene.ply" if bench.form == "splat" else None
+    region = result.regions.union.cpu() if result.regions and result.regions.parts else None
+    return Made(out / "scene.glb", region, splat=splat, notes=tuple(result.warnings))
 
 
-def ours(
-    composer: Composer,
-    case: EditCase,
-    folder: Path,
-    seed: int,
-    out: Path,
-    source: str,
-    keep: str,
-    oracle: bool = False,
-    **settings: Any,
-) -> tuple[Path, Seen | None]:
-    """`Composer.edit`; `oracle` gives it the true region."""
-    given = {case.part: case.truth["before"][case.part].visible} if oracle and case.part else None
-    model = sources(case, folder)[source]
-    result = composer.edit(model, seed=seed, keep=keep, regions=given, settings=settings, out=out, **case.arguments())
-    return out / "scene.glb", _seen(result)
-
-
-def _seen(result: EditedResult) -> Seen | None:
-    regions, existing = result.regions, result.existing
-    if regions is None or existing is None or not regions.parts:
-        return None
-    return Seen.of(regions.union, existing)
-
-
-def _ours(name: str, about: str, **bound) -> EditMethod:
-    return EditMethod(name, partial(ours, **bound), about)
-
-
-METHODS = {
-    method.name: method
-    for method in (
-        _ours("cast3d", "parts by the names of nodes, the rest as it is", source="named", keep="exact"),
-        _ours("cast3d-text", "one mesh without names: parts by text", source="unnamed", keep="exact"),
-        _ours("cast3d-splat", "a splat: parts by text", source="splat", keep="exact"),
-        _ours("cast3d-recompose", "the paper's way: all from latents", source="named", keep="recompose"),
-        _ours("cast3d-oracle-region", "one mesh, the true region", source="unnamed", keep="exact", oracle=True),
-    )
+RIVALS = {
+    "voxhammer": (rivals.voxhammer, "VoxHammer in the region that ours finds, with the pasted view"),
+    "nano3d": (rivals.nano3d, "Nano3D with the pasted view"),
+    "sdedit": (rivals.sdedit, "SDEdit in the region that ours finds, with the pasted view"),
+    "flowedit": (rivals.flowedit, "FlowEdit in the region that ours finds, with the pasted view"),
+    "regenerate": (rivals.regenerate, "the pasted view to 3D as a whole"),
 }
 
 
-def methods_named(names: Sequence[str]) -> list[EditMethod]:
-    """The methods by name."""
-    for name in names:
-        if name not in METHODS:
-            raise InputError(f"no method of editing {name!r}{nearest(name, METHODS)}; known: {', '.join(METHODS)}")
-    return [METHODS[name] for name in names]
+def _methods() -> list[EditMethod]:
+    made = []
+    for form, suffix in SUFFIXES.items():
+        told = f"; {FORMS[form]}"
+        exact = partial(ours, keep=EXACT)
+        made += [
+            EditMethod(f"cast3d{suffix}", exact, f"all but the parts as it was{told}", form, exact=True),
+            EditMethod(
+                f"cast3d-recompose{suffix}", partial(ours, keep=RECOMPOSE), f"the paper's: all from latents{told}", form
+            ),
+        ]
+        for name, (function, about) in RIVALS.items():
+            run = partial(rivals.rival, method=function)
+            made.append(EditMethod(f"{name}{suffix}", run, f"{about}{told}", form))
+            told_view = f"{about.replace('the pasted view', 'a true view')} (upper bound){told}"
+            if name in ("voxhammer", "nano3d", "regenerate"):
+                seeing = partial(run, oracle_view=True)
+                made.append(EditMethod(f"{name}-oracle-view{suffix}", seeing, told_view, form, oracle=True))
+        if form != "named":  # there the names tell the region
+            knowing = partial(ours, keep=EXACT, oracle=True)
+            about = f"ours, told the true region of the part that goes (upper bound){told}"
+            made.append(EditMethod(f"cast3d-oracle-region{suffix}", knowing, about, form, oracle=True, exact=True))
+    return made
+
+
+METHODS = {method.name: method for method in _methods()}
+
+
+def find(name: str) -> EditMethod:
+    """A method by its name, or one of ours under other settings: `cast3d-text+SETTING=VALUE+...`."""
+    plain, *changes = name.split(WITH)
+    if plain not in METHODS:
+        raise InputError(f"no method of editing {plain!r}{nearest(plain, METHODS)}; known: {', '.join(METHODS)}")
+    method = METHODS[plain]
+    if not changes:
+        return method
+    pairs = [change.partition("=") for change in changes]
+    if not plain.startswith("cast3d") or not all(setting and value for setting, _, value in pairs):
+        raise InputError(f"{name!r}: after a method of ours comes +SETTING=VALUE, as often as needed; rivals take none")
+    settings = {setting.strip(): value.strip() for setting, _, value in pairs}
+    run = partial(cast(partial[Made], method.run), settings=settings)
+    return replace(method, name=name, run=run, about=f"with {' and '.join(changes)}")

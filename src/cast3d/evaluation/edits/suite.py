@@ -19,6 +19,7 @@ import torch
 from ...errors import InputError, nearest
 from ...meshes.glb import write_glb
 from ...meshes.mesh import Mesh
+from ...run.plain_data import digest
 from ...splats import Gaussians, write_ply
 from ...splats.gaussians import dc_of
 from ..suite import Truth
@@ -59,6 +60,14 @@ class EditCase:
         rows = iter(grids)
         terms = {"before": self.before_terms, "after": self.after_terms}
         return {when: {term: Truth(*next(rows)) for term in listed} for when, listed in terms.items()}
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of all that the case consists of."""
+        told = [self.id, self.kind, self.prompt, self.main, self.part, self.term, str(self.unseen)]
+        told += [*self.before_terms, "after", *self.after_terms]
+        files = [self.source, self.grids, *([self.image] if self.image else [])]
+        return digest("\n".join([*told, *(digest(file.read_bytes()) for file in files)]))
 
     def write_named(self, path: Path) -> None:
         """A GLB with a node per part."""

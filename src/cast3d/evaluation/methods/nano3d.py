@@ -20,7 +20,7 @@ from ...run.staging import Stage
 from ...stages.kit import Kit
 from ...stages.layout import Layout, MainGeometry, Slat
 from ...stages.operators import d_slat, structure_guide, times
-from ...voxels import components, to_coords
+from ...voxels import components, to_coords, to_grid
 from ..bench import Base, Bench, digests
 from ..outcome import Outcome, light_meshes
 from .customise import SINGLE, asset_pictures, pasted_view, true_views
@@ -43,17 +43,23 @@ def nano3d_oracle(bench: Bench) -> Outcome:
 def edited(bench: Bench, view: Image.Image) -> Outcome:
     """Both stages, with the edited view as the target's picture."""
     base = bench.base()
-    proposal = _structure(bench, base, view)
-    grid = merge_voxels(base.main.grid, proposal.grid)
-    slat = _appearance(bench, base, view, proposal, grid)
+    slat = merged(base, bench.case.main, view)
+    grid = to_grid(slat.coords)
     meshes = light_meshes(bench.decoded(slat.coords, slat.feats).parts)
     return Outcome({bench.case.main: grid.cpu()}, meshes, bench.case.main, False, base.main.grid.cpu())
 
 
-def _structure(bench: Bench, base: Base, view: Image.Image) -> Layout:
+def merged(base: Base, term: str, view: Image.Image) -> Slat:
+    """Nano3D on a base that is there, whose picture is that of `term`: what the edited `view` makes of it."""
+    proposal = _structure(base, term, view)
+    return _appearance(base, view, proposal, merge_voxels(base.main.grid, proposal.grid))
+
+
+def _structure(base: Base, term: str, view: Image.Image) -> Layout:
     def compute(kit: Kit, main: MainGeometry, term: str, shown: list[str]) -> Layout:
         source, target = kit.picture(term), kit.backbone.of_pictures([view])
-        noise = flow.noise((AVERAGE, 1, *bench.backbone.structure_shape), bench.seed, ("nano3d", "structure"))
+        shape, seed = (AVERAGE, 1, *kit.backbone.structure_shape), base.run.kit.seeds.scene
+        noise = flow.noise(shape, seed, ("nano3d", "structure"))
         v_source, v_target = (
             kit.backbone.structure_velocities([structure_guide(kit, condition, scale)])
             for condition, scale in ((source, SOURCE), (target, TARGET))
@@ -64,7 +70,7 @@ def _structure(bench: Bench, base: Base, view: Image.Image) -> Layout:
         latent = cast(Tensor, made)  # two only with `trajectory`
         return Layout(latent, kit.backbone.decode_structure(latent))
 
-    return base.run(Stage("nano3d_structure", 2, Layout, compute), base.main, bench.case.main, digests([view]))
+    return base.run(Stage("nano3d_structure", 2, Layout, compute), base.main, term, digests([view]))
 
 
 def merge_voxels(source: Tensor, proposal: Tensor, least: int = REGION) -> Tensor:
@@ -74,12 +80,13 @@ def merge_voxels(source: Tensor, proposal: Tensor, least: int = REGION) -> Tenso
     return source ^ large[labels]
 
 
-def _appearance(bench: Bench, base: Base, view: Image.Image, proposal: Layout, grid: Tensor) -> Slat:
+def _appearance(base: Base, view: Image.Image, proposal: Layout, grid: Tensor) -> Slat:
     """Slat-Merge: latents from the edited view; where the source is unchanged, its own."""
     coords = to_coords(grid)
 
     def compute(kit: Kit, proposal: Layout, source: Slat, shown: list[str]) -> Slat:
-        noise = flow.noise((len(coords), bench.backbone.slat_channels), bench.seed, ("nano3d", "slat"))
+        shape, seed = (len(coords), kit.backbone.slat_channels), base.run.kit.seeds.scene
+        noise = flow.noise(shape, seed, ("nano3d", "slat"))
         condition = kit.backbone.of_pictures([view])
         (feats,) = d_slat(kit, [coords], [condition], kit.settings.slat_image_guidance, [noise])
         return Slat(coords, keep_latents(coords, feats, source.coords, source.feats))

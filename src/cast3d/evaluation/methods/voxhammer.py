@@ -32,7 +32,7 @@ from ...stages.hints import Hints
 from ...stages.kit import Kit
 from ...stages.layout import Layout, MainGeometry, Slat
 from ...stages.operators import slat_guide, structure_guide, times
-from ...voxels import dilate, to_coords
+from ...voxels import dilate, to_coords, to_grid
 from ..bench import Base, Bench, digests
 from ..outcome import Outcome, light_meshes
 from .customise import SINGLE, asset_pictures, pasted_view, true_views
@@ -57,15 +57,24 @@ def edited(bench: Bench, view: Image.Image) -> Outcome:
     hints = hint(base.run, bench.sentence).hints
     others = [hints.of(term) for term in bench.case.accessories]
     preserved = base.main.grid & ~dilate(torch.stack(others).any(0), GROWN)
-    structure = _structure(bench, base, hints, view, preserved)
-    slat = _appearance(bench, base, hints, view, structure, preserved)
+    slat = inpainted(base, bench.case.main, hints, view, preserved)
     meshes = light_meshes(bench.decoded(slat.coords, slat.feats).parts)
     found = dict(zip(bench.case.terms, hints.grids.cpu()))
-    return Outcome({bench.case.main: structure.grid.cpu()}, meshes, bench.case.main, False, base.main.grid.cpu(), found)
+    grids = {bench.case.main: to_grid(slat.coords).cpu()}
+    return Outcome(grids, meshes, bench.case.main, False, base.main.grid.cpu(), found)
 
 
-def _structure(bench: Bench, base: Base, hints: Hints, view: Image.Image, preserved: Tensor) -> Layout:
-    net = bench.backbone.structure_flows["image"]
+def inpainted(base: Base, term: str, hints: Hints, view: Image.Image, preserved: Tensor) -> Slat:
+    """VoxHammer on a base that is there, whose picture is that of `term`: the edited `view` where nothing is preserved.
+
+    `preserved` [64, 64, 64] bool follows from the base and the hints.
+    """
+    structure = _structure(base, term, hints, view, preserved)
+    return _appearance(base, term, hints, view, structure, preserved)
+
+
+def _structure(base: Base, term: str, hints: Hints, view: Image.Image, preserved: Tensor) -> Layout:
+    net = base.run.kit.backbone.structure_flows["image"]
 
     def compute(kit: Kit, main: MainGeometry, hints: Hints, term: str, shown: list[str], grown: int) -> Layout:
         b = kit.backbone
@@ -89,12 +98,10 @@ def _structure(bench: Bench, base: Base, hints: Hints, view: Image.Image, preser
         return Layout(latent, b.decode_structure(latent) | preserved)
 
     stage = Stage("voxhammer_structure", 2, Layout, compute)
-    return base.run(stage, base.main, hints, bench.case.main, digests([view]), GROWN)
+    return base.run(stage, base.main, hints, term, digests([view]), GROWN)
 
 
-def _appearance(
-    bench: Bench, base: Base, hints: Hints, view: Image.Image, structure: Layout, preserved: Tensor
-) -> Slat:
+def _appearance(base: Base, term: str, hints: Hints, view: Image.Image, structure: Layout, preserved: Tensor) -> Slat:
     coords = to_coords(structure.grid)
 
     def compute(kit: Kit, structure: Layout, slat: Slat, hints: Hints, term: str, shown: list[str], grown: int) -> Slat:
@@ -106,14 +113,15 @@ def _appearance(
             for picture, at in zip(pictures, (slat.coords, coords))
         )
         path = inverted(slat.feats, source, t)
-        noise = flow.noise((len(coords), b.slat_channels), bench.seed, ("voxhammer", "slat"))(len(t) - 1).to(b.device)
+        draws = flow.noise((len(coords), b.slat_channels), base.run.kit.seeds.scene, ("voxhammer", "slat"))
+        noise = draws(len(t) - 1).to(b.device)
         held = preserved[tuple(coords.long().unbind(-1))][:, None]
         placed = path.map(lambda feats: keep_latents(coords, noise, slat.coords, feats))
         feats = redrawn(noise, placed, lambda x, _, time: target(x, time), t, held, kit.on_step)
         return Slat(coords, feats)
 
     stage = Stage("voxhammer_slat", 8, Slat, compute)
-    return base.run(stage, structure, base.slat, hints, bench.case.main, digests([view]), GROWN)
+    return base.run(stage, structure, base.slat, hints, term, digests([view]), GROWN)
 
 
 @dataclass(frozen=True)
