@@ -354,6 +354,7 @@ def test_scene_files_as_mapping_and_as_list(tmp_path):
         ("prompt: a no\nassets: {no: c.png}", "quotes"),
         ("- a", "holds the keys"),
         ("prompt: [", "not valid YAML"),
+        ("prompt: a cap\nassets: {cap: cap.png}\nsettings: {free_fraction: 0,2}", "write numbers with a point, as 0.2"),
         ("prompt: !!python/object/apply:os.system [true]", "not valid YAML"),
         ("[" * 5000, "not valid YAML"),
         ("", "holds the keys"),

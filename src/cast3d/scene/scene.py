@@ -83,7 +83,9 @@ class Scene:
         if self.backbone is not None and not (isinstance(self.backbone, str) and self.backbone):
             raise InputError(f"the backbone is a name or a folder, not {self.backbone!r}")
         if not isinstance(self.settings, Mapping) or not all(isinstance(key, str) for key in self.settings):
-            raise InputError(f"settings are a mapping from names to values, not {self.settings!r}")
+            raise InputError(
+                f"settings are a mapping from names to values, not {self.settings!r}{_comma(self.settings)}"
+            )
         put("settings", dict(self.settings))
 
     @classmethod
@@ -265,3 +267,10 @@ def _from_array(array: Any, term: str) -> Image.Image:
             f"the picture of {term!r} is an array {list(shape)} of {kind}; give uint8 of [height, width, 3 or 4]"
         )
     return Image.fromarray(array)
+
+
+def _comma(settings: Any) -> str:
+    """What is wrong with {free_fraction: 0,2}, in which a comma begins another entry."""
+    if not isinstance(settings, Mapping) or not any(isinstance(k, int) and v is None for k, v in settings.items()):
+        return ""
+    return "; inside {…} a comma ends a value: write numbers with a point, as 0.2"
