@@ -16,6 +16,9 @@ from cast3d.stages.places import NAMED, place_of
         ("a cat next to a ball and under a lamp", ["next to", "under"]),
         ("a cat wearing a ball beside a lamp", ["wearing", "beside"]),
         ("a cat, a ball and a lamp", ["", ""]),
+        ("a cat with a ball on it and a lamp next to it", ["on", "next to"]),
+        ("a cat with a ball on top and a lamp", ["on", "with"]),
+        ("a cat with a ball on a lamp", ["with", "on"]),
     ],
 )
 def test_the_last_word_before_a_thing_ties_it(prompt, relations):

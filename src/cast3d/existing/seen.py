@@ -88,7 +88,7 @@ class Existing:
         thin = gaussians.scales.argmin(1)
         normal = axes[torch.arange(len(axes)), :, thin] @ torch.tensor(self.frame.turn, dtype=torch.float32).T
         least, middle = gaussians.scales.sort(1).values[:, :2].unbind(1)
-        normal = torch.where((least > FLAT * middle)[:, None], _normals(position), normal)
+        normal[least > FLAT * middle] = _normals(position, least > FLAT * middle)
         outwards = ((position - position.mean(0)) * normal).sum(1, keepdim=True) < 0
         normal = torch.where(outwards, -normal, normal)
         inside = (position.abs() < 0.5).all(1)
@@ -138,14 +138,14 @@ class Existing:
         return torch.from_numpy(color), torch.from_numpy(np.isfinite(depth).astype(np.float32)), torch.from_numpy(depth)
 
 
-def _normals(position: Tensor, at_once: int = 100_000) -> Tensor:
-    """[P, 3] unit: the direction in which each point's nearest neighbours vary least."""
-    if len(position) < 3:
-        return torch.tensor([0.0, 0.0, 1.0]).expand(len(position), 3)
-    points = position.double().numpy()
+def _normals(position: Tensor, asked: Tensor, at_once: int = 100_000) -> Tensor:
+    """[A, 3] unit: the direction in which the nearest neighbours of the points that are asked for vary least."""
+    if len(position) < 3 or not asked.any():
+        return torch.tensor([0.0, 0.0, 1.0]).expand(int(asked.sum()), 3)
+    points, wanted = position.double().numpy(), position[asked].double().numpy()
     tree, found = cKDTree(points), []
-    for start in range(0, len(points), at_once):
-        _, rows = tree.query(points[start : start + at_once], min(NEIGHBOURS, len(points)))
+    for start in range(0, len(wanted), at_once):
+        _, rows = tree.query(wanted[start : start + at_once], min(NEIGHBOURS, len(points)))
         near = torch.from_numpy(points[rows] - points[rows].mean(1, keepdims=True))
         found.append(torch.linalg.eigh(near.transpose(1, 2) @ near)[1][:, :, 0].float())
     return torch.cat(found)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from .terms import Span, find_terms, outside_terms, relations
+from .terms import PLACING, Span, find_terms, outside_terms, relations
+
+_AFTER = re.compile(rf"\s+({'|'.join(PLACING)})\s+(?:it|him|her|them|top)\b")
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,12 @@ class Sentence:
         return find_terms(self.prompt, self.terms)
 
     def relation(self, term: str) -> str:
-        """The last word before the term that says how it is tied to the base, "" if there is none."""
+        """How the term is tied to the base: what is said after it ("with a lamp on it"), else the last word before it
+        that says so, else "".
+        """
         spans = self.spans
-        before = outside_terms(self.prompt, spans)[: spans[term].start]
+        told = outside_terms(self.prompt, spans)
+        if after := _AFTER.match(told, spans[term].end):
+            return after[1]
+        before = _AFTER.sub(" ", told[: spans[term].start])
         return (relations(before) or [""])[-1]

@@ -20,6 +20,7 @@ _UNSPACED_SIGN = re.compile(f"[{_UNSPACED}]")
 _LOOKS = re.compile(f"[{JOINERS}\ufe00-\ufe0f]")
 _ARTICLES = {"a", "an", "the"}
 RELATIONS = ("wearing", "holding", "carrying", "riding", "next to", "beside", "near", "under", "with", "on")
+PLACING = ("next to", "beside", "near", "under", "on")  # those that also follow: "with a lamp on it"
 _RELATION = re.compile(r"\b(" + "|".join(RELATIONS) + r")\b")
 _SMALL = _ARTICLES | {"and", "or", "with", "on", "in", "of", "at", "to", "by", "is", "his", "her", "its", "their"}
 

@@ -1,7 +1,7 @@
 """Where things of a kind sit on what carries them, by rule: for terms that no layout shows.
 
-Lengths are shares of the carrier's height or of its head's width, medians over the true compositions of
-`suites/bricks-dev` where that has such things.
+Lengths are shares of the carrier's height or width or of its head's width, medians over the true compositions of
+`suites/bricks-dev` where that has such things, for things on top those of `suites/home-dev`.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def placement(place: str, carrier: Carrier, thing: Tensor, second: bool = False)
             scale = 1.6 * float((carrier.high - carrier.low)[:2].max()) / wide
             center = [*middle[:2], z + 0.35 * h - scale * tall / 2]
         case "top":
-            scale = 0.5 * float((carrier.high - carrier.low)[:2].max()) / wide
+            scale = 0.27 * float((carrier.high - carrier.low)[:2].max()) / longest
             center = [*middle[:2], carrier.high[2] + scale * tall / 2]
         case "beside":
             room = max(0.5 - float(carrier.high[0]) - 1 / 64, 0.1)
