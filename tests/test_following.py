@@ -14,6 +14,7 @@ from tests.test_composer import CAP_ONLY, Watch, compose, contents
 from tests.tiny_backbone import BANDS, PROMPT, Bands, pictures, tiny_backbone
 
 BLIND = Bands({"figure": (0, 1), "backpack": BANDS["backpack"]})  # to caps
+CRUMB = Bands({"figure": (0, 1), "backpack": (0.3, 1), "cap": (0.24, 0.3)})  # a little of the pack
 OURS = {"candidates": 2, "outline": 1.0}
 
 
@@ -31,6 +32,26 @@ def test_a_term_that_never_shows_is_placed_where_its_relation_says(tmp_path):
     assert (hints_of(tmp_path / "run").grids[1] == shown["cap"].numpy()).all()  # what a person is shown
     _, again = compose(tmp_path / "run", segmenter=Bands({}), settings={"place_missing": True})
     assert again.computed == []
+
+
+def test_a_crumb_of_another_hint_is_no_hint(tmp_path):
+    """Nothing shows the cap better, so a rule places it; without rules the crumb is all there is."""
+    result, _ = compose(tmp_path / "run", segmenter=CRUMB, settings={"place_missing": True})
+    assert any(line.startswith("cap:") and "placed by rule" in line for line in result.warnings)
+    with RunFolder(tmp_path / "run", must_exist=True) as run:
+        hints = run.load_stage("hints")
+        crumb = hints.tensors["grids"][hints.meta["terms"].index("cap")]
+        assert 0 < crumb.sum() < 0.2 * hints.tensors["grids"][hints.meta["terms"].index("backpack")].sum()
+    plain, _ = compose(tmp_path / "plain", segmenter=CRUMB, settings={"place_missing": False})
+    assert any("'cap' is a crumb of 'backpack'" in line for line in plain.warnings)
+
+
+def test_a_crumb_is_better_than_nothing_where_no_rule_knows_a_place():
+    terms = {term: picture for term, picture in pictures().items()}
+    sentence = "a figure and a cap and a backpack"
+    result = Composer(tiny_backbone(CRUMB)).compose(sentence, terms, main="figure", settings={"place_missing": True})
+    assert list(result.parts) == ["figure", "cap", "backpack"]
+    assert not any("placed by rule" in line for line in result.warnings)
 
 
 def test_without_a_relation_in_the_sentence_a_missing_term_is_still_an_error():

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..voxels import dilate, to_grid
 from .appearance import Appearance
 from .geometry import Geometry
-from .hints import Hints
+from .hints import Hints, beside, is_crumb
 from .layout import MainGeometry
 from .parts import PartGeometry
 from .reading import Reading
@@ -19,7 +19,6 @@ from .several import miscounted, mixed_up
 # Bounds: of the 113 true compositions of the suites none passes them (but for clipping, which five do); of
 # compositions that went wrong those in tests/stages/test_checks.py do.
 TOGETHER = 0.45  # share of each of two hints that lies beside the other; at most .33 where all is right
-INSIDE, TINY = 0.9, 0.2  # share of a hint beside another, and its share of that one's size: a crumb of it
 SCRAP, HIDDEN = 0.25, 0.25  # of its hint; of its outlines, still in sight: at least .29 where all is right
 SPECK = 45  # voxels of a part; at least 61 where all is right
 CUT = 24  # voxels on one side of the cube: a flat cut
@@ -56,23 +55,18 @@ def one_place(hints: Hints, reading: Reading) -> list[str]:
     for i, a in enumerate(terms):
         for b in terms[i + 1 :]:
             small, large = sorted((a, b), key=lambda term: int(hints.of(term).sum()))
-            inside, around = _beside(hints.of(small), hints.of(large)), _beside(hints.of(large), hints.of(small))
+            inside, around = beside(hints.of(small), hints.of(large)), beside(hints.of(large), hints.of(small))
             if min(inside, around) > TOGETHER:
                 found.append(
                     f"{a!r} and {b!r} stand in one place of the layout, so one thing may be split between them: use "
                     "plainer words, or words that differ more, or another seed"
                 )
-            elif inside > INSIDE and int(hints.of(small).sum()) < TINY * int(hints.of(large).sum()):
+            elif is_crumb(hints.of(small), hints.of(large)):
                 found.append(
                     f"{small!r} is a crumb of {large!r} in the layout, which may show one thing for both: use words "
                     "that differ more, or another seed"
                 )
     return found
-
-
-def _beside(one: Tensor, other: Tensor) -> float:
-    """Share of `one` within two voxels of `other`."""
-    return float((one & dilate(other, 2)).sum() / one.sum().clamp_min(1))
 
 
 def scraps(hints: Hints, parts: Mapping[str, PartGeometry], seen: Mapping[str, Tensor]) -> list[str]:

@@ -2,7 +2,8 @@
 
 The paper chooses n_max "depending on the structural changes indicated by the prompt"; here the layout itself decides.
 The search tries the starts in turn until every term has a hint, and all of them again with lookalikes of what is still
-missing. Its result is a value: the reading of the sentence under which the layout holds.
+missing. Its result is a value: the reading of the sentence under which the layout holds. Where things that are missing
+may be placed by rule (ours), a crumb of another thing's hint is no hint.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def reading_that_shows_all(kit: Kit, run: Staging[Kit], sentence: Sentence, main
     """The reading whose layout has a hint for every term. Raises LayoutShowsNot where there is none."""
     starts, terms = kit.settings.layout_starts, sentence.terms
     lookalikes, taught = first_names(kit, sentence)
+    shown: Reading | None = None  # the first that lacks no term, but has crumbs
     while True:
         missing: list[list[str]] = []  # per start
         for done, start in enumerate(starts, 1):
@@ -50,6 +52,8 @@ def reading_that_shows_all(kit: Kit, run: Staging[Kit], sentence: Sentence, main
             missing.append(lost_terms(kit, hints, sentence))
             if not missing[-1]:
                 return reading
+            if shown is None and not without_hint(kit, hints, sentence):
+                shown = reading
             kit.retry(done, len(starts))
         lost = [term for term in missing[-1] if all(term in one for one in missing)] or missing[-1]
         # Of two that differ by their side, another name does not help where the layout shows one.
@@ -58,6 +62,8 @@ def reading_that_shows_all(kit: Kit, run: Staging[Kit], sentence: Sentence, main
             return reading  # what this layout lacks, a person painted into it
         if more is None and (told := placeable(kit, run, main, sentence, lookalikes, taught, missing)):
             return told
+        if more is None and shown is not None:
+            return shown
         if more is None:
             found = [term for term in sentence.terms if term not in missing[-1]]
             tried = {term: names for term, names in lookalikes.items() if term in missing[-1]}
@@ -122,7 +128,17 @@ def hints_of(run: Staging[Kit], main: MainGeometry, reading: Reading) -> Hints |
 
 
 def lost_terms(kit: Kit, hints: Hints | None, sentence: Sentence) -> list[str]:
-    """Terms without a hint."""
+    """Terms without a hint, or with a crumb of another's that no person painted."""
+    lost = without_hint(kit, hints, sentence)
+    if hints is None or not kit.settings.place_missing:
+        return lost
+    crumbs = [sentence.terms[i] for i in hints.crumbs(sentence.base)]
+    lost += [term for term in crumbs if term not in lost and kit.painted(term) is None]
+    return [term for term in sentence.terms if term in lost]
+
+
+def without_hint(kit: Kit, hints: Hints | None, sentence: Sentence) -> list[str]:
+    """Terms that the layout does not show at all."""
     if hints is None:
         return list(sentence.accessories)
     return [sentence.terms[i] for i in hints.missing(kit.settings.minimum_hint, sentence.base)]
