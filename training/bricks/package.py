@@ -17,11 +17,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 import cast3d.backbones.bricks.loading  # noqa: F401  (registers the small classes)
+from cast3d.backbones.bricks.prompted import PromptedSegmenter
 from cast3d.models import eight_bit
 from cast3d.models.registry import name_of
 from cast3d.models.weights import deflate
 
-from . import train_appearance, train_segmenter, train_slat_flow, train_structure_flow, train_structure_vae
+from . import train_appearance, train_slat_flow, train_structure_flow, train_structure_vae
 from .common import load_half
 
 STEMS = {
@@ -83,7 +84,7 @@ def networks(num_words: int) -> dict[str, dict[str, nn.Module]]:
         "structure_flow": train_structure_flow.networks(num_words),
         "appearance": train_appearance.networks(),
         "slat_flow": {"slat_flow": train_slat_flow.flow_network()},
-        "segmenter": {"segmenter": train_segmenter.network(num_words)},
+        "segmenter": {"segmenter": PromptedSegmenter(num_words)},
     }
 
 

@@ -42,15 +42,9 @@ WORLD_MIX = {
     "scene": 0.14,
 }
 EMPTY_SHARE = 0.4
-SEEN = 8  # pixels from which on a thing counts as shown
 MARKED, LEAST_MARK = 0.5, 8.0  # weight of what is marked though absent; pixels that count half
 REPAINTED, DRIFT = 0.5, 0.12  # share of the objects whose colours are wrong, and deviation of a role's colour
 ONE_COLOR = 0.3  # of these, lose most of the difference between their colours
-
-
-def network(num_words: int) -> PromptedSegmenter:
-    """At its shipped size."""
-    return PromptedSegmenter(num_words, presence=True)
 
 
 @dataclass
@@ -137,18 +131,10 @@ def mask_loss(logits: Tensor, mask: Tensor, alpha: Tensor) -> tuple[Tensor, Tens
     bce = (bce * inside).sum() / inside.sum().clamp_min(1)
     p = logits.sigmoid() * inside
     dice = 1 - (2 * (p * target).sum((1, 2)) + 1) / (p.sum((1, 2)) + target.sum((1, 2)) + 1)
-    shown = target.sum((1, 2)) > SEEN
+    shown = target.sum((1, 2)) > 8
     absent = target.sum((1, 2)) == 0
     marked = 1 - LEAST_MARK / (p.sum((1, 2)) + LEAST_MARK)
     return bce, (dice * shown).sum() / shown.sum().clamp_min(1), (marked * absent).sum() / absent.sum().clamp_min(1)
-
-
-def presence_loss(present: Tensor, mask: Tensor) -> Tensor:
-    """Binary cross-entropy of whether the thing is in the picture; a few pixels of it do not count."""
-    seen = mask.sum((1, 2))
-    clear = (seen == 0) | (seen > SEEN)
-    loss = F.binary_cross_entropy_with_logits(present, (seen > 0).float(), reduction="none")
-    return (loss * clear).sum() / clear.sum().clamp_min(1)
 
 
 @torch.no_grad()
@@ -177,7 +163,7 @@ def main() -> None:
     first, _ = seeded(args.seed, 77, device)
     vocabulary = Vocabulary(json.loads((args.data / "words.json").read_text()))
     bank = DeviceBank.upload(Bank.load(args.data / "bank.npz"), device)
-    net = network(len(vocabulary)).to(device)
+    net = PromptedSegmenter(len(vocabulary)).to(device)
     nets = {"segmenter": net}
     if args.resume:
         load_half(nets, args.out / "segmenter")
@@ -198,13 +184,12 @@ def main() -> None:
             scenes, left = fresh(), 6 * args.pool
         image, words, mask = draw(scenes, args.batch)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            logits, present = net.pixels_and_presence(image, words)
+            logits = net(image, words)
         bce, dice, marked = mask_loss(logits, mask, image[:, 3])
-        presence = presence_loss(present, mask)
-        (bce + dice + MARKED * marked + presence).backward()
+        (bce + dice + MARKED * marked).backward()
         optimiser.step(schedule(progress))
         average.update()
-        log.add(bce=bce, dice=dice, marked=marked, presence=presence)
+        log.add(bce=bce, dice=dice, marked=marked)
         step += 1
         left -= args.batch
         if log.due():

@@ -22,8 +22,6 @@ from cast3d.models import load
 from .common import save_half
 from .package import STEMS, networks
 
-LATER = ("presence.",)  # what networks got after weights without it were shipped; it starts afresh
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -64,7 +62,6 @@ def filled(net: nn.Module, name: str, key: str, shipped: dict[str, nn.Module]) -
     """Gives a network its shipped weights; False where it has grown or shrunk since."""
     key = "appearance_encoder" if (name, key) == ("appearance", "encoder") else key  # there are two encoders
     weights, own = dict(shipped[key].state_dict()), net.state_dict()
-    weights |= {k: v for k, v in own.items() if k not in weights and k.startswith(LATER)}
     for k in weights:
         if k.endswith("words.weight") and len(weights[k]) < len(own[k]):
             weights[k] = _grown(weights[k].float(), own[k])

@@ -156,11 +156,11 @@ def save_regions(out: RunFolder, source: Source, regions: Regions) -> None:
 
 
 def in_file(part: Mesh | Textured, frame: Frame) -> Mesh | Textured:
-    """A part of the cube in the file's own frame and units."""
+    """A part of the cube in the file's own frame and units, on the CPU, as the model is."""
 
     def moved(mesh: Mesh) -> Mesh:
-        points = frame.to_file(mesh.vertices.double().cpu().numpy())
-        return replace(mesh, vertices=torch.from_numpy(points), normals=None)
+        points = torch.from_numpy(frame.to_file(mesh.vertices.double().cpu().numpy()))
+        return Mesh(points, mesh.faces.cpu(), None if mesh.colors is None else mesh.colors.cpu())
 
     return reshaped(part, moved)
 

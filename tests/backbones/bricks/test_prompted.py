@@ -46,24 +46,6 @@ def test_padding_behind_the_words_plays_no_role():
     torch.testing.assert_close(net(image, short), net(image, long))
 
 
-def test_nothing_is_marked_where_the_thing_is_said_to_be_absent():
-    net = drawn(PromptedSegmenter(len(VOCABULARY), (8, 8, 16), 12, presence=True), 0)
-    image, prompts = torch.rand(2, 4, 32, 32, generator=torch.Generator().manual_seed(1)), words("cap").expand(2, -1)
-    pixels, present = net.pixels_and_presence(image, prompts)
-    assert pixels.shape == (2, 32, 32) and present.shape == (2,)
-    assert torch.equal(net(image, prompts), torch.minimum(pixels, present[:, None, None]))
-    net.presence.out_layer.bias.fill_(-100.0)
-    assert not (net(image, prompts) > 0).any()
-    net.presence.out_layer.bias.fill_(100.0)
-    assert torch.equal(net(image, prompts), net.pixels_and_presence(image, prompts)[0])
-
-
-def test_a_network_without_presence_marks_by_pixels_alone():
-    net, image = network(), torch.rand(1, 4, 32, 32)
-    pixels, present = net.pixels_and_presence(image, words("cap"))
-    assert present is None and torch.equal(net(image, words("cap")), pixels) and "presence" not in net.config
-
-
 def test_saved_and_loaded(tmp_path):
     net, image = network(), torch.rand(1, 4, 32, 32)
     save(net, tmp_path / "segmenter")
@@ -93,6 +75,15 @@ def test_specks_are_no_finding():
     alpha[30:34, 30:34] = 1  # 16 pixels, 4 of them at the network's size
     assert not adapter(5.0, least=5)(image, alpha, "cap").any()
     assert adapter(5.0, least=4)(image, alpha, "cap").sum() == 16
+
+
+def test_what_is_marked_with_doubt_is_no_finding():
+    image, alpha = view(64)
+    assert not adapter(2.0)(image, alpha, "cap").any()  # all pixels a little above 0
+    assert adapter(4.0)(image, alpha, "cap").any()
+    sure = adapter(2.0)
+    sure.net.forward = lambda image, words: torch.where(image[:, 3] > 0.5, 1.0, 9.0)  # sure of the background only
+    assert not sure(image, alpha, "cap").any()
 
 
 def test_background_is_black_to_the_network():

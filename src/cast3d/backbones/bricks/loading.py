@@ -33,6 +33,9 @@ from .structure_patch import PatchStructureDecoder, PatchStructureEncoder
 from .words import LIKENED, Vocabulary, likened_nouns
 
 STAND = Stand(50 / 64, 2 / 64)  # as bases of the training data stand
+# Mean logit of a mask's surest pixels. In roughened pictures of 128 figures .30 of what is absent is marked without it, .22
+# with it; what is there loses .002 of IoU.
+PEAK = 3.0
 DEFAULT_ENCODER = "ckpts/ss_enc_conv3d_16l8_fp16"  # released folders hold it without listing it
 
 for _cls in (
@@ -135,10 +138,16 @@ class BricksDescriber:
 
 
 class BricksSegmenter:
-    """`PromptedSegmenter` on views of any size: shrunk to the trained size, masks enlarged again."""
+    """`PromptedSegmenter` on views of any size: shrunk to the trained size, masks enlarged again.
 
-    def __init__(self, net: PromptedSegmenter, vocabulary: Vocabulary, size: int = 112, least: int = 12):
-        self.net, self.vocabulary, self.size, self.least = net, vocabulary, size, least
+    A mask counts where its surest pixels, `least` of them, have a mean logit above `peak`: a thing that is not there is
+    marked, if at all, with doubt.
+    """
+
+    def __init__(
+        self, net: PromptedSegmenter, vocabulary: Vocabulary, size: int = 112, least: int = 12, peak: float = PEAK
+    ):
+        self.net, self.vocabulary, self.size, self.least, self.peak = net, vocabulary, size, least, peak
 
     def __call__(self, image: Tensor, alpha: Tensor, term: str) -> Tensor:
         on_black = (image - (1 - alpha)).clamp(0, 1)  # views are composited on white
@@ -146,6 +155,9 @@ class BricksSegmenter:
         small = F.interpolate(rgba, (self.size, self.size), mode="area")
         indices = torch.tensor([self.vocabulary.encode(term).indices], device=image.device)
         logits = self.net(small, indices)[:, None]
+        surest = logits[0, 0][small[0, 3] > 0.5]
+        if len(surest) < self.least or surest.topk(self.least).values.mean() < self.peak:
+            return torch.zeros_like(alpha, dtype=torch.bool)
         mask = F.interpolate(logits, image.shape[-2:], mode="bilinear", align_corners=False)[0, 0] > 0
         mask &= alpha > 0.5
         share = (self.size / image.shape[-1]) ** 2

@@ -40,39 +40,16 @@ class ModulatedBlock(nn.Module):
         return self.skip(x) + self.conv2(F.silu(h))
 
 
-class Presence(nn.Module):
-    """Features [B, C, h, w] that know the prompt, and the prompt [B, P] -> logit [B] that the thing is somewhere."""
-
-    def __init__(self, channels: int, prompt_channels: int, hidden: int = 128):
-        super().__init__()
-        self.norm = nn.LayerNorm(2 * channels)
-        self.hidden = nn.Linear(2 * channels + prompt_channels, hidden)
-        self.out_layer = nn.Linear(hidden, 1)
-
-    def forward(self, h: Tensor, prompt: Tensor) -> Tensor:
-        pooled = self.norm(torch.cat([h.mean((2, 3)), h.amax((2, 3))], 1))
-        return self.out_layer(F.silu(self.hidden(torch.cat([pooled, prompt], 1))))[:, 0].float()
-
-
 class PromptedSegmenter(nn.Module):
     """Picture [B, 4, S, S] (premultiplied RGB on black, alpha) and words [B, L] -> mask logits [B, S, S].
 
-    S is a multiple of 16. A pixel belongs to the prompted thing where the logit is positive. With `presence` the
-    network also says whether the thing is in the picture at all, as SAM 3 does: no pixel's logit is above that one.
+    S is a multiple of 16. A pixel belongs to the prompted thing where the logit is positive.
     """
 
-    def __init__(
-        self,
-        num_words: int,
-        channels: tuple[int, ...] = (24, 48, 96, 128),
-        prompt_channels: int = 96,
-        presence: bool = False,
-    ):
+    def __init__(self, num_words: int, channels: tuple[int, ...] = (24, 48, 96, 128), prompt_channels: int = 96):
         super().__init__()
         channels = tuple(channels)
         self.config = dict(num_words=num_words, channels=list(channels), prompt_channels=prompt_channels)
-        if presence:
-            self.config["presence"] = True
         self.prompt = PromptEncoder(num_words, prompt_channels)
         self.input_layer = nn.Conv2d(4, channels[0], 3, padding=1)
         down, width = [], channels[0]
@@ -87,14 +64,8 @@ class PromptedSegmenter(nn.Module):
             width = c
         self.up = nn.ModuleList(up)
         self.out_layer = nn.Conv2d(width, 1, 3, padding=1)
-        self.presence = Presence(channels[-1], prompt_channels) if presence else None
 
     def forward(self, image: Tensor, words: Tensor) -> Tensor:
-        pixels, present = self.pixels_and_presence(image, words)
-        return pixels if present is None else pixels.minimum(present[:, None, None])
-
-    def pixels_and_presence(self, image: Tensor, words: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Logits [B, S, S] of where the thing is, were it there, and [B] of whether it is."""
         prompt = self.prompt(words)
         h = self.input_layer(image.to(self.out_layer.weight.dtype))
         skips = []
@@ -103,8 +74,7 @@ class PromptedSegmenter(nn.Module):
             skips.append(h)
             h = F.avg_pool2d(h, 2)
         h = self.middle(h, prompt)
-        present = None if self.presence is None else self.presence(h, prompt)
         for block in self.up:
             h = F.interpolate(h, scale_factor=2, mode="nearest")
             h = block(torch.cat([h, skips.pop()], dim=1), prompt)
-        return self.out_layer(F.silu(h))[:, 0].float(), present
+        return self.out_layer(F.silu(h))[:, 0].float()
