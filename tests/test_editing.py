@@ -178,6 +178,11 @@ def test_a_part_that_is_nowhere(tmp_path, model):
         )
 
 
+def test_a_part_that_is_called_like_the_rest_is_looked_for_too(model):
+    scene = EditScene.make(model, "a top", remove=["top"], main="top", find="text")
+    assert Composer(tiny_backbone(Bands({"top": (0.0, 0.2)}))).locate(scene).of("top").any()
+
+
 def test_nothing_is_left(model):
     with pytest.raises(InputError, match="nothing is left"):
         edit(model, replace=None, prompt="a figure", main="figure", remove=["body", "cap", "backpack"])
