@@ -38,7 +38,6 @@ from .result.result import Result
 from .run.folder import RunFolder
 from .run.staging import Progress, Staging
 from .scene import Asset, Pictures, Scene, imagined
-from .scene.change import AUTO, NAME
 from .scene.edits import EditScene
 from .settings import Settings
 from .stages.glimpses import Glimpses, Preview
@@ -235,8 +234,8 @@ class Composer:
             model = replace(model, notes=(*model.notes, note))
         else:
             model = open_model(file)
-        by_name = [part for part in scene.change.parts if scene.find in (AUTO, NAME) and part not in scene.regions]
-        gone = {piece for part in by_name for piece in nodes_named(model.pieces, part)}
+        # However its parts are found: a region that was found is given back in the same cube.
+        gone = {piece for part in scene.change.parts for piece in nodes_named(model.pieces, part)}
         rest = [index for index in range(len(model.pieces)) if index not in gone]
         return Existing(model, frame_of(model, scene.up, scene.front, self.backbone.stand, rest))
 
