@@ -165,6 +165,16 @@ def test_only_the_region(tmp_path, model):
     assert (tmp_path / "out" / "regions.png").is_file() and not (tmp_path / "out" / "scene.glb").exists()
 
 
+def test_a_region_that_was_found_is_given_back_in_the_same_cube(model):
+    """Whichever way found it: the cube does not depend on that."""
+    composer = Composer(tiny_backbone())
+    grid = torch.ones(64, 64, 64, dtype=torch.bool)
+    ways = ({}, {"find": "text"}, {"find": "name"}, {"regions": {"cap": grid}})
+    scenes = [EditScene.make(model, PROMPT, SWAP, **way) for way in ways]
+    frames = [composer._opened(scene, composer.backbone.defaults, None).frame for scene in scenes]
+    assert all(frame == frames[0] for frame in frames)
+
+
 def test_a_part_that_is_nowhere(tmp_path, model):
     with pytest.raises(InputError, match=r"no part of the model is called 'crown'.*its nodes are 'Body'.*--region"):
         edit(
@@ -176,6 +186,11 @@ def test_a_part_that_is_nowhere(tmp_path, model):
             prompt="a figure",
             main="figure",
         )
+
+
+def test_a_part_that_is_called_like_the_rest_is_looked_for_too(model):
+    scene = EditScene.make(model, "a top", remove=["top"], main="top", find="text")
+    assert Composer(tiny_backbone(Bands({"top": (0.0, 0.2)}))).locate(scene).of("top").any()
 
 
 def test_nothing_is_left(model):

@@ -39,7 +39,6 @@ from .result.result import Result
 from .run.folder import RunFolder
 from .run.staging import Progress, Staging
 from .scene import Asset, Pictures, Scene, imagined
-from .scene.change import AUTO, NAME
 from .scene.edits import EditScene
 from .settings import Settings
 from .stages.glimpses import Glimpses, Preview
@@ -350,8 +349,8 @@ def _cut_out(asset: Asset, background: str) -> tuple[Picture, ...]:
 
 def in_cube(scene: EditScene, model: Model, backbone: Backbone) -> Existing:
     """The model of an edit as the backbone wants it to stand; what the edit leaves says how large it is."""
-    by_name = [part for part in scene.change.parts if scene.find in (AUTO, NAME) and part not in scene.regions]
-    gone = {piece for part in by_name for piece in nodes_named(model.pieces, part)}
+    # However its parts are found: a region that was found is given back in the same cube.
+    gone = {piece for part in scene.change.parts for piece in nodes_named(model.pieces, part)}
     rest = [index for index in range(len(model.pieces)) if index not in gone]
     return Existing(model, frame_of(model, scene.up, scene.front, backbone.stand, rest))
 

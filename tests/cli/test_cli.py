@@ -603,3 +603,10 @@ def test_the_program_runs_as_a_module():
     assert done.stdout == f"cast3d {cast3d.__version__}\n"
     failed = subprocess.run([sys.executable, "-m", "cast3d", "resume", "nowhere"], capture_output=True, text=True)
     assert failed.returncode == 2 and failed.stderr.startswith("error: ") and failed.stdout == ""
+
+
+def test_the_words_of_edits_are_the_scene_s():
+    from cast3d.cli.edit import Find, Keep
+    from cast3d.scene.change import FINDS, KEEPS
+
+    assert [one.value for one in Keep] == list(KEEPS) and [one.value for one in Find] == list(FINDS)

@@ -96,7 +96,7 @@ def found_regions(kit: Kit, source: Source, model: Slat, change: Change) -> Regi
                 f"{', '.join(map(str, numbers))} of {int(clusters.max())}, as {language.identity['name']} names them"
             )
     elif rest:
-        seen, views = by_text(kit, source, model, change, rest)
+        seen, views = by_text(kit, source, model, rest)
         for part, grid in seen.items():
             grids[part], pieces[part], found[part] = grid, (), TEXT
             report[part] = f"{part}: {int(grid.sum())} voxels, as the segmenter sees it in {views[part]} views"
@@ -141,19 +141,15 @@ def _require_touching(part: str, grid: Tensor, shell: Tensor) -> None:
         raise InputError(f"the region of {part!r} lies where the model is not; give one that covers the part")
 
 
-def by_text(
-    kit: Kit, source: Source, model: Slat, change: Change, parts: list[str]
-) -> tuple[dict[str, Tensor], dict[str, int]]:
+def by_text(kit: Kit, source: Source, model: Slat, parts: list[str]) -> tuple[dict[str, Tensor], dict[str, int]]:
     """Voxels of the shell that are each part by what the segmenter sees, and in how many views it sees it."""
-    main = change.sentence.main
-    names = [part for part in parts if part != main]
-    grids, found = parts_in_views(kit, source, model, names)
-    for part, grid in zip(names, grids):
+    grids, found = parts_in_views(kit, source, model, parts)
+    for part, grid in zip(parts, grids):
         if int(grid.sum()) < kit.settings.minimum_hint:
             raise _no_node(
                 kit, part, "the segmenter sees none in its views: name a node, use plainer words or give the region"
             )
-    return dict(zip(names, grids)), dict(zip(names, found))
+    return dict(zip(parts, grids)), dict(zip(parts, found))
 
 
 def in_field(

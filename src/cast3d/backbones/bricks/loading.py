@@ -33,8 +33,8 @@ from .structure_patch import PatchStructureDecoder, PatchStructureEncoder
 from .words import LIKENED, Vocabulary, likened_nouns
 
 STAND = Stand(50 / 64, 2 / 64)  # as bases of the training data stand
-# Mean logit of a mask's surest pixels. In roughened pictures of 128 figures .30 of what is absent is marked without it, .22
-# with it; what is there loses .002 of IoU.
+# Mean logit of a mask's surest pixels. In roughened pictures of 128 figures .30 of what is absent is marked without it,
+# .22 with it; what is there loses .002 of IoU.
 PEAK = 3.0
 DEFAULT_ENCODER = "ckpts/ss_enc_conv3d_16l8_fp16"  # released folders hold it without listing it
 
