@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..statistics import Estimate, difference, estimate
+from ..statistics import FEWEST, Estimate, difference, estimate
 from ..table import Column, case_means, markdown
 
 INSIDE = (
@@ -106,7 +106,7 @@ def _ahead(part: Mapping[str, Any], ours: str, theirs: str, metric: str, what: s
     what, wanted = f"{what} against {theirs}", f"{'above' if better > 0 else 'below'} 0 at 95%"
     if change is None:
         return Goal(what, wanted, ours, "-", None)
-    return Goal(what, wanted, ours, _with_interval(change), change.sign == better)
+    return Goal(what, wanted, ours, _with_interval(change), None if change.cases < FEWEST else change.sign == better)
 
 
 def _with_interval(value: Estimate) -> str:
