@@ -29,6 +29,7 @@ from cast3d.backbones.bricks.encoders import FRAMES, PictureEncoder
 from cast3d.backbones.bricks.namer import PictureNamer, pool
 from cast3d.backbones.bricks.words import Vocabulary
 from cast3d.models import load, save
+from cast3d.models.weights import deflate
 from cast3d.pictures.crops import preprocess_small
 
 from . import catalog, splits
@@ -147,6 +148,7 @@ def main() -> None:
     namer = fit(look(studio, known, encoder))
     stem = args.weights / NAMER
     save(namer.half(), stem)
+    deflate(stem.with_name(f"{stem.name}.safetensors"))
     pipeline = json.loads((args.weights / "pipeline.json").read_text())
     animals = worn_by_animals(parts, known, pipeline["cast3d"]["words"])
     pipeline["cast3d"] = {"namer": NAMER, **pipeline["cast3d"], "animals": animals}
