@@ -267,7 +267,12 @@ def test_hints_report_every_view_and_term(grounded, monkeypatch):
     backbone = tiny_backbone(Bands(BANDS))
     feats = torch.randn(len(coords), 8, generator=torch.Generator().manual_seed(0))
     main = MainGeometry(torch.zeros(0), torch.zeros(0), torch.zeros(64, 64, 64, dtype=torch.bool))
-    given = Kit(backbone, backbone.defaults), main, Slat(coords, feats), Reading("", terms, terms, "figure", 1)
+    given = (
+        Kit(backbone, backbone.defaults),
+        main,
+        Slat(coords, feats),
+        Reading("a figure wearing a cap", terms, terms, "figure", 1),
+    )
     plain = extract_hints(*given)
     pixels = plain.masks.flatten(2).sum(2)
     assert plain.report == tuple(f"view {v + 1}, cap: {pixels[v, 0]} pixels" for v in range(YAWS))

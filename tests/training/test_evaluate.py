@@ -74,7 +74,7 @@ def test_a_packaged_folder_is_a_backbone(folder):
     backbone = load_backbone(str(folder / "w"))
     assert backbone.defaults.plain()["structure_steps"] == package.DEFAULTS["structure_steps"]
     assert not backbone.describer.unknown_words("a figure wearing a red cowboy hat")
-    assert set(backbone.hashes) == {*package.STEMS.values(), "pipeline"}
+    assert set(backbone.hashes) == {*package.STEMS.values(), "pipeline", "nouns"}
     grid = voxels.to_grid(torch.tensor([[30, 30, 30], [31, 30, 30]]))
     assert backbone.decode_structure(backbone.encode_structure(grid)).shape == (64, 64, 64)
     coords = voxels.to_coords(grid)
@@ -142,7 +142,7 @@ def test_the_table_is_printed_saved_and_drawn(folder, capsys):
         assert Image.open(folder / "sheets" / f"{name}.png").height == evaluate.TILE
     assert saved["settings"]["structure_steps"] == package.DEFAULTS["structure_steps"]
     assert saved["settings"]["part_start"] == 3
-    assert set(saved["models"]) == {*package.STEMS.values(), "pipeline"}
+    assert set(saved["models"]) == {*package.STEMS.values(), "pipeline", "nouns"}
 
 
 def test_places_told_right_cost_nothing_and_each_voxel_beside_counts_as_one(bench):

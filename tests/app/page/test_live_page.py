@@ -38,7 +38,7 @@ def page(browser: Any, tmp_path: Path, request: Any) -> Iterator[Any]:
         live.serving(tmp_path / "workspace", start, page=page_folder()) as served,
         watched(browser, f"http://127.0.0.1:{served.port}") as made,
     ):
-        made.set_default_timeout(60_000)
+        made.set_default_timeout(240_000)
         made.served = served
         yield made
 
