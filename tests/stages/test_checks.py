@@ -18,14 +18,9 @@ from cast3d.stages.layout import MainGeometry
 from cast3d.stages.parts import PartGeometry
 from cast3d.stages.reading import Reading
 from cast3d.voxels import to_coords
+from tests.stages.boxes import box
 
 NONE = torch.zeros(0)
-
-
-def box(*ranges: tuple[int, int]) -> torch.Tensor:
-    grid = torch.zeros(64, 64, 64, dtype=torch.bool)
-    grid[tuple(slice(a, b) for a, b in ranges)] = True
-    return grid
 
 
 BODY = box((20, 44), (24, 40), (4, 40))

@@ -7,16 +7,11 @@ import torch
 from cast3d import voxels
 from cast3d.stages.geometry import Geometry, compose_geometry, refine_geometry, without_crumbs
 from cast3d.stages.kit import Kit
+from tests.stages.boxes import box
 from tests.tiny_backbone import tiny_backbone, with_bias
 
 BACKBONE = tiny_backbone()
 SETTINGS = BACKBONE.defaults
-
-
-def box(*ranges: tuple[int, int]) -> torch.Tensor:
-    grid = torch.zeros(64, 64, 64, dtype=torch.bool)
-    grid[tuple(slice(a, b) for a, b in ranges)] = True
-    return grid
 
 
 BODY = box((20, 40), (20, 40), (10, 40))

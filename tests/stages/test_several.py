@@ -15,17 +15,12 @@ from cast3d.stages.placed import placed_hints
 from cast3d.stages.reading import Reading
 from cast3d.stages.several import miscounted, mixed_up, on_own_left, pieces, shown_as_said, told_apart, twin
 from cast3d.voxels import to_coords
+from tests.stages.boxes import box
 from tests.stages.test_refit import striped
 from tests.tiny_backbone import tiny_backbone
 
 BACKBONE = tiny_backbone(candidates=3, outline=1.0)
 NONE = torch.zeros(0)
-
-
-def box(*ranges: tuple[int, int]) -> torch.Tensor:
-    grid = torch.zeros(64, 64, 64, dtype=torch.bool)
-    grid[tuple(slice(a, b) for a, b in ranges)] = True
-    return grid
 
 
 BODY = box((22, 42), (26, 38), (4, 56))

@@ -23,6 +23,7 @@ from training.bricks.assembly import FILLED, Site
 from training.bricks.bank import Bank
 from training.bricks.catalog import Part
 from training.bricks.grids import SIZE
+from training.bricks.ldraw import Triangles
 from training.bricks.placement import IDENTITY, WORLD, Transform
 
 from . import pack
@@ -264,16 +265,21 @@ def _after(world: Transform) -> Transform:
     return placement.compose(world, placement.transform(WORLD))
 
 
+def soups_of(things: Sequence[Thing], meshes: Mapping[str, Mesh]) -> dict[str, Triangles]:
+    """The triangles of every model by its id, with the front at -y."""
+    return {thing.id: meshes[thing.id].soup(-thing.front) for thing in things}
+
+
 def models(
-    things: Sequence[Thing], meshes: Mapping[str, Mesh], tops: Sequence[Top] = (), first: int = 0
+    things: Sequence[Thing], soups: Mapping[str, Triangles], tops: Sequence[Top] = (), first: int = 0
 ) -> Iterator[Model]:
-    """Their meshes with the front at -y; placement k of `tops` has the variant k. Model k has class `first` + k."""
+    """Their triangles (`soups_of`); placement k of `tops` has the variant k. Model k has class `first` + k."""
     known = {thing.id: thing for thing in things}
     placed: dict[str, list[Site]] = defaultdict(list)
     for k, place in enumerate(tops):
         placed[place.top].append(site(place, known[place.top], known[place.base], str(k)))
     for index, thing in enumerate(things):
-        soup = meshes[thing.id].soup(-thing.front)
+        soup = soups[thing.id]
         part = Part(
             index=first + index,
             id=thing.id,
@@ -297,10 +303,10 @@ def build(folder: Path, workers: int | None = None, first: int = 0) -> tuple[Ban
     """The bank, its models in the order of the catalogue, and the placements of pairs that it may hold."""
     meshes = pack.read(folder / "pack.xz")
     things = [_painted(thing, meshes[thing.id]) for thing in catalog(folder)]
-    soups = {thing.id: meshes[thing.id].soup(-thing.front) for thing in things}
+    soups = soups_of(things, meshes)
     tops = pairs(folder, things)
     tops += around(things, {id: _surface(soup.vertices) for id, soup in soups.items()})
-    shapes = list(models(things, meshes, tops, first))
+    shapes = list(models(things, soups, tops, first))
     corners = {id: soup.vertices.reshape(-1, 3) for id, soup in soups.items()}
     frames = {id: frame(points.min(axis=0), points.max(axis=0)) for id, points in corners.items()}
     return bank.build_models(shapes, pack.direct, frames, workers), things, tops

@@ -43,7 +43,7 @@ class WorldStudio(Studio):
         bodies, meshes, measures = people.bodies(*folders.people)
         shapes = [shape for body in bodies for shape in people.shapes(body, meshes[body.id], 0)]
         shapes += people.worn(catalog, library, bodies, measures)
-        shapes += home3d.models(index.things, pack.read(folders.home3d / "pack.xz"))
+        shapes += home3d.models(index.things, home3d.soups_of(index.things, pack.read(folders.home3d / "pack.xz")))
         self._shapes |= {shape.key: shape for shape in shapes}
 
 

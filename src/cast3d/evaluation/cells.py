@@ -61,19 +61,23 @@ def folder_of(out: Path, method: str, case: str, seed: int) -> Path:
     return out / "cells" / name / case / str(seed)
 
 
-def fingerprint(method: Method, bench: Bench) -> str:
-    """Hash of all that a cell depends on."""
-    depends = {
-        "method": method.name,
+def common(method: str, bench: Any, metrics: int) -> dict[str, Any]:
+    """What a cell of any kind of suite depends on: its method, case, seed, settings, weights and metrics."""
+    return {
+        "method": method,
         "case": bench.case.digest,
         "seed": bench.seed,
         "settings": bench.settings().plain(),
         "device": bench.backbone.device.type,
         "models": bench.backbone.hashes,
         "version": __version__,
-        "metrics": METRICS,
-        "files": method.stamp(),
+        "metrics": metrics,
     }
+
+
+def fingerprint(method: Method, bench: Bench) -> str:
+    """Hash of all that a cell depends on."""
+    depends = common(method.name, bench, METRICS) | {"files": method.stamp()}
     if own := method.own:
         depends["own"] = own
     if method.compares:

@@ -105,11 +105,12 @@ class Existing:
     def view(self, camera: Camera, size: int, pieces: Sequence[int] | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """The same and its depth [S, S], infinite where nothing is seen."""
         if self.model.gaussians is not None:
-            drawn = render(self.in_cube(), camera, size)
+            drawn = render(self.in_cube, camera, size)
             depth = torch.where(drawn.alpha > 0.5, drawn.depth, torch.inf)
             return drawn.color.clamp(0, 1), drawn.alpha, depth
         return self._drawn(camera, size, range(len(self.cube)) if pieces is None else pieces)
 
+    @cached_property
     def in_cube(self) -> Gaussians:
         """The Gaussians of a splat in the cube."""
         gaussians = self.model.gaussians

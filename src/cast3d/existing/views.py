@@ -111,8 +111,8 @@ def _coarse(mesh: Mesh) -> Mesh:
 
 
 def together(meshes: list[Mesh]) -> Mesh:
-    """Several meshes with colours as one."""
+    """Several meshes as one, with colours where all have some."""
     starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
     faces = torch.cat([mesh.faces + int(start) for mesh, start in zip(meshes, starts)])
     colors = [mesh.colors for mesh in meshes if mesh.colors is not None]
-    return Mesh(torch.cat([mesh.vertices for mesh in meshes]), faces, torch.cat(colors))
+    return Mesh(torch.cat([mesh.vertices for mesh in meshes]), faces, torch.cat(colors) if colors else None)

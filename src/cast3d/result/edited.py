@@ -112,7 +112,7 @@ class EditedResult(Result):
     def _turned_splats(self) -> list[list[Picture]]:
         """Before and after, drawn as what they are."""
         assert self.existing is not None
-        before = self.existing.in_cube()
+        before = self.existing.in_cube
         after = _joined([before[self.kept], *(part.gaussians for part in self.new.values())])
         return preview.turned_together([before, after])
 
@@ -185,7 +185,7 @@ def kept_gaussians(existing: Existing, regions: Regions) -> Tensor:
     """[J] bool: the Gaussians of a splat that lie outside the regions of the parts that go."""
     assert existing.model.gaussians is not None
     region = dilate(regions.union.cpu(), 1, connectivity=6)
-    return ~region[tuple(cells_of(existing.in_cube().positions).unbind(1))]
+    return ~region[tuple(cells_of(existing.in_cube.positions).unbind(1))]
 
 
 def kept_exactly(result: EditedResult, made: Composition, backbone: Backbone, change: Change) -> None:

@@ -19,9 +19,11 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import InputError, nearest
+from ..existing.views import together
 from ..files import atomic_write
 from ..meshes.conventions import to_gltf_axes
 from ..meshes.facts import facts
@@ -134,7 +136,7 @@ def export(
     place = placement(parts, height, ground, origin)
     whole = {term: _welded(part) for term, part in parts.items()}
     if faces is not None and open_too:  # what is split at edges cannot be made coarser
-        whole = {term: _with_colors(mesh) for term, mesh in whole.items()}
+        whole = {term: _by_place(mesh, mesh.colors) for term, mesh in whole.items()}
     share = None if faces is None else faces / sum(len(mesh.faces) for mesh in whole.values())
     solids = {term: _fewer(mesh, share) for term, mesh in whole.items()}
     slugs = unique_slugs(parts)
@@ -173,7 +175,7 @@ def _stl(path: Path, asked: Asked, place: Placement) -> Written:
     except OpenSolid:
         if not asked.open_too:
             raise
-        mesh = _side_by_side(meshes)
+        mesh = together([Mesh(one.vertices, one.faces) for one in meshes])
     if asked.share:
         mesh = simplify(mesh, max(4, round(asked.share * sum(len(one.faces) for one in asked.whole.values()))))
     mesh = place(mesh)
@@ -308,31 +310,24 @@ def _glb(path: Path, asked: Asked, place: Placement) -> Written:
 _WRITERS: dict[str, Callable[[Path, Asked, Placement], Written]] = {"stl": _stl, "3mf": _3mf, "obj": _obj, "glb": _glb}
 
 
-def _by_place(mesh: Mesh) -> Mesh:
-    """The mesh with one vertex at each place and without colours; one that has no two at one place as it is."""
+def _by_place(mesh: Mesh, colors: Tensor | None = None) -> Mesh:
+    """The mesh with one vertex at each place, which has the mean of the `colors` [V, 3] there.
+
+    One that has no two at one place stays as it is.
+    """
+    joined = _joined(mesh, colors)
+    return mesh if len(joined.vertices) == len(mesh.vertices) else joined
+
+
+def _joined(mesh: Mesh, colors: Tensor | None) -> Mesh:
     vertices, index = torch.unique(mesh.vertices, dim=0, return_inverse=True)
-    if len(vertices) == len(mesh.vertices):
-        return mesh
+    mean = None
+    if colors is not None:
+        count = torch.bincount(index, minlength=len(vertices))[:, None]
+        mean = torch.zeros_like(vertices).index_add_(0, index, colors.to(vertices)) / count
     faces = index[mesh.faces]
     whole = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
-    return Mesh(vertices, faces[whole])
-
-
-def _with_colors(mesh: Mesh) -> Mesh:
-    """`_by_place` with the mean of the colours at each place."""
-    welded = _by_place(mesh)
-    if welded is mesh or mesh.colors is None:
-        return welded
-    vertices, index = torch.unique(mesh.vertices, dim=0, return_inverse=True)
-    count = torch.bincount(index, minlength=len(vertices))[:, None]
-    mean = torch.zeros_like(vertices).index_add_(0, index, mesh.colors.to(vertices)) / count
-    return replace(welded, colors=mean)
-
-
-def _side_by_side(meshes: list[Mesh]) -> Mesh:
-    starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)]).tolist()
-    faces = torch.cat([mesh.faces + start for mesh, start in zip(meshes, starts)])
-    return Mesh(torch.cat([mesh.vertices for mesh in meshes]), faces)
+    return Mesh(vertices, faces[whole], mean)
 
 
 def _mesh_of(part: Mesh | Textured) -> Mesh:
@@ -355,12 +350,7 @@ def _welded(part: Mesh | Textured) -> Mesh:
     uv = part.uv.float()
     uv = torch.where((uv < 0) | (uv > 1), uv % 1, uv)  # pictures repeat
     read = F.grid_sample(picture, uv[None, None] * 2 - 1, padding_mode="border", align_corners=False)
-    vertices, index = torch.unique(mesh.vertices, dim=0, return_inverse=True)
-    count = torch.bincount(index, minlength=len(vertices))[:, None]
-    colors = torch.zeros_like(vertices).index_add_(0, index, read[0, :, 0].T.to(vertices)) / count
-    faces = index[mesh.faces]
-    whole = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
-    return Mesh(vertices, faces[whole], colors=colors)
+    return _joined(mesh, read[0, :, 0].T)
 
 
 def _told(path: Path, kind: str, terms: tuple[str, ...], meshes: list[Mesh]) -> Written:

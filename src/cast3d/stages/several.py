@@ -112,11 +112,12 @@ def shown_as_said(grids: Tensor, reading: Reading) -> tuple[int, ...]:
 
 def miscounted(grids: Tensor, reading: Reading) -> list[str]:
     """A warning for each term of which the layout shows another number than the sentence says."""
-    shown = {term: len(pieces(grids[reading.terms.index(term)])) for term in said(reading)}
+    asked = said(reading)
+    shown = {term: len(pieces(grids[reading.terms.index(term)])) for term in asked}
     return [
         f"{term}: the sentence says {number} and the layout shows {shown[term]}, which one part is made of; try "
         "another seed, or give each a name and a picture of its own, as in 'a left sword and a right sword'"
-        for term, number in said(reading).items()
+        for term, number in asked.items()
         if shown[term] != number
     ]
 

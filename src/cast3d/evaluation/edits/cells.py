@@ -26,8 +26,7 @@ from ...existing.views import meshes_of
 from ...files import atomic_folder
 from ...run.plain_data import canonical, digest, pretty
 from ...splats import orbit
-from ...version import __version__
-from ..cells import folder_of
+from ..cells import common, folder_of
 from .bench import EditBench, Made, source
 from .measure import SAME, Seen, failed, measure
 from .methods import EditMethod
@@ -56,19 +55,7 @@ class EditCell:
 
 def fingerprint(method: EditMethod, bench: EditBench) -> str:
     """Hash of all that a cell depends on."""
-    depends = {
-        "method": method.name,
-        "own": method.own,
-        "form": method.form,
-        "case": bench.case.digest,
-        "seed": bench.seed,
-        "settings": bench.settings().plain(),
-        "device": bench.backbone.device.type,
-        "models": bench.backbone.hashes,
-        "version": __version__,
-        "metrics": METRICS,
-    }
-    return digest(canonical(depends))
+    return digest(canonical(common(method.name, bench, METRICS) | {"own": method.own, "form": method.form}))
 
 
 def load(folder: Path, expected: str) -> EditCell | None:

@@ -45,7 +45,7 @@ def clearest(rest: Sequence[Mesh], place: Tensor) -> Camera:
 def of_model(existing: Existing, camera: Camera, regions: Regions | None = None) -> Image.Image:
     """The model, cut out, or what is left of it without `regions`."""
     if existing.model.gaussians is not None:
-        gaussians = existing.in_cube()
+        gaussians = existing.in_cube
         drawn = render(gaussians if regions is None else gaussians[kept_gaussians(existing, regions)], camera, SIDE)
         return _image(drawn.color.clamp(0, 1).numpy() / drawn.alpha.clamp_min(1e-3)[..., None].numpy(), drawn.alpha)
     return of_meshes(list(meshes_of(existing, cuts_of(existing, regions) if regions else None).values()), camera)
