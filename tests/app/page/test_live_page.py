@@ -38,7 +38,7 @@ def page(browser: Any, tmp_path: Path, request: Any) -> Iterator[Any]:
         live.serving(tmp_path / "workspace", start, page=page_folder()) as served,
         watched(browser, f"http://127.0.0.1:{served.port}") as made,
     ):
-        made.set_default_timeout(240_000)
+        made.set_default_timeout(60_000)
         made.served = served
         yield made
 
@@ -89,6 +89,8 @@ def test_a_part_of_a_model_is_replaced(page, pictures, tmp_path):
     man().write(tmp_path / "man.glb")
     page.get_by_role("link", name="Edit a model").click()
     page.locator(".model-drop input[type=file]").set_input_files(tmp_path / "man.glb")
+    eventually(page, lambda: saturated(page, ".editor canvas") > 0.02)  # names stay when the view has the model
+    assert page.locator(".node-list button").all_inner_texts() == ["Body", "Red_Cap.001", "Backpack"]
     page.locator(".node-list button", has_text="Red_Cap").click()
     pictures["cap"].rename(tmp_path / "top-hat.png")
     page.locator(".change-maker input[type=file]").set_input_files(tmp_path / "top-hat.png")

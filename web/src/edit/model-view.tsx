@@ -22,7 +22,7 @@ export function ModelView({ model, selected, select, changes, onNames, onPicture
   const removed = changes.filter((change) => change.what === "remove").map((change) => change.part).join("\n");
   const hidden = useMemo(() => (removed ? new Set(removed.split("\n")) : NONE), [removed]);
   const colors = Object.fromEntries(model.nodes.map((node) => [node, colorOf(model.nodes, null, node)]));
-  const { model: shown, failed, loading } = useModel(made, sources, { hidden, explode: 0, paint: "own", wireframe: false, colors });
+  const { model: shown, failed, loading } = useModel(made, sources, { hidden, explode: 0, paint: "own", wireframe: false, colors }, model.nodes);
   const [pointed, point] = usePointed(made, shown, select, selected);
   const names = shown?.parts.map((part) => part.name) ?? model.nodes;
   useEffect(() => onNames(names), [names.join("\n")]);
