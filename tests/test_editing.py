@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,17 @@ import pytest
 import torch
 from PIL import Image
 
-from cast3d.composer import Composer
+from cast3d.composer import Composer, in_cube
 from cast3d.errors import InputError
 from cast3d.existing.accessors import raw
+from cast3d.existing.frame import Stand
 from cast3d.existing.opening import open_model
 from cast3d.result.report import report_of_run
 from cast3d.run.folder import RunFolder
 from cast3d.scene.edits import EditScene
 from cast3d.splats import read_ply, read_spz, write_spz
 from cast3d.voxels import cells_of, iou, to_grid
-from tests.existing.made import man
+from tests.existing.made import Gltf, man
 from tests.language.stub import serving
 from tests.test_composer import Watch, contents
 from tests.tiny_backbone import Bands, picture, tiny_backbone
@@ -173,6 +175,24 @@ def test_a_region_that_was_found_is_given_back_in_the_same_cube(model):
     scenes = [EditScene.make(model, PROMPT, SWAP, **way) for way in ways]
     frames = [composer._opened(scene, composer.backbone.defaults, None).frame for scene in scenes]
     assert all(frame == frames[0] for frame in frames)
+
+
+def test_the_main_thing_stands_as_alone_whatever_it_holds(tmp_path):
+    """A staff that rises over a man's head, behind him and to one side, makes him neither smaller nor moves him."""
+    backbone = replace(tiny_backbone(), stand=Stand(50 / 64, 2 / 64))
+
+    def standing(*more: tuple) -> np.ndarray:
+        made = Gltf()
+        man = made.node({"name": "Man.001"})
+        made.box("Body", (2, 5, 1), parent=man)
+        for name, size, at in more:
+            made.box(name, size, at)
+        model = open_model(made.write(tmp_path / "man.glb"))
+        scene = EditScene.make(tmp_path / "man.glb", "a man with a hat", add={"hat": picture("red")})
+        return in_cube(scene, model, backbone).frame.to_cube(model.pieces[0].vertices)
+
+    alone = standing()
+    np.testing.assert_allclose(standing(("Staff", (0.2, 5, 0.2), (2, 0.2, -0.5))), alone, atol=1e-12)
 
 
 def test_a_part_that_is_nowhere(tmp_path, model):

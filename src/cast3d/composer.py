@@ -40,6 +40,7 @@ from .run.folder import RunFolder
 from .run.staging import Progress, Staging
 from .scene import Asset, Pictures, Scene, imagined
 from .scene.edits import EditScene
+from .scene.names import EQUAL, alike
 from .settings import Settings
 from .stages.glimpses import Glimpses, Preview
 from .stages.kit import Kit, Seeds
@@ -348,11 +349,15 @@ def _cut_out(asset: Asset, background: str) -> tuple[Picture, ...]:
 
 
 def in_cube(scene: EditScene, model: Model, backbone: Backbone) -> Existing:
-    """The model of an edit as the backbone wants it to stand; what the edit leaves says how large it is."""
+    """The model of an edit as the backbone wants it to stand: its main thing says how large all is.
+
+    Where no node is called so, all that the edit leaves does.
+    """
     # However its parts are found: a region that was found is given back in the same cube.
     gone = {piece for part in scene.change.parts for piece in nodes_named(model.pieces, part)}
     rest = [index for index in range(len(model.pieces)) if index not in gone]
-    return Existing(model, frame_of(model, scene.up, scene.front, backbone.stand, rest))
+    base = [index for index in rest if max(alike(name, scene.main) for name in model.pieces[index].names) >= EQUAL]
+    return Existing(model, frame_of(model, scene.up, scene.front, backbone.stand, base or rest))
 
 
 def scene_of(prompt: str | Scene, assets: Mapping[str, Pictures] | None, main: str | None, seed: int | None) -> Scene:

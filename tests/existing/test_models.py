@@ -154,17 +154,17 @@ def test_axes(model):
     np.testing.assert_allclose(arrows / frame.scale, [[1, 0, 0], [0, 0, 1], [0, -1, 0]], atol=1e-12)
 
 
-def test_the_rest_says_how_large_all_is(model):
-    frame = frame_of(model, stand=Stand(50 / 64, 2 / 64), rest=[0])
+def test_the_main_thing_says_how_large_all_is(model):
+    frame = frame_of(model, stand=Stand(50 / 64, 2 / 64), main=[0])
     body = frame.to_cube(model.pieces[0].vertices)
     assert np.ptp(body[:, 2]) == pytest.approx(50 / 64)
-    small = frame_of(model, stand=Stand(0.95, None), rest=[1])
+    small = frame_of(model, stand=Stand(0.95, None), main=[1])
     assert np.abs(small.to_cube(model.points())).max() <= 0.5  # what sticks out has room, too
 
 
-def test_what_hangs_below_the_rest_makes_nothing_tiny(model):
+def test_what_hangs_below_the_main_thing_makes_nothing_tiny(model):
     """A head with its body below it: as the body goes, the floor is under all of it."""
-    frame = frame_of(model, stand=Stand(50 / 64, 2 / 64), rest=[1])
+    frame = frame_of(model, stand=Stand(50 / 64, 2 / 64), main=[1])
     cube = frame.to_cube(model.points())
     assert np.ptp(cube[:, 2]) > 0.75 and np.abs(cube).max() <= 0.5
     assert cube[:, 2].min() == pytest.approx(2 / 64 - 0.5)

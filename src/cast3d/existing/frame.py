@@ -61,13 +61,14 @@ CENTRED = Stand()
 
 
 def frame_of(
-    model: Model, up: str = "", front: float = 0.0, stand: Stand = CENTRED, rest: Sequence[int] | None = None
+    model: Model, up: str = "", front: float = 0.0, stand: Stand = CENTRED, main: Sequence[int] | None = None
 ) -> Frame:
     """The frame in which a model stands upright, looks to the front, and fits into the cube.
 
     `up` is the axis of the file that points up ("y" or "z"; "" as its kind of file has it), `front` how many degrees
-    the model's front is turned from it, counter-clockwise seen from above. `rest` are the pieces that an edit leaves:
-    they say how large the main thing is, all others have to fit beside it. Files of cast3d keep their place.
+    the model's front is turned from it, counter-clockwise seen from above. `main` are the pieces of the main
+    thing: they say how large all is and where it stands, all others have to fit beside them. Files of cast3d keep their
+    place.
     """
     up = up or model.up
     if up not in UPS:
@@ -79,8 +80,8 @@ def frame_of(
     if model.own and not front:
         return Frame(rows, 1.0, (0.0, 0.0, 0.0))
     whole = model.points() @ turn.T
-    main = model.points(rest) @ turn.T if rest and model.pieces else whole
-    (low, high), (lowest, highest) = ((points.min(0), points.max(0)) for points in (main, whole))
+    own = model.points(main) @ turn.T if main and model.pieces else whole
+    (low, high), (lowest, highest) = ((points.min(0), points.max(0)) for points in (own, whole))
     longest = float((high - low).max())
     if not longest > 0:
         raise InputError("the model has no size: all its points are one")
