@@ -40,13 +40,13 @@ from .run.folder import RunFolder
 from .run.staging import Progress, Staging
 from .scene import Asset, Pictures, Scene, imagined
 from .scene.edits import EditScene
-from .scene.names import EQUAL, alike
 from .settings import Settings
 from .stages.glimpses import Glimpses, Preview
 from .stages.kit import Kit, Seeds
 from .stages.painted import PAINTED_HINTS
-from .stages.regions import Regions, nodes_named
+from .stages.regions import Regions
 from .stages.search import LayoutShowsNot
+from .stages.standing import main_pieces, stood
 from .stages.table import HINTS
 
 PICTURES = "pictures"
@@ -177,7 +177,7 @@ class Composer:
         chosen = self.backbone.defaults.changed({**scene.settings, **(settings or {})})
         self.backbone.require_model_encoder()
         pictures = {asset.term: _cut_out(asset, chosen.background) for asset in scene.assets}
-        existing = self._opened(scene, chosen, out)
+        existing = self._opened(scene, chosen, out, progress)
         given = scene.read_regions(existing)
         self.backbone.require_segmenter()
         seeds = Seeds(scene.seed, {term: (reseed or {}).get(term, scene.seed) for term in scene.terms})
@@ -214,7 +214,7 @@ class Composer:
                 return self.locate(scene, language_key=language_key, out=folder, progress=progress)
         chosen = self.backbone.defaults.changed(scene.settings)
         self.backbone.require_model_encoder()
-        existing = self._opened(scene, chosen, out)
+        existing = self._opened(scene, chosen, out, progress)
         given, language = scene.read_regions(existing), language_of(scene, language_key)
         kit = Kit(self.backbone, chosen, existing=existing, regions=given, find=scene.find, language=language)
         run = Staging(kit, out, progress, partial(previews.of_stage, self.backbone), scene.slugs)
@@ -223,7 +223,13 @@ class Composer:
             save_regions(out, source, regions)
         return regions
 
-    def _opened(self, scene: EditScene, settings: Settings, out: RunFolder | str | Path | None) -> Existing:
+    def _opened(
+        self,
+        scene: EditScene,
+        settings: Settings,
+        out: RunFolder | str | Path | None,
+        progress: Progress | None = None,
+    ) -> Existing:
         """The model that a scene names, in the cube; a picture is lifted first."""
         file = scene.model
         if is_picture(file):
@@ -236,7 +242,9 @@ class Composer:
             model = replace(model, notes=(*model.notes, note))
         else:
             model = open_model(file)
-        return in_cube(scene, model, self.backbone)
+        kit = Kit(self.backbone, settings, existing=in_cube(scene, model, self.backbone))
+        keeper = out if isinstance(out, RunFolder) else None
+        return stood(Staging(kit, keeper, progress, partial(previews.of_stage, self.backbone)), scene)
 
     @in_float32
     def lift(
@@ -349,15 +357,8 @@ def _cut_out(asset: Asset, background: str) -> tuple[Picture, ...]:
 
 
 def in_cube(scene: EditScene, model: Model, backbone: Backbone) -> Existing:
-    """The model of an edit as the backbone wants it to stand: its main thing says how large all is.
-
-    Where no node is called so, all that the edit leaves does.
-    """
-    # However its parts are found: a region that was found is given back in the same cube.
-    gone = {piece for part in scene.change.parts for piece in nodes_named(model.pieces, part)}
-    rest = [index for index in range(len(model.pieces)) if index not in gone]
-    base = [index for index in rest if max(alike(name, scene.main) for name in model.pieces[index].names) >= EQUAL]
-    return Existing(model, frame_of(model, scene.up, scene.front, backbone.stand, base or rest))
+    """The model of an edit as the backbone wants things to stand; its main thing says how large all is."""
+    return Existing(model, frame_of(model, scene.up, scene.front, backbone.stand, main_pieces(scene, model)))
 
 
 def scene_of(prompt: str | Scene, assets: Mapping[str, Pictures] | None, main: str | None, seed: int | None) -> Scene:

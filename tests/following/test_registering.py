@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from cast3d.following.registering import Placement, placed, registered
-from cast3d.voxels import f1, outer_shell
+from cast3d.following.registering import Placement, overlaid, placed, registered
+from cast3d.voxels import cells_of, f1, outer_shell, to_coords, to_grid, to_world
 
 
 def mug() -> torch.Tensor:
@@ -58,3 +58,19 @@ def test_a_stub_does_not_shrink_a_part_beyond_its_box():
     hint[:, :, 31:] = False
     found = registered(mug(), hint)
     assert found.scale > 0.5 * 0.55
+
+
+@pytest.mark.parametrize(
+    "scale, shift", [(1.0, (0.1, -0.05, 0.02)), (0.7, (0.0, 0.12, -0.1)), (1.15, (-0.02, 0.03, 0.01))]
+)
+def test_points_are_laid_over_voxels_to_a_quarter_voxel(scale, shift):
+    """A surface as points between the voxels, which boxes and closest points alone find to half a voxel."""
+    generator = np.random.default_rng(0)
+    points = to_world(to_coords(mug()).double(), 64).numpy().repeat(8, 0)
+    points += generator.uniform(-0.5, 0.5, points.shape) / 64
+    points = points * 0.8 + [0.003, -0.002, 0.001]
+    moved = torch.from_numpy(points * scale + np.array(shift))
+    found = overlaid(points, to_grid(cells_of(moved)))
+    assert found.agreement > 0.9
+    np.testing.assert_allclose(found(points), moved, atol=0.5 / 64)
+    np.testing.assert_array_equal(found.turn, np.eye(3))

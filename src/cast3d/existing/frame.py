@@ -36,6 +36,11 @@ class Frame:
         """The inverse."""
         return (points - np.array(self.shift)) / self.scale @ np.array(self.turn)
 
+    def moved(self, scale: float, shift: Sequence[float]) -> Frame:
+        """The frame in which what stands at x in this one's cube stands at scale x + shift."""
+        x, y, z = (scale * np.array(self.shift) + np.array(shift)).tolist()
+        return Frame(self.turn, scale * self.scale, (x, y, z))
+
 
 def splat_in_file(gaussians: Gaussians, frame: Frame) -> Gaussians:
     """Gaussians of the cube in the file's own frame and units; those of a splat's file are told in our axes."""
@@ -55,6 +60,7 @@ class Stand:
     extent: float = 0.95  # share of the cube's side that the longest side of the main thing takes
     floor: float | None = None  # height of its lowest point above the cube's floor; None: the middle is in the middle
     margin: float = 0.5 / 64  # that everything keeps from the cube's sides
+    lifted: bool = False  # the structure flow knows better where things of a kind stand, see `stages.standing`
 
 
 CENTRED = Stand()

@@ -20,6 +20,7 @@ FOLLOWED = 3  # starts that are gone on with
 STRETCH = 1.35  # by which the size may differ from the one that the boxes say
 UPRIGHT = 0.05  # agreement by which a turned part must be better than one that stands as it was lifted
 NEAR = 2.5 / 64  # world units within which points agree
+STEPS = (1.0, 0.5, 0.25)  # voxels by which an overlay is improved
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,43 @@ def registered(
         (_improved(one, own, wanted, tree, size, LAST) for one in starts[:FOLLOWED]), key=lambda one: one.agreement
     )
     return best if best.agreement > upright.agreement + UPRIGHT else upright
+
+
+def overlaid(points: Floats, lifted: Tensor) -> Placement:
+    """How points [P, 3] all over a surface, not turned, pass the voxels of `lifted` [R, R, R] best, to a quarter voxel.
+
+    `agreement` is the IoU of the voxels that they pass and those. Both must have one.
+    """
+    resolution, wanted = len(lifted), lifted.cpu().numpy()
+    own, target = points[:: max(1, len(points) // POINTS)], _points(lifted)
+    size = _diagonal(target) / _diagonal(own)
+    near = _improved(_boxes(np.eye(3), own, target), own, target, cKDTree(target), size, LAST, turning=False)
+    # The middle of the underside stays where it is while the size changes.
+    foot = np.append(_middle(points)[:2], points[:, 2].min())
+
+    def placement(place: Floats) -> Placement:
+        """Of [scale, x, y, z of the foot]."""
+        return Placement(np.eye(3), float(place[0]), place[1:] - place[0] * foot)
+
+    def passed(place: Floats) -> float:
+        cells = np.floor((placement(place)(points) + 0.5) * resolution).astype(np.int64)
+        grid = np.zeros_like(wanted)
+        grid[tuple(cells[((cells >= 0) & (cells < resolution)).all(1)].T)] = True
+        return float((grid & wanted).sum() / (grid | wanted).sum())
+
+    now = np.append(near.scale, near(foot))
+    best = passed(now)
+    for step in STEPS:
+        rows = np.diag([step * now[0] / 50, *[step / resolution] * 3])[::-1]  # upwards first, size last
+        better = True
+        while better:
+            better = False
+            for move in (*rows, *-rows):
+                if (value := passed(now + move)) > best:
+                    now, best, better = now + move, value, True
+                    break
+    found = placement(now)
+    return Placement(found.turn, found.scale, found.shift, best)
 
 
 def placed(grid: Tensor, placement: Placement) -> Tensor:

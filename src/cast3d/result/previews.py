@@ -46,6 +46,8 @@ def of_stage(backbone: Backbone, name: str, given: tuple[Any, ...], made: Any) -
     match name:
         case "main":
             return {"geometry": of_voxels(made.grid)}
+        case "standing":
+            return {"standing": of_voxels(made.lifted)}
         case "source":
             return {"model": of_points(made.position, made.color)}
         case "encoded" | "rest_appearance":

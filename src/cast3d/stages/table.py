@@ -28,6 +28,7 @@ from .placed import PLACED_HINTS
 from .refit import Refit, refit_colors
 from .regions import Regions, found_regions, joined_hints
 from .rest import Rest, rest_appearance, rest_of_model
+from .standing import STANDING
 
 MAIN = Stage(
     "main", 1, MainGeometry, main_geometry,
@@ -95,8 +96,8 @@ PLACES = Stage(
 COMPOSITION = (MAIN, LAYOUT, LAYOUT_APPEARANCE, HINTS, PART, CANDIDATES, CHOICE, GEOMETRY, SLAT, APPEARANCE, REFIT)
 
 EDITING = (
-    SOURCE, ENCODED, REGIONS, REST, REST_APPEARANCE, LAYOUT, LAYOUT_APPEARANCE, HINTS, PLACES, PART, CANDIDATES, CHOICE,
-    GEOMETRY, SLAT, APPEARANCE, REFIT,
+    STANDING, SOURCE, ENCODED, REGIONS, REST, REST_APPEARANCE, LAYOUT, LAYOUT_APPEARANCE, HINTS, PLACES, PART,
+    CANDIDATES, CHOICE, GEOMETRY, SLAT, APPEARANCE, REFIT,
 )  # fmt: skip
 
 LAYOUT_STAGES = (LAYOUT, LAYOUT_APPEARANCE, HINTS)  # of an edit, only where something new is drawn

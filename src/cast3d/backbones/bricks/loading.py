@@ -32,7 +32,7 @@ from .slat_clean_flow import SLatCleanFlowModel
 from .structure_patch import PatchStructureDecoder, PatchStructureEncoder
 from .words import LIKENED, Vocabulary, likened_nouns
 
-STAND = Stand(50 / 64, 2 / 64)  # as bases of the training data stand
+STAND = Stand(50 / 64, 2 / 64, lifted=True)  # as bases of the training data stand, roughly
 # Mean logit of a mask's surest pixels. In roughened pictures of 128 figures .30 of what is absent is marked without it,
 # .22 with it; what is there loses .002 of IoU.
 PEAK = 3.0

@@ -20,6 +20,7 @@ from ...run.staging import Staging
 from ...scene.edits import EditScene
 from ...settings import Settings
 from ...stages.kit import Kit, Seeds
+from ...stages.standing import stood
 from ..cache import StageCache
 from .suite import EditCase
 
@@ -54,7 +55,8 @@ class EditBench:
     @cached_property
     def existing(self) -> Existing:
         """The model in the cube."""
-        return in_cube(self.scene, open_model(self.model), self.backbone)
+        kit = Kit(self.backbone, self.settings(), existing=in_cube(self.scene, open_model(self.model), self.backbone))
+        return stood(self.staging(kit), self.scene)
 
     def kit(self, settings: Mapping[str, Any] | None = None, oracle: bool = False) -> Kit:
         """What stages may touch; an `oracle` is told the true region of the part that goes."""
