@@ -493,6 +493,14 @@ def test_progress_lines():
     assert retry == "not every term was found; layout 2 of 2 is tried"
 
 
+def test_a_stage_that_is_seldom_needed_is_counted_once_it_is():
+    console = Console(record=True, width=100, force_terminal=False)
+    with StageBars(console, {"main": "Main geometry"}) as bars:
+        bars("placed_hints", 1, 1)
+        bars("main", 1, 1)
+    assert [line[:7] for line in console.export_text().splitlines()] == ["[ 1/2] ", "[ 2/2] "]
+
+
 def test_bars_on_a_terminal_show_the_time_left(monkeypatch):
     """Terms are text, never markup: one that looks like a closing tag is shown as it is."""
     clock = iter(range(1000))
