@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from ..meshes.texture import Textured, reshaped
 from ..run.folder import RunFolder
 from ..scene import unique_slugs
 from ..scene.change import EXACT, RECOMPOSE, Change
+from ..scene.names import alike as alike_names
 from ..settings import Settings
 from ..splats import Gaussians, preview, write_ply, write_spz
 from ..splats.ply import write_changed
@@ -271,7 +272,10 @@ def _patch(backbone: Backbone, rest: Rest, slat: Slat) -> Part | None:
 
 
 def _parent(existing: Existing, cuts: Mapping[int, Cut], regions: Regions, part: str) -> int:
-    """The node at which the old part hung: that above its node, or above the node that lost the most of it."""
+    """The node at which the old part hung: that above its node, or above the node that lost the most of it.
+
+    A group that goes by the part's name and of which nothing stays is of the part; the new one hangs above it.
+    """
     pieces, document = existing.model.pieces, existing.model.document
     if document is None:
         return -1
@@ -280,5 +284,18 @@ def _parent(existing: Existing, cuts: Mapping[int, Cut], regions: Regions, part:
     if not candidates:
         return -1
     most = max(candidates, key=lambda index: int((~cuts[index].keep).sum()))
-    node = pieces[most].node
-    return -1 if "skin" in document.rows("nodes")[node] else parents_of(document)[node]
+    nodes, parents, node = document.rows("nodes"), parents_of(document), pieces[most].node
+    if "skin" in nodes[node]:
+        return -1
+    stays = {piece.node for index, piece in enumerate(pieces) if index not in cuts or not cuts[index].everything}
+    holding = stays | {above for one in stays for above in _above(one, parents)}
+    for above in _above(node, parents):
+        if above in holding or not alike_names(str(nodes[above].get("name", "")), part):
+            return above
+    return -1
+
+
+def _above(node: int, parents: Sequence[int]) -> Iterator[int]:
+    """The nodes above a node, the nearest first."""
+    while (node := parents[node]) != -1:
+        yield node
