@@ -1,8 +1,8 @@
 """Files for other programs: STL and 3MF for printers, OBJ and GLB for modellers, in real units and with closed solids.
 
-All four are placed alike: scaled, set down and centred by one `Placement`. STL and 3MF are in millimetres with z up and
-the front towards -y; OBJ (millimetres) and GLB (metres) have y up and the front towards +z. Equal input gives equal
-bytes, and each file appears whole or not at all.
+All four are placed alike: a `Placement` scales, sets down and centres what the files hold in the end. STL and 3MF are
+in millimetres with z up and the front towards -y. OBJ (millimetres) and GLB (metres) have y up and the front towards
++z. Equal input gives equal bytes, and each file appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import io
 import re
 import struct
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
@@ -63,10 +63,7 @@ def placement(parts: Parts, height: float = HEIGHT, ground: bool = True, origin:
     "corner" makes all coordinates positive, as printers count; "scene" keeps the middle of the cube that the object was
     made in at 0, so that files of several runs fit together if their heights are told alike.
     """
-    if origin not in ORIGINS:
-        raise InputError(f"the origin is {', '.join(ORIGINS[:-1])} or {ORIGINS[-1]}, not {origin!r}")
-    if not SMALLEST <= height <= LARGEST:
-        raise InputError(f"the height is {height:g} mm; it must lie between {SMALLEST:g} mm and {LARGEST / 1000:g} m")
+    _require_placing(height, origin)
     points = torch.cat([_mesh_of(part).vertices for part in parts.values()]).double()
     low, high = points.amin(0), points.amax(0)
     scale = height / max(float(high[2] - low[2]), 1e-9)
@@ -76,6 +73,13 @@ def placement(parts: Parts, height: float = HEIGHT, ground: bool = True, origin:
     if ground or origin == "corner":
         shift[2] = -scale * low[2]
     return Placement(scale, tuple(shift.tolist()))
+
+
+def _require_placing(height: float, origin: str) -> None:
+    if origin not in ORIGINS:
+        raise InputError(f"the origin is {', '.join(ORIGINS[:-1])} or {ORIGINS[-1]}, not {origin!r}")
+    if not SMALLEST <= height <= LARGEST:
+        raise InputError(f"the height is {height:g} mm; it must lie between {SMALLEST:g} mm and {LARGEST / 1000:g} m")
 
 
 def length(text: str) -> float:
@@ -127,58 +131,65 @@ def export(
 ) -> list[Written]:
     """Writes the whole, or with `separate` every part by itself, in each of the formats.
 
-    `faces` is about the number of triangles of the whole. With `open_too` parts may be open, as models made by others
-    often are: an STL then holds their triangles as they are, if they cannot be joined to one solid. Parts keep their
-    places: `separate` files fit together.
+    `faces` is about the number of triangles of the whole, which is `height` millimetres tall with those that are left.
+    With `open_too` parts may be open, as models made by others often are: an STL then holds their triangles as they
+    are, if they cannot be joined to one solid. Parts keep their places: `separate` files of a format fit together.
     """
+    _require_placing(height, origin)
     if faces is not None and faces < 4 * len(parts):
         raise InputError(f"{faces} triangles are too few for {len(parts)} closed parts; give {4 * len(parts)} or more")
-    place = placement(parts, height, ground, origin)
     whole = {term: _welded(part) for term, part in parts.items()}
     if faces is not None and open_too:  # what is split at edges cannot be made coarser
         whole = {term: _by_place(mesh, mesh.colors) for term, mesh in whole.items()}
     share = None if faces is None else faces / sum(len(mesh.faces) for mesh in whole.values())
-    solids = {term: _fewer(mesh, share) for term, mesh in whole.items()}
     slugs = unique_slugs(parts)
     groups = {slugs[term]: [term] for term in parts} if separate else {name: list(parts)}
-    written = []
-    for file, terms in groups.items():
-        asked = Asked(
-            title,
-            share,
-            {term: whole[term] for term in terms},
-            {term: solids[term] for term in terms},
-            {term: solids[term] if share else parts[term] for term in terms},
-            open_too,
-        )
-        written += [_WRITERS[kind](folder / f"{file}.{kind}", asked, place) for kind in formats]
-    return written
+    solids = {term: _fewer(mesh, share) for term, mesh in whole.items()} if set(formats) - {"stl"} else {}
+    held: dict[str, dict[str, Content]] = {kind: {} for kind in formats}
+    for kind in formats:
+        for file, terms in groups.items():
+            if kind == "stl":
+                meshes = {file: _one_solid([whole[term] for term in terms], share, open_too)}
+                shown: Parts = meshes
+            else:
+                meshes = {term: solids[term] for term in terms}
+                shown = meshes if share else {term: parts[term] for term in terms}
+            held[kind][file] = Content(title, tuple(terms), meshes, shown)
+    places = {kind: placement(_all_meshes(files.values()), height, ground, origin) for kind, files in held.items()}
+    return [
+        _WRITERS[kind](folder / f"{file}.{kind}", held[kind][file], places[kind]) for file in groups for kind in formats
+    ]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What goes into one file."""
+class Content:
+    """What one file holds, not yet placed."""
 
     title: str
-    share: float | None  # of the triangles that are to be left
-    whole: dict[str, Mesh]  # with all of them
-    solids: dict[str, Mesh]  # with those that are left
-    shown: Parts  # likewise, with textures where none had to go
-    open_too: bool
+    terms: tuple[str, ...]
+    meshes: Mapping[str, Mesh]  # by term; of an STL one, in which all terms are joined
+    shown: Parts  # likewise, with textures where no triangle had to go
 
 
-def _stl(path: Path, asked: Asked, place: Placement) -> Written:
-    """One solid: what touches is joined."""
-    meshes = list(asked.whole.values())
+def _all_meshes(files: Iterable[Content]) -> dict[str, Mesh]:
+    """The meshes of several files, by numbers."""
+    return {str(i): mesh for i, mesh in enumerate(mesh for one in files for mesh in one.meshes.values())}
+
+
+def _one_solid(meshes: list[Mesh], share: float | None, open_too: bool) -> Mesh:
+    """What touches is joined; a `share` of the triangles stays."""
     try:
-        mesh = united([_by_place(one) for one in meshes] if asked.open_too else meshes)
+        solid = united([_by_place(one) for one in meshes] if open_too else meshes)
     except OpenSolid:
-        if not asked.open_too:
+        if not open_too:
             raise
-        mesh = together([Mesh(one.vertices, one.faces) for one in meshes])
-    if asked.share:
-        mesh = simplify(mesh, max(4, round(asked.share * sum(len(one.faces) for one in asked.whole.values()))))
-    mesh = place(mesh)
+        solid = together([Mesh(one.vertices, one.faces) for one in meshes])
+    return simplify(solid, max(4, round(share * sum(len(one.faces) for one in meshes)))) if share else solid
+
+
+def _stl(path: Path, content: Content, place: Placement) -> Written:
+    """One solid."""
+    (mesh,) = (place(one) for one in content.meshes.values())
     corners = mesh.vertices.numpy()[mesh.faces.numpy()]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
@@ -186,19 +197,19 @@ def _stl(path: Path, asked: Asked, place: Placement) -> Written:
     table["normal"], table["corners"] = normals, corners
     head = f"cast3d {__version__}, millimetres, z up".encode("ascii").ljust(80)  # must not begin with "solid"
     atomic_write(path, head + struct.pack("<I", len(table)) + table.tobytes())
-    return _told(path, "stl", tuple(asked.whole), [mesh])
+    return _told(path, "stl", content.terms, [mesh])
 
 
-def _3mf(path: Path, asked: Asked, place: Placement) -> Written:
+def _3mf(path: Path, content: Content, place: Placement) -> Written:
     """Named objects that are components of one thing, with a colour at each corner."""
-    meshes = {term: place(mesh) for term, mesh in asked.solids.items()}
+    meshes = {term: place(mesh) for term, mesh in content.meshes.items()}
     resources, components = [], []
     for i, (term, mesh) in enumerate(meshes.items()):
         colors, object_id = 2 * i + 1, 2 * i + 2
         resources.append(_3mf_object(term, mesh, colors, object_id))
         components.append(f'<component objectid="{object_id}"/>')
     whole = 2 * len(meshes) + 1
-    name = quoteattr(_xml_text(asked.title or path.stem))
+    name = quoteattr(_xml_text(content.title or path.stem))
     model = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<model unit="millimeter" xml:lang="en-US" '
@@ -222,12 +233,12 @@ def _3mf(path: Path, asked: Asked, place: Placement) -> Written:
     }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for file, content in files.items():
+        for file, text in files.items():
             entry = zipfile.ZipInfo(file, (1980, 1, 1, 0, 0, 0))  # no time: equal input, equal bytes
             entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, content.encode("utf-8"), compresslevel=6)
+            archive.writestr(entry, text.encode("utf-8"), compresslevel=6)
     atomic_write(path, buffer.getvalue())
-    return _told(path, "3mf", tuple(meshes), list(meshes.values()))
+    return _told(path, "3mf", content.terms, list(meshes.values()))
 
 
 def _3mf_object(term: str, mesh: Mesh, colors: int, object_id: int) -> str:
@@ -259,11 +270,11 @@ def _xml_text(text: str) -> str:
     return re.sub(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]", "", text)
 
 
-def _obj(path: Path, asked: Asked, place: Placement) -> Written:
+def _obj(path: Path, content: Content, place: Placement) -> Written:
     """An object and a group per part; colours stand at the vertices, textures in pictures that the .mtl names."""
     lines, materials, start = [f"# cast3d {__version__}, millimetres, y up", f"mtllib {path.stem}.mtl"], [], 1
-    slugs = unique_slugs(asked.shown)
-    for term, part in asked.shown.items():
+    slugs = unique_slugs(content.shown)
+    for term, part in content.shown.items():
         textured = part if isinstance(part, Textured) else None
         mesh = place(part.mesh if isinstance(part, Textured) else part)
         tint = torch.full_like(mesh.vertices, 0.6) if mesh.colors is None else mesh.colors
@@ -292,22 +303,27 @@ def _obj(path: Path, asked: Asked, place: Placement) -> Written:
     # What the OBJ names is there before the OBJ is.
     atomic_write(path.with_suffix(".mtl"), "\n\n".join(materials) + "\n")
     atomic_write(path, "\n".join(lines) + "\n")
-    return _told(path, "obj", tuple(asked.solids), [place(mesh) for mesh in asked.solids.values()])
+    return _told(path, "obj", content.terms, [place(mesh) for mesh in content.meshes.values()])
 
 
-def _glb(path: Path, asked: Asked, place: Placement) -> Written:
+def _glb(path: Path, content: Content, place: Placement) -> Written:
     """A node per part, in metres as glTF demands."""
     x, y, z = (value / 1000 for value in place.shift)
     metres = Placement(place.scale / 1000, (x, y, z))
     moved = {
         term: replace(part, mesh=metres(part.mesh)) if isinstance(part, Textured) else metres(part)
-        for term, part in asked.shown.items()
+        for term, part in content.shown.items()
     }
-    write_glb(path, moved, {"prompt": asked.title, "version": __version__})
-    return _told(path, "glb", tuple(asked.solids), [place(mesh) for mesh in asked.solids.values()])
+    write_glb(path, moved, {"prompt": content.title, "version": __version__})
+    return _told(path, "glb", content.terms, [place(mesh) for mesh in content.meshes.values()])
 
 
-_WRITERS: dict[str, Callable[[Path, Asked, Placement], Written]] = {"stl": _stl, "3mf": _3mf, "obj": _obj, "glb": _glb}
+_WRITERS: dict[str, Callable[[Path, Content, Placement], Written]] = {
+    "stl": _stl,
+    "3mf": _3mf,
+    "obj": _obj,
+    "glb": _glb,
+}
 
 
 def _by_place(mesh: Mesh, colors: Tensor | None = None) -> Mesh:
