@@ -44,13 +44,11 @@ from .settings import Settings
 from .stages.glimpses import Glimpses, Preview
 from .stages.kit import Kit, Seeds
 from .stages.painted import PAINTED_HINTS
+from .stages.pauses import PAUSES, PICTURES
 from .stages.regions import Regions, nodes_named
 from .stages.search import LayoutShowsNot
-from .stages.table import HINTS
 
-PICTURES = "pictures"
 LIFTED_FOLDER = "lifted"  # in a run folder: the model that a picture became
-PAUSES = (PICTURES, HINTS.name)  # after the pictures are cut out, after the hints are found
 
 
 @in_float32

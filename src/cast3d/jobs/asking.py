@@ -17,12 +17,12 @@ from ..scene.change import KEEPS
 from ..scene.scene import MAX_PROMPT, plain_text
 from ..scene.terms import find_terms, match_key
 from ..settings import Settings
+from ..stages.pauses import PAUSES
 from .job import KINDS, WAITING, Job, new_id
 from .queue import NotFound
 from .uploads import Upload, Uploads
 from .voxels import from_bits, into_box
 
-POINTS = ("pictures", "hints")
 ASKED = {
     "kind", "prompt", "main", "assets", "seed", "settings", "pause", "title", "model", "replace", "add", "remove",
     "keep", "duplicate_of",
@@ -364,11 +364,11 @@ def _one_by_one(given: Mapping[str, Any]) -> None:
 
 def _pause(body: Mapping[str, Any], kind: str) -> list[str]:
     given = body.get("pause") or []
-    if not isinstance(given, list) or not all(point in POINTS for point in given):
-        raise FieldError("pause", f"pause is a list of {', '.join(POINTS)}, not {given!r}")
+    if not isinstance(given, list) or not all(point in PAUSES for point in given):
+        raise FieldError("pause", f"pause is a list of {', '.join(PAUSES)}, not {given!r}")
     if given and kind != "compose":
         raise FieldError("pause", "only compositions pause")
-    return [point for point in POINTS if point in given]
+    return [point for point in PAUSES if point in given]
 
 
 def _checked(field: str, make: Callable[[], Any]) -> Any:
