@@ -8,3 +8,5 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "
     os.environ[variable] = "1"
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # tests download nothing
+
+pytest_plugins = ["tests.language.fixtures"]

@@ -70,6 +70,24 @@ def test_the_rest_is_as_it_was_and_the_new_part_hangs_where_the_old_one_did(mode
     assert result.regions.found == ("node",)
 
 
+def test_a_part_goes_by_its_name_where_the_old_one_had_the_same(tmp_path, model, finished):
+    """Also in a group of that name, all of which goes."""
+    out, _ = finished
+    grouped = man()
+    above = next(row for row in grouped.tables["nodes"] if row["name"] == "Head")
+    grouped.tables["nodes"].append({"name": "red cap", "children": above["children"]})
+    above["children"] = [len(grouped.tables["nodes"]) - 1]
+    for number, before in enumerate([out / "scene.glb", grouped.write(tmp_path / "grouped.glb")]):
+        again = tmp_path / str(number)
+        edit(before, again, replace={"red cap": {"red cap": picture("red")}})
+        after = open_model(again / "scene.glb")
+        assert set(after.nodes) == {"Body", "Backpack", "red cap"}
+        (new,) = (piece for piece in after.pieces if piece.names[0] == "red cap")
+        assert new.names[1] == "Head" and new.names.count("Head") == 1
+        for name in ("Body", "Backpack"):
+            assert positions(again / "scene.glb", name) == positions(model, name)
+
+
 def test_a_run_folder_of_an_edit(finished):
     out, _ = finished
     held = {path.name for path in out.iterdir()}

@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from . import composition
@@ -27,7 +26,6 @@ from .existing.frame import frame_of
 from .existing.model import Model
 from .existing.opening import is_picture, open_model
 from .existing.seen import Existing
-from .language.endpoints import LanguageModel
 from .models.precision import in_float32
 from .pictures.cutout import open_cut_out
 from .pictures.opening import Picture
@@ -39,19 +37,18 @@ from .result.result import Result
 from .run.folder import RunFolder
 from .run.staging import Progress, Staging
 from .scene import Asset, Pictures, Scene, imagined
+from .scene.asked import edit_of, language_of, require_choices, require_hints, require_terms, scene_of
 from .scene.edits import EditScene
 from .settings import Settings
 from .stages.glimpses import Glimpses, Preview
 from .stages.kit import Kit, Seeds
 from .stages.painted import PAINTED_HINTS
+from .stages.pauses import PICTURES, require_points
 from .stages.regions import Regions
 from .stages.search import LayoutShowsNot
 from .stages.standing import main_pieces, stood
-from .stages.table import HINTS
 
-PICTURES = "pictures"
 LIFTED_FOLDER = "lifted"  # in a run folder: the model that a picture became
-PAUSES = (PICTURES, HINTS.name)  # after the pictures are cut out, after the hints are found
 
 
 @in_float32
@@ -93,7 +90,7 @@ class Composer:
         same. `prompt` may be a Scene, which has its assets and its main term; a `seed` beside it goes before its own.
         `reseed` gives single terms another seed in the second stage. `hints` are a person's, bool [64, 64, 64] by term,
         in place of those that are found. `choose` takes another candidate for single parts, by its number in the stage
-        `part_candidates`. `pause` names points (`PAUSES`) at which Paused is raised, so that one may
+        `part_candidates`. `pause` names points (`stages.pauses.PAUSES`) at which Paused is raised, so that one may
         look; the same call without them goes on. `progress(stage, done, total)` hears of every step and may raise
         Cancelled; `preview(stage, step, voxels)` is shown the structure while it is sampled, every few steps.
         Raises InputError before any work for unusable input, TermNotFound when the layout shows no part for a term.
@@ -359,66 +356,3 @@ def _cut_out(asset: Asset, background: str) -> tuple[Picture, ...]:
 def in_cube(scene: EditScene, model: Model, backbone: Backbone) -> Existing:
     """The model of an edit as the backbone wants things to stand; its main thing says how large all is."""
     return Existing(model, frame_of(model, scene.up, scene.front, backbone.stand, main_pieces(scene, model)))
-
-
-def scene_of(prompt: str | Scene, assets: Mapping[str, Pictures] | None, main: str | None, seed: int | None) -> Scene:
-    """A scene as it is given, or from its pieces."""
-    if not isinstance(prompt, Scene):
-        return Scene.make(prompt, assets or {}, main=main, seed=seed or 0)
-    if assets is not None or main is not None:
-        raise InputError("a Scene has its assets and its main term; give them in it, not beside it")
-    return prompt if seed is None else prompt.with_seed(seed)
-
-
-def edit_of(model: str | Path | EditScene, prompt: str, *given: Any) -> EditScene:
-    """An edit as it is given, or from its pieces."""
-    if not isinstance(model, EditScene):
-        return EditScene.make(model, prompt, *given)
-    replace, add, remove, main, seed, keep, regions, up, front, find, language_model = given
-    if prompt or any((replace, add, remove, main, regions, up, front, find, language_model)):
-        raise InputError("an EditScene has its prompt, parts and pictures; give them in it, not beside it")
-    return model.changed(seed=seed, keep=keep)
-
-
-def language_of(scene: EditScene, key: str | None) -> LanguageModel | None:
-    """Who names the clusters of the model; its key is in the environment variable `key`."""
-    return LanguageModel(scene.language_model, key) if scene.language_model else None
-
-
-def require_terms(scene: Scene | EditScene, reseed: Mapping[str, int]) -> None:
-    """Re-seeded terms must be terms of the scene, their seeds seeds."""
-    for term, seed in reseed.items():
-        if term not in scene.terms:
-            raise InputError(f"cannot re-seed {term!r}: the terms are {', '.join(map(repr, scene.terms))}")
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-            raise InputError(f"the seed of {term!r} is a whole number from 0 to 2^63 - 1, not {seed!r}")
-
-
-def require_hints(scene: Scene, hints: Mapping[str, Tensor]) -> None:
-    """Painted hints are of terms of the scene, and occupancies; all but the main thing's hold something."""
-    for term, grid in hints.items():
-        if term not in scene.terms:
-            raise InputError(f"a hint for {term!r}: the terms are {', '.join(map(repr, scene.terms))}")
-        if grid.dtype != torch.bool or grid.shape != (64, 64, 64):
-            raise InputError(f"the hint of {term!r} is a bool tensor [64, 64, 64], not {grid.dtype} {list(grid.shape)}")
-        if term != scene.main and not grid.any():
-            raise InputError(f"the hint of {term!r} is empty; paint where it is to be")
-
-
-def require_points(pause: Collection[str]) -> None:
-    """Points of the method at which a run can pause."""
-    for point in pause:
-        if point not in PAUSES:
-            raise InputError(
-                f"a run does not pause at {point!r}{nearest(point, PAUSES)}; it can at {', '.join(PAUSES)}"
-            )
-
-
-def require_choices(scene: Scene | EditScene, choices: Mapping[str, int]) -> None:
-    """Candidates are chosen for accessories, by a number from 0; whether there are so many is known later."""
-    own = [term for term in scene.terms if term != scene.main]
-    for term, number in choices.items():
-        if term not in own:
-            raise InputError(f"no candidate is chosen for {term!r}: it can be for {', '.join(map(repr, own))}")
-        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-            raise InputError(f"the candidate of {term!r} is a whole number from 0, not {number!r}")

@@ -21,7 +21,7 @@ def _of(
     within: tuple[float, float] | None = None,
     off: Any = _NOT_OURS,
 ) -> Any:
-    """A setting. `within` is its range, ends included; `off` the value at which something of ours does nothing."""
+    """A setting. `within` is its range, with both ends; `off` is the value at which something of ours does nothing."""
     told = {"help": help, "symbol": symbol, "choices": choices, "within": within}
     return field(default=default, metadata=told if off is _NOT_OURS else {**told, "off": off})
 
@@ -32,8 +32,8 @@ class Settings:
 
     background: str = _of(
         "auto",
-        "how pictures without transparency are cut out: from one plain colour, by a network, or as it takes (see "
-        "docs/pictures.md)",
+        "how a picture without transparency is cut out: plain takes a background of one colour away, u2net, isnet and "
+        "birefnet are networks, auto takes a network only where the background is not plain (see docs/pictures.md)",
         choices=("auto", "plain", "u2net", "isnet", "birefnet"),
     )
     structure_steps: int = _of(25, "sampling steps of the structure flow", "N", within=(1, 1000))
@@ -46,102 +46,135 @@ class Settings:
     slat_text_guidance: float = _of(7.5, "guidance scale of text conditions in the second flow", "CFG", within=(0, 100))
     multi_image: str = _of(
         "multidiffusion",
-        "several pictures of one thing: their mean at every step, or one at a step in turn",
+        "how several pictures of one thing act: multidiffusion takes their mean at every step, stochastic takes one of "
+        "them in turn at each step",
         choices=("multidiffusion", "stochastic"),
     )
     diffusion: float = _of(0.6, "stochasticity of STM; 0 is FlowEdit", "lambda_diff", within=(0, 9))
 
-    layout_generator: str = _of("trajectory", "source path of the layout's STM", "G", ("trajectory", "static"))
-    layout_starts: tuple[int, ...] = _of((18, 21, 15), "start levels tried until every term is found", "n_max")
+    layout_generator: str = _of(
+        "trajectory",
+        "path of the source in the layout's STM: trajectory follows the states of its own sampling, static adds noise "
+        "to it",
+        "G",
+        ("trajectory", "static"),
+    )
+    layout_starts: tuple[int, ...] = _of(
+        (18, 21, 15), "start levels of the layout's STM; they are tried in turn until every term is found", "n_max"
+    )
     lookalikes: int = _of(
         0,
-        "names of similar things tried for a term that the text model has no words for or the layout does not show; "
-        "they come from the term's picture (bricks only)",
+        "most names of similar things that are tried for a term, where the text model has no words for it or the "
+        "layout does not show it; the names come from the term's picture (bricks only); 0: none",
         within=(0, 100),
         off=0,
     )
     source_guidance: float = _of(
-        -1.0, "guidance of the source text in the layout's STM; below 0: text_guidance", within=(-1, 100)
+        -1.0,
+        "guidance scale of the source text in the layout's STM; below 0: the same as text_guidance",
+        within=(-1, 100),
     )
-    target_negative: str = _of("null", "what the layout's target is guided away from", choices=("null", "source"))
+    target_negative: str = _of(
+        "null",
+        "what guidance leads the layout's target away from: the empty text (null), or the source text",
+        choices=("null", "source"),
+    )
 
     view_pitches: tuple[float, ...] = _of(
-        (-20.0, 10.0, 40.0), "heights of the rings of views, degrees", "V", within=(-89, 89)
+        (-20.0, 10.0, 40.0), "heights of the rings of views, in degrees", "V", within=(-89, 89)
     )
-    view_size: int = _of(512, "side of the views, pixels", within=(32, 4096))
-    mask_threshold: float = _of(0.9, "share of a voxel's Gaussians that must be masked", "tau_mask", within=(0, 1))
-    minimum_hint: int = _of(20, "voxels of the smallest hint, and of its smallest piece", within=(1, 64**3), off=1)
+    view_size: int = _of(512, "side of the views, in pixels", within=(32, 4096))
+    mask_threshold: float = _of(
+        0.9, "a voxel is of a term where more than this share of its Gaussians are masked", "tau_mask", within=(0, 1)
+    )
+    minimum_hint: int = _of(20, "fewest voxels of a hint, and of each piece of it", within=(1, 64**3), off=1)
     base_in_hint: float = _of(
         1.0,
-        "a hint that holds a larger share of the base's own voxels gives them back: the whole was taken for the part; "
-        "1 keeps all",
+        "a hint that holds more than this share of the base's own voxels gives them back, because the segmenter took "
+        "the whole for the part; 1: a hint keeps all",
         within=(0, 1),
         off=1.0,
     )
 
     part_start: int = _of(12, "start level of the parts' STM", "n_max")
     part_frame: str = _of(
-        "composite", "frame in which parts are generated", "", ("composite", "canonical", "auto"), off="composite"
+        "composite",
+        "frame in which a part is generated: composite leaves its hint in place, canonical centres and enlarges the "
+        "hint, auto does so for small hints only",
+        "",
+        ("composite", "canonical", "auto"),
+        off="composite",
     )
 
     replace_hint: str = _of(
         "region",
-        "hint of a part that replaces one of a model: where the old one was, or where a layout shows the new one",
+        "hint of a new part that replaces a part of a model: region takes the place of the old part, layout takes the "
+        "place where a layout shows the new one",
         "h_i",
         ("region", "layout"),
     )
 
     keep_hidden: bool = _of(
         False,
-        "near parts, keep the base's voxels in or beside the layout's solid: no holes behind thin parts",
+        "near parts, the base keeps its voxels in or beside the layout's solid, so that thin parts have no holes "
+        "behind them",
         off=False,
     )
-    prune: bool = _of(True, "drop what the parts cut off the base")
+    prune: bool = _of(True, "pieces that the parts cut off the base are dropped")
     prune_connectivity: int = _of(
-        6, "which neighbours connect regions: 6 (faces, the paper's) or 26 (corners too: slanted shells one voxel thin)"
+        6,
+        "neighbours that connect regions: 6 (across faces, as in the paper) or 26 (across corners too, for slanted "
+        "shells that are one voxel thin)",
     )
     crumbs: float = _of(
-        0.0, "floating pieces with a smaller share of the whole are dropped; 0 keeps all", within=(0, 0.5), off=0.0
+        0.0,
+        "a floating piece with a smaller share of the whole is dropped; 0: all are kept",
+        within=(0, 0.5),
+        off=0.0,
     )
-    refine: bool = _of(True, "refine the coarse geometry with STM")
+    refine: bool = _of(True, "STM refines the coarse geometry")
     refine_start: int = _of(9, "start level of the refinement's STM", "n_max")
     seal: float = _of(
         0.0,
-        "openings that the composition or its refinement leaves in a chamber with this share of the inside are closed; "
-        "0: never",
+        "the composition and its refinement can leave openings in a chamber; they are closed where the chamber has at "
+        "least this share of the inside; 0: never",
         within=(0, 1),
         off=0.0,
     )
     guards: bool = _of(
         True,
-        "a refinement that strays from the coarse geometry is dropped, and voxels that only a part's hint brought in",
+        "a refinement that strays from the coarse geometry is dropped; voxels that come only from a part's hint are "
+        "dropped too",
         off=False,
     )
 
     boundary_sigma: float = _of(
-        1.0, "blur of the soft boundaries between parts, voxels; 0: hard boundaries", within=(0, 16)
+        1.0, "blur of the soft boundaries between parts, in voxels; 0: hard boundaries", within=(0, 16)
     )
     free_fraction: float = _of(
-        0.15, "last share of the steps without override, rounded up to whole steps", "tau_fine", within=(0, 1)
+        0.15,
+        "share of the steps at the end that have no override, rounded up to whole steps",
+        "tau_fine",
+        within=(0, 1),
     )
 
     outline: float = _of(
         0.0,
-        "how strongly sampling is guided by the pictures' outlines, where that agrees better; 0: not at all, 1: as "
-        "measured",
+        "how strongly the outlines of the pictures guide sampling, where the result then agrees better with them; 0: "
+        "not at all, 1: the strength that was measured",
         within=(0, 4),
         off=0.0,
     )
     candidates: int = _of(
         1,
-        "most candidates for a part's geometry: from the hint, lifted alone and laid over the hint, guided by the "
-        "outline; 1: the hint's alone",
+        "most candidates for the geometry of a part: one from the hint, one lifted alone and laid over the hint, one "
+        "that the outline guides; 1: only the one from the hint",
         within=(1, 3),
         off=1,
     )
     place_missing: bool = _of(
         False,
-        "a thing that no layout shows is lifted alone and placed by rule where its relation in the sentence says",
+        "a thing that no layout shows is lifted alone; a rule places it where its relation in the sentence says",
         off=False,
     )
     refit: float = _of(
@@ -152,12 +185,16 @@ class Settings:
     )
 
     mesh_faces: int = _of(
-        1_000_000, "most triangles of a part in the GLB; a mesh with more is simplified", within=(4, 100_000_000)
+        1_000_000, "most triangles of a part in the GLB; a mesh that has more is simplified", within=(4, 100_000_000)
     )
     texture_size: int = _of(
-        0, "longer side of each part's baked texture in the GLB, texels; 0: colours at vertices", within=(0, 8192)
+        0,
+        "longer side of the texture that is baked for each part in the GLB, in texels; 0: colours at vertices",
+        within=(0, 8192),
     )
-    spz: bool = _of(False, "write scene.spz too: the Gaussians for web viewers, a sixth of scene.ply")
+    spz: bool = _of(
+        False, "scene.spz is written too: it holds the Gaussians for web viewers, at a sixth of the size of scene.ply"
+    )
 
     @classmethod
     def paper(cls) -> Settings:

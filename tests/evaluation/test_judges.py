@@ -21,24 +21,10 @@ from cast3d.language.endpoints import Endpoint
 from cast3d.meshes.glb import write_glb
 from tests.evaluation.finished import CASES, METHODS, write_results, write_suite
 from tests.evaluation.scenes import cuboid
-from tests.language.stub import serving
+from tests.language.fixtures import both
 from tests.tiny_backbone import PROMPT
 
 GOOD = 'It stands.\n{"faithfulness": 8, "aesthetic": 6.5, "rationality": 9}'
-
-
-both = pytest.mark.parametrize("server", ["openai", "gemini"], indirect=True)
-
-
-@pytest.fixture
-def server(request):
-    with serving(getattr(request, "param", "openai"), GOOD) as stub:
-        yield stub
-
-
-@pytest.fixture
-def at(server) -> Endpoint:
-    return Endpoint(server.form, "judge-1", server.url, "secret", {"seed": 7})
 
 
 @pytest.fixture

@@ -239,8 +239,7 @@ def stored(model: Model, name: str) -> dict[str, bytes]:
 
 
 def test_untouched_nodes_are_the_same_bytes(tmp_path, model):
-    part = Mesh(torch.from_numpy(BOX), torch.from_numpy(FACES.astype(np.int64)), torch.full((8, 3), 0.5))
-    result = again(tmp_path, edited(model, {1: all_of(model.pieces[1])}, [Addition("hat", part, 1)]))
+    result = again(tmp_path, edited(model, {1: all_of(model.pieces[1])}, [Addition("hat", solid(), 1)]))
     assert result.nodes == ["Body", "hat", "Backpack"] or set(result.nodes) == {"Body", "hat", "Backpack"}
     for name in ("Body", "Backpack"):
         assert stored(result, name) == stored(model, name)
@@ -249,6 +248,23 @@ def test_untouched_nodes_are_the_same_bytes(tmp_path, model):
     np.testing.assert_allclose(np.sort(hat.vertices, 0), np.sort(BOX, 0), atol=1e-6)  # and stands where it was put
     assert len(result.document.rows("meshes")) == 3  # nothing is left of the old one
     assert b"Red_Cap" not in (tmp_path / "again.glb").read_bytes()
+
+
+def test_a_new_node_takes_the_name_of_one_that_goes(tmp_path, model):
+    result = again(tmp_path, edited(model, {1: all_of(model.pieces[1])}, [Addition("Red_Cap.001", solid(), 1)]))
+    assert set(result.nodes) == {"Body", "Backpack", "Red_Cap.001"}
+    assert b"Red_Cap.001 2" not in (tmp_path / "again.glb").read_bytes()
+
+
+def test_a_new_node_is_numbered_where_another_keeps_the_name(tmp_path, model):
+    twice = [Addition("Body", solid()), Addition("Body 2", solid())]
+    result = again(tmp_path, edited(model, {1: all_of(model.pieces[1])}, twice))
+    assert result.nodes == ["Body", "Backpack", "Body 2", "Body 2 2"]
+    assert stored(result, "Body") == stored(model, "Body")
+
+
+def solid() -> Mesh:
+    return Mesh(torch.from_numpy(BOX), torch.from_numpy(FACES.astype(np.int64)), torch.full((8, 3), 0.5))
 
 
 def test_a_cut_mesh_keeps_its_vertices_first(tmp_path, model):

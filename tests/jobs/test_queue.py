@@ -11,7 +11,8 @@ import pytest
 from cast3d.composer import Composer
 from cast3d.errors import InputError
 from cast3d.jobs.job import Job, read_job
-from cast3d.jobs.queue import Conflict, LimitReached, Limits, NotFound, Queue
+from cast3d.jobs.queue import Limits, Queue
+from cast3d.jobs.refusals import Conflict, LimitReached, NotFound
 from cast3d.jobs.slots import ProcessSlot
 from cast3d.jobs.workspace import Workspace
 from tests.jobs.tiny import Tiny, asked

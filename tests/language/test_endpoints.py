@@ -6,22 +6,9 @@ import pytest
 
 from cast3d.errors import InputError
 from cast3d.language.endpoints import Endpoint, Reply, endpoint, wait_before
-from tests.language.stub import serving
+from tests.language.fixtures import both
 
 GOOD = "It stands."
-
-both = pytest.mark.parametrize("server", ["openai", "gemini"], indirect=True)
-
-
-@pytest.fixture
-def server(request):
-    with serving(getattr(request, "param", "openai"), GOOD) as stub:
-        yield stub
-
-
-@pytest.fixture
-def at(server) -> Endpoint:
-    return Endpoint(server.form, "judge-1", server.url, "secret", {"seed": 7})
 
 
 @both

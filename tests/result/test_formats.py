@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -145,6 +146,22 @@ def test_fewer_triangles_are_still_solids(tmp_path):
     assert trimesh.load(written["stl"].path).is_volume
     with pytest.raises(InputError, match="too few for 2 closed parts"):
         export(balls(), tmp_path, ["stl"], faces=7)
+
+
+@pytest.mark.parametrize("separate", [False, True], ids=["whole", "parts"])
+def test_fewer_triangles_are_just_as_tall(tmp_path, separate):
+    """All parts by one factor: the two balls keep their places, one above the other."""
+    balls = {"low": from_sdf(ball(40, 0.2, (0, 0, -0.19))), "high": from_sdf(ball(40, 0.2, (0.05, 0, 0.21)))}
+    export(balls, tmp_path, list(FORMATS), height=80, faces=120, separate=separate)
+    for kind in FORMATS if find_spec("lxml") else ("stl", "obj", "glb"):
+        files = tmp_path.glob(f"*.{kind}")
+        low, high = zip(*(trimesh.load_scene(file).bounds * (1000 if kind == "glb" else 1) for file in files))
+        up = 2 if kind in ("stl", "3mf") else 1
+        assert len(low) == 1 + separate
+        assert np.min(low, 0)[up] == pytest.approx(0, abs=1e-4) and np.max(high, 0)[up] == pytest.approx(80, abs=1e-4)
+        if separate:
+            widths = [(b - a)[0] for a, b in zip(low, high)]
+            assert widths[0] == pytest.approx(widths[1], rel=0.03) and 35 < max(widths) < 45
 
 
 def test_textures_go_along_and_cut_meshes_are_closed_again(tmp_path):

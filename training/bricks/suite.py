@@ -22,6 +22,7 @@ import zipfile
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ class Writer:
         files = {}
         for term, arrays in zip(terms, truth(self.bank, objects, 0)):
             files[term] = f"truth/{name}/{_slug(term)}.npz"
-            save_grids(self.output / files[term], arrays)
+            save_arrays(self.output / files[term], arrays)
         return {
             "id": id,
             "prompt": prompt,
@@ -142,8 +143,8 @@ def truth(b: Bank, objects: Objects, index: int) -> list[dict[str, NDArray[np.bo
     return [{"voxels": shell, "visible": shell & surface} for shell in shells]
 
 
-def save_grids(path: Path, arrays: Mapping[str, NDArray[np.bool_]]) -> None:
-    """An npz that `numpy.load` reads, a third of the size that `savez_compressed` makes; equal grids, equal bytes."""
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """An npz that `numpy.load` reads, a third of the size that `savez_compressed` makes; equal arrays, equal bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
         for name, array in arrays.items():

@@ -15,9 +15,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-import io
 import json
-import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +32,7 @@ from training.bricks.ldraw import Library
 from training.bricks.objects import Objects, stack
 from training.bricks.options import Options
 from training.bricks.pictures import Studio
-from training.bricks.suite import _EPOCH, Look, _slug, _Writer, save_grids, truth
+from training.bricks.suite import Look, _slug, _Writer, save_arrays, truth
 
 KINDS = ("replace", "add", "remove")
 SIGHTS, PIXELS = 60, 720  # views, and pixels a side, that tell which triangles can be seen
@@ -96,12 +94,7 @@ def save_source(path: Path, studio: Studio, objects: Objects) -> None:
             f"colors {role}": np.uint8(rows),
         }
     arrays["palette"] = np.array(list(palette), np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
-        for name, array in arrays.items():
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), buffer.getvalue(), zipfile.ZIP_LZMA)
+    save_arrays(path, arrays)
 
 
 def in_sight(corners: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -126,7 +119,7 @@ def _in_order(steps: NDArray[np.uint16]) -> tuple[NDArray[np.int64], NDArray[np.
 def save_truth(path: Path, before: list[dict], after: list[dict]) -> None:
     """An npz of `before` and `after` as one array, np.packbits of bool [terms, voxels or visible, 64, 64, 64] each."""
     grids = [one[name] for one in (*before, *after) for name in ("voxels", "visible")]
-    save_grids(path, {"grids": np.stack([np.packbits(grid) for grid in grids])})
+    save_arrays(path, {"grids": np.stack([np.packbits(grid) for grid in grids])})
 
 
 def case(writer: _Writer, row: dict[str, str], before: Objects, after: Objects) -> dict:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ..errors import InputError
-from ..jobs.queue import NotFound
+from ..jobs.refusals import NotFound
 from ..jobs.workspace import inside
 from ..scene import read_scene
 from ..scene.grammar import carrier, confusable, things

@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from ..errors import InputError
-from ..jobs.asking import FieldError
 from ..jobs.facts import colors_of, hints_of, parts_of
+from ..jobs.fields import FieldError
 from ..jobs.job import DONE, Job
-from ..jobs.queue import Conflict, NotFound
+from ..jobs.refusals import Conflict, NotFound
 from ..jobs.voxels import to_bits
 from ..jobs.workspace import inside
 from ..scene.scene import slug

@@ -8,9 +8,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ..jobs.asking import FieldError, change_of, job_of
+from ..jobs.asking import job_of
+from ..jobs.changing import change_of
+from ..jobs.fields import FieldError
 from ..jobs.job import RUNNING, STATES
-from ..jobs.queue import Conflict
+from ..jobs.refusals import Conflict
 from .bodies import json_body
 from .service import service_of
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..jobs.asking import POINTS
 from ..jobs.job import KINDS, STATES
 from ..scene.change import KEEPS
+from ..stages.pauses import PAUSES
 
 TEXT, NUMBER, WHOLE, YES = ({"type": kind} for kind in ("string", "number", "integer", "boolean"))
 BITS = {
@@ -83,7 +83,7 @@ SCHEMAS: dict[str, Any] = {
     ),
     "Ask": shape(
         "kind", kind={"enum": list(KINDS)}, prompt=TEXT, main=TEXT, assets=IDS, seed=WHOLE, settings=by_term({}),
-        pause=many({"enum": list(POINTS)}), title=TEXT, duplicate_of=TEXT, model=TEXT, replace=REPLACED, add=IDS,
+        pause=many({"enum": list(PAUSES)}), title=TEXT, duplicate_of=TEXT, model=TEXT, replace=REPLACED, add=IDS,
         remove=many(TEXT), keep={"enum": list(KEEPS)},
     ),
     "Change": shape(

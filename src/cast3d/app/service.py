@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ..errors import Cast3dError, InputError
-from ..jobs.asking import FieldError
 from ..jobs.errands import Errands
+from ..jobs.fields import FieldError
 from ..jobs.job import QUEUED, Job
-from ..jobs.queue import Conflict, LimitReached, NotFound, Queue
+from ..jobs.queue import Queue
+from ..jobs.refusals import Conflict, LimitReached, NotFound
 from ..jobs.slots import ProcessSlot, WorkBroke, WorkerDied
 from ..jobs.uploads import Uploads
 from .describe import job_json

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from ..errors import InputError
-from ..jobs.queue import NotFound
+from ..jobs.refusals import NotFound
 from ..jobs.workspace import inside
 from .service import service_of
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from ..jobs.events import Event
-from ..jobs.queue import NotFound
+from ..jobs.refusals import NotFound
 from .describe import event_json
 from .guard import Refused
 from .service import STREAMS, Service, service_of

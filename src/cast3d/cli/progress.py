@@ -88,7 +88,8 @@ class StageBars:
             self.seen.append(stage)
         number = self.seen.index(stage) + 1
         told = f"{self.labels[stage]} ({stage})" if stage in self.labels else stage  # the name that --from takes
-        return f"[{number:2}/{len({*self.labels, *self.seen})}] {told}"  # a rule's stage is seen only where it is needed
+        expected = len({*self.labels, *self.seen})  # a stage of a rule is seen only where it is needed
+        return f"[{number:2}/{expected}] {told}"
 
     def _print(self, line: str) -> None:
         self.console.print(line, markup=False, soft_wrap=True)

@@ -148,7 +148,7 @@ def read_reseeds(
     scene: Scene | EditScene, recorded: Mapping[str, int], texts: list[str] | tuple[str, ...]
 ) -> dict[str, int]:
     """Seeds of single terms: those of the run so far, and `TERM[=SEED]`, by default the one after the term's last."""
-    from ..composer import require_terms
+    from ..scene.asked import require_terms
 
     seeds = {term: seed for term, seed in recorded.items() if seed != scene.seed}
     for text in texts:
@@ -165,7 +165,7 @@ def read_choices(
     scene: Scene | EditScene, recorded: Mapping[str, int], texts: list[str] | tuple[str, ...]
 ) -> dict[str, int]:
     """Candidates that a person chose: those of the run so far, and `TERM=N`."""
-    from ..composer import require_choices
+    from ..scene.asked import require_choices
 
     choices = dict(recorded)
     for text in texts:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -36,6 +36,16 @@ from .outcome import Outcome
 
 METRICS = 3  # raise it when a metric changes: cells are then measured again
 YAWS, PITCH, SIDE = (-30.0, 30.0, 150.0, 210.0), 18.0, 192
+
+
+class Marked(Protocol):
+    """What cells of every kind of suite have."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+
+AnyCell = TypeVar("AnyCell", bound=Marked)
 
 
 @dataclass(frozen=True)
@@ -87,9 +97,13 @@ def fingerprint(method: Method, bench: Bench) -> str:
 
 def load(folder: Path, expected: str | None = None) -> Cell | None:
     """A finished cell, if it was made from just what `expected` is the fingerprint of."""
+    return finished(Cell, folder, expected)
+
+
+def finished(kind: type[AnyCell], folder: Path, expected: str | None) -> AnyCell | None:
+    """The same of any kind of suite: `kind` is the cell's class, which has a `fingerprint`."""
     try:
-        content = json.loads((folder / "cell.json").read_text(encoding="utf-8"))
-        cell = Cell(**content)
+        cell = kind(**json.loads((folder / "cell.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
     return cell if expected in (None, cell.fingerprint) else None

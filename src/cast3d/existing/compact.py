@@ -12,16 +12,15 @@ PLAIN = ("KHR_materials_", "KHR_texture_", "EXT_texture_", "KHR_mesh_quantizatio
 Renumber = Callable[[str, int], int]
 
 
-def compacted(document: Document, bare: set[int], original: Document) -> Document:
-    """Without the nodes in `bare` that nothing else needs, and without meshes and data that only they had.
+def compacted(document: Document, gone: set[int], original: Document) -> Document:
+    """Without the nodes in `gone`, and without meshes and data that only they had.
 
     What nothing showed in the `original` either stays. A file with extensions that may refer
     to rows in ways that are not known stays whole.
     """
     tables = document.tables
-    if not all(name.startswith(PLAIN) for name in tables.get("extensionsUsed", [])):
+    if not _known(tables):
         return document
-    gone = _needless(tables, bare)
     kept = {table: set(range(len(rows))) for table, rows in tables.items() if isinstance(rows, list)}
     kept["nodes"] = kept.get("nodes", set()) - gone
     for table in ("meshes", "skins", "materials", "textures", "images", "accessors", "bufferViews"):
@@ -31,13 +30,17 @@ def compacted(document: Document, bare: set[int], original: Document) -> Documen
     return _renumbered(document, kept)
 
 
-def _needless(tables: dict[str, Any], bare: set[int]) -> set[int]:
-    """Of the bare nodes those without children, camera or extension that are no joint and are not animated.
+def needless(tables: dict[str, Any], bare: set[int], held: set[int]) -> set[int]:
+    """Of the `bare` nodes those without children, camera or extension that are no joint and are not animated.
 
     Nodes above them that are left without children go, too, where they draw nothing and were there for them alone.
+    Those in `held` stay, and so does every node of a file that `compacted` leaves whole.
     """
+    if not _known(tables):
+        return set()
     nodes = tables.get("nodes", [])
-    needed = {joint for skin in tables.get("skins", []) for joint in [*skin.get("joints", []), skin.get("skeleton")]}
+    joints = {joint for skin in tables.get("skins", []) for joint in [*skin.get("joints", []), skin.get("skeleton")]}
+    needed = held | joints
     for animation in tables.get("animations", []):
         needed |= {channel.get("target", {}).get("node") for channel in animation.get("channels", [])}
     parents = {child: index for index, node in enumerate(nodes) for child in node.get("children", [])}
@@ -53,6 +56,11 @@ def _needless(tables: dict[str, Any], bare: set[int]) -> set[int]:
         if index in parents:
             todo.append(parents[index])
     return gone
+
+
+def _known(tables: dict[str, Any]) -> bool:
+    """Whether every reference to a row is where it is looked for."""
+    return all(name.startswith(PLAIN) for name in tables.get("extensionsUsed", []))
 
 
 def _references(document: Document, kept: dict[str, set[int]] | None) -> Iterator[tuple[str, int]]:

@@ -6,16 +6,15 @@ import base64
 import binascii
 import json
 import math
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from ..errors import InputError
+from ..meshes import chunks
 from .limits import MAX_BYTES, MAX_HEAD, read_bytes, whole
 
-MAGIC, JSON_CHUNK, BIN_CHUNK = b"glTF", 0x4E4F534A, 0x004E4942
 Tables = dict[str, Any]
 
 
@@ -36,43 +35,20 @@ def read_document(path: Path) -> Document:
     Raises InputError for files that are cut short or name files outside their own folder.
     """
     data = read_bytes(path)
-    if data[:4] == MAGIC:
-        head, binary = _chunks(data)
-        return gathered(_tables(head), [binary], path.parent)
-    return gathered(_tables(data), [None], path.parent)
+    if data[:4] == chunks.MAGIC:
+        head, binary = chunks.parted(data)
+        return gathered(read_tables(head), [binary], path.parent)
+    return gathered(read_tables(data), [None], path.parent)
 
 
 def from_bytes(data: bytes) -> Document:
     """The same of a .glb in memory, which can name no files."""
-    head, binary = _chunks(data)
-    return gathered(_tables(head), [binary], None)
+    head, binary = chunks.parted(data)
+    return gathered(read_tables(head), [binary], None)
 
 
-def _chunks(data: bytes) -> tuple[bytes, bytes | None]:
-    if len(data) < 20:
-        raise InputError("the GLB is cut short: its header is not whole")
-    _, version, size = struct.unpack_from("<4sII", data)
-    if version != 2:
-        raise InputError(f"the GLB is of version {version}; glTF 2.0 is read (Blender writes it)")
-    if size > len(data):
-        raise InputError(f"the GLB is cut short: {size:,} bytes are announced, {len(data):,} are there")
-    head, binary, at = None, None, 12
-    while at + 8 <= size:
-        length, kind = struct.unpack_from("<II", data, at)
-        if at + 8 + length > size:
-            raise InputError("the GLB is cut short, or a chunk's length is wrong")
-        chunk = data[at + 8 : at + 8 + length]
-        if kind == JSON_CHUNK and head is None:
-            head = chunk
-        elif kind == BIN_CHUNK and binary is None:
-            binary = chunk
-        at += 8 + length + (-length % 4)
-    if head is None:
-        raise InputError("the GLB holds no JSON chunk; the file is damaged")
-    return head, binary
-
-
-def _tables(head: bytes) -> Tables:
+def read_tables(head: bytes) -> Tables:
+    """The JSON of a glTF. Raises InputError for what is too large, damaged, or of another version."""
     if len(head) > MAX_HEAD:
         raise InputError(f"the glTF's JSON has {len(head) >> 20} MB; up to {MAX_HEAD >> 20} MB are read")
     try:
@@ -168,12 +144,6 @@ def _fetched(uri: Any, folder: Path | None, what: str) -> bytes:
 
 
 def encode(tables: Tables, binary: bytes) -> bytes:
-    """A .glb: header, JSON chunk (padded by spaces) and binary chunk, little endian."""
+    """A .glb of the tables and their buffer; one without a buffer has no chunk for it."""
     head = json.dumps(tables, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    head += b" " * (-len(head) % 4)
-    binary += bytes(-len(binary) % 4)
-    size = 12 + 8 + len(head) + (8 + len(binary) if binary else 0)
-    parts = [struct.pack("<4sII", MAGIC, 2, size), struct.pack("<II", len(head), JSON_CHUNK), head]
-    if binary:
-        parts += [struct.pack("<II", len(binary), BIN_CHUNK), binary]
-    return b"".join(parts)
+    return chunks.joined(head, binary or None)

@@ -9,8 +9,9 @@ import torch
 
 from ..errors import InputError, nearest
 from ..files import local_path, printable
+from ..meshes.chunks import MAGIC
 from ..splats import Gaussians, read_ply, read_spz
-from .container import MAGIC, Document, encode, read_document
+from .container import Document, encode, read_document
 from .foreign import read_foreign
 from .gltf import pieces_of
 from .limits import MAX_VERTICES, read_bytes

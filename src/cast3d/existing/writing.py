@@ -15,7 +15,7 @@ from ..meshes.gltf import Document as Growing
 from ..meshes.mesh import Mesh
 from ..meshes.texture import Textured, reshaped
 from .accessors import Appending, raw
-from .compact import compacted
+from .compact import compacted, needless
 from .container import Document, encode
 from .cutting import Cut
 from .gltf import triangles
@@ -36,13 +36,16 @@ def edited(model: Model, cuts: Mapping[int, Cut], additions: Sequence[Addition])
     """The .glb of a model without what `cuts` (by index of the piece) take away and with new nodes.
 
     Vertices keep their places in the buffer's accessors, so that what is left of a mesh has the very numbers that it
-    had. Nodes, meshes and data that nothing shows any more are left out.
+    had. Nodes, meshes and data that nothing shows any more are left out. A new node may have the name of one that goes.
     """
     assert model.document is not None
     grown = Appending(Document(copy.deepcopy(model.document.tables), model.document.binary))
     bare = _cut(grown, model, cuts)
-    document = _added(grown.document, additions)
-    return encode(*_parts(compacted(document, bare, model.document)))
+    matrices = global_matrices(grown.document)
+    hung = [_hung(addition, matrices) for addition in additions]
+    gone = needless(grown.tables, bare, {one.parent for one in hung})
+    document = _added(grown.document, hung, gone)
+    return encode(*_parts(compacted(document, gone, model.document)))
 
 
 def _parts(document: Document) -> tuple[dict[str, Any], bytes]:
@@ -133,40 +136,40 @@ def _extended(
 # --- adding -----------------------------------------------------------------------------------------------------------
 
 
-def _added(document: Document, additions: Sequence[Addition]) -> Document:
+def _added(document: Document, additions: Sequence[Addition], gone: set[int]) -> Document:
+    """With a node per addition. No name is that of another node, but for the nodes in `gone`, which go soon."""
     growing = Growing()
     growing.binary = bytearray(document.binary + bytes(-len(document.binary) % 4))
     growing.tables = document.tables
-    matrices, taken = global_matrices(document), {node.get("name") for node in document.rows("nodes")}
+    taken = {node.get("name") for index, node in enumerate(document.rows("nodes")) if index not in gone}
     scenes = document.tables.setdefault("scenes", [])
     if not scenes:
         roots = [index for index, parent in enumerate(parents_of(document)) if parent == -1]
         scenes.append({"nodes": roots})
         document.tables["scene"] = 0
     for addition in additions:
-        parent, points = _hung(addition, matrices)
-        growing.add_part(unused(addition.name, taken), _with_points(addition.part, points))
-        taken.add(addition.name)
+        name = unused(addition.name, taken)
+        growing.add_part(name, addition.part)
+        taken.add(name)
         index = len(growing.tables["nodes"]) - 1
-        if parent == -1:
+        if addition.parent == -1:
             scenes[document.tables.get("scene", 0)].setdefault("nodes", []).append(index)
         else:
-            growing.tables["nodes"][parent].setdefault("children", []).append(index)
+            growing.tables["nodes"][addition.parent].setdefault("children", []).append(index)
     tables = {**growing.tables, "buffers": [{"byteLength": len(growing.binary)}]}
     return Document(tables, bytes(growing.binary))
 
 
-def _hung(addition: Addition, matrices: Sequence[Floats]) -> tuple[int, Floats]:
-    """The parent and the part's points in it; a parent that flattens everything can hold nothing."""
+def _hung(addition: Addition, matrices: Sequence[Floats]) -> Addition:
+    """The addition in the axes of its parent, as `write_glb` has them; a parent that flattens everything holds none."""
     mesh = addition.part.mesh if isinstance(addition.part, Textured) else addition.part
-    points = mesh.vertices.double().numpy()
-    if addition.parent == -1:
-        return -1, points
-    matrix = matrices[addition.parent]
-    if abs(np.linalg.det(matrix[:3, :3])) < 1e-18:
-        return -1, points
-    inverse = np.linalg.inv(matrix)
-    return addition.parent, points @ inverse[:3, :3].T + inverse[:3, 3]
+    parent, points = addition.parent, mesh.vertices.double().numpy()
+    if parent != -1 and abs(np.linalg.det(matrices[parent][:3, :3])) < 1e-18:
+        parent = -1
+    if parent != -1:
+        inverse = np.linalg.inv(matrices[parent])
+        points = points @ inverse[:3, :3].T + inverse[:3, 3]
+    return Addition(addition.name, _with_points(addition.part, points), parent)
 
 
 def _with_points(part: Mesh | Textured, points: Floats) -> Mesh | Textured:

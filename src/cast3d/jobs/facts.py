@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
+from ..meshes.chunks import head_of
+from ..result.palette import BASE, COLORS
 from ..scene import unique_slugs
-
-# As in `result.previews.PALETTE`: the base grey, the others told apart with any colour vision.
-BASE = "#afafaf"
-COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
 
 
 @dataclass(frozen=True)
@@ -112,9 +110,7 @@ def parts_of(folder: Path) -> list[dict[str, Any]]:
 def size_of_glb(path: Path) -> list[float] | None:
     """Width, depth and height of a GLB of ours in world units: glTF's y is up, its z the front."""
     try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack_from("<I", file.read(20), 12)
-            document = json.loads(file.read(length))
+        document = json.loads(head_of(path))
         corners = [
             document["accessors"][primitive["attributes"]["POSITION"]]
             for mesh in document["meshes"]
@@ -124,5 +120,5 @@ def size_of_glb(path: Path) -> list[float] | None:
         high = np.max([one["max"] for one in corners], axis=0)
         x, z, y = (round(float(side), 5) for side in high - low)
         return [x, y, z]
-    except (OSError, ValueError, KeyError, IndexError, struct.error):
+    except (InputError, OSError, ValueError, KeyError, IndexError):
         return None

@@ -9,7 +9,6 @@ import base64
 import binascii
 import gzip
 import io
-import json
 import struct
 import zlib
 from collections.abc import Mapping
@@ -20,6 +19,9 @@ from typing import Any
 from PIL import Image
 
 from ..errors import InputError
+from ..existing.checks import COMPRESSED
+from ..existing.container import read_tables
+from ..meshes import chunks
 from ..pictures.opening import MAX_PIXELS
 from ..scene.scene import MAX_PROMPT, plain_text
 
@@ -30,7 +32,6 @@ NODES, DEPTH = 20_000, 64
 HEAD = 32 << 20  # bytes of the JSON of a glTF
 TEXELS = 4 * MAX_PIXELS  # of all pictures together
 UNPACKED = 1 << 30  # bytes of an SPZ
-PACKED = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_meshopt_compression")
 
 
 @dataclass(frozen=True)
@@ -58,31 +59,24 @@ def look_at(path: Path, suffix: str) -> ModelFacts:
 
 
 def _glb(path: Path) -> ModelFacts:
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        magic, version, length, head, kind = struct.unpack("<4sIIII", file.read(20))
-        if magic != b"glTF" or version != 2 or kind != 0x4E4F534A:
-            raise InputError("this is no binary glTF 2.0")
-        if length != size or head > min(HEAD, size - 20):
-            raise InputError("the model is cut short, or its lengths do not agree")
-        document = json.loads(file.read(head))
-        binary = b""
-        if file.tell() + 8 <= size:
-            count, kind = struct.unpack("<II", file.read(8))
-            if kind != 0x004E4942 or count > size - file.tell():
-                raise InputError("the model is cut short, or its lengths do not agree")
-            binary = file.read(count)
-    return _document(document, binary)
+    head, binary = chunks.parted(path.read_bytes())
+    return _document(_tables(head), binary or b"")
 
 
 def _gltf(path: Path) -> ModelFacts:
-    if path.stat().st_size > HEAD:
+    if path.stat().st_size > HEAD:  # before it is read
         raise InputError(f"a glTF of more than {HEAD >> 20} MB is not read; save it as GLB")
-    return _document(json.loads(path.read_bytes()), None)
+    return _document(_tables(path.read_bytes()), None)
+
+
+def _tables(head: bytes) -> Mapping[str, Any]:
+    if len(head) > HEAD:
+        raise InputError(f"the model's JSON has {len(head) >> 20} MB; up to {HEAD >> 20} MB are read")
+    return read_tables(head)
 
 
 def _document(document: Mapping[str, Any], binary: bytes | None) -> ModelFacts:
-    packed = [name for name in PACKED if name in document.get("extensionsRequired", [])]
+    packed = [name for name in COMPRESSED if name in document.get("extensionsRequired", [])]
     if packed:
         raise InputError(f"the model is compressed ({packed[0]}); save it without compression")
     buffers = [_buffer(one, i, binary) for i, one in enumerate(document.get("buffers", []))]

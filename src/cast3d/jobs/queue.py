@@ -18,23 +18,12 @@ from typing import Any
 from ..errors import Cancelled, Cast3dError
 from .events import Event, EventLog, Recent
 from .job import ATTEMPTS, CANCELLED, DONE, ENDED, FAILED, QUEUED, RUNNING, WAITING, Job, write_job
+from .refusals import Conflict, LimitReached, NotFound
 from .slots import Slot, WorkBroke, WorkerDied
 from .workspace import GIVEN, Workspace, link, size_of
 
 log = logging.getLogger("cast3d.jobs")
 Listener = Callable[[str], None]  # hears the id of a job to which something happened
-
-
-class NotFound(Cast3dError):
-    """There is no such job, upload or file."""
-
-
-class Conflict(Cast3dError):
-    """The job is in a state in which this cannot be done."""
-
-
-class LimitReached(Cast3dError):
-    """The queue, the workspace or the disk is full."""
 
 
 def _accept(job: Job) -> None:

@@ -25,7 +25,7 @@ from ..pictures.cutout import AUTO, cut_out
 from ..pictures.opening import Picture, open_picture
 from .job import new_id, require_id
 from .models import SUFFIXES, look_at
-from .queue import LimitReached, NotFound
+from .refusals import LimitReached, NotFound
 from .workspace import link, size_of
 
 FILE, CUTOUT = "upload.json", "cutout.png"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,12 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..version import __version__
+from . import chunks
 from .conventions import from_gltf_axes, to_gltf_axes, to_linear, to_srgb
 from .mesh import Mesh
 from .surface import unit_normals
 from .texture import Textured
 
-MAGIC, JSON_CHUNK, BIN_CHUNK = 0x46546C67, 0x4E4F534A, 0x004E4942
 FLOAT, UNSIGNED_INT = 5126, 5125
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 DTYPES = {FLOAT: np.dtype("<f4"), UNSIGNED_INT: np.dtype("<u4")}
@@ -82,7 +81,7 @@ class Document:
         return self._append("textures", {"source": self._append("images", picture)})
 
     def encode(self, metadata: Mapping[str, Any]) -> bytes:
-        """Header, JSON chunk (padded by spaces) and binary chunk, little endian."""
+        """The .glb."""
         scene = {"nodes": list(range(len(self.tables["nodes"]))), "extras": dict(metadata)}
         document = {
             "asset": {"version": "2.0", "generator": f"cast3d {__version__}"},
@@ -98,29 +97,20 @@ class Document:
             raise InputError(
                 f"GLB metadata must be plain JSON (text, finite numbers, lists, dicts): {error}"
             ) from error
-        head += b" " * (-len(head) % 4)
-        size = 12 + 8 + len(head) + 8 + len(self.binary)
-        return (
-            struct.pack("<IIIII", MAGIC, 2, size, len(head), JSON_CHUNK)
-            + head
-            + struct.pack("<II", len(self.binary), BIN_CHUNK)
-            + bytes(self.binary)
-        )
+        return chunks.joined(head, bytes(self.binary))
 
 
 def decode(path: Path) -> tuple[dict[str, Any], bytes]:
     """The JSON and binary chunks of a file, after checking that all lengths agree."""
     data = path.read_bytes()
     try:
-        magic, version, size, head_size, head_kind = struct.unpack_from("<IIIII", data)
-        binary_size, binary_kind = struct.unpack_from("<II", data, 20 + head_size)
-        document = json.loads(data[20 : 20 + head_size])
-    except (struct.error, ValueError) as error:
+        head, binary = chunks.parted(data)
+        document = json.loads(head)
+    except (InputError, ValueError) as error:
         raise InputError(f"{path}: not a GLB written by cast3d ({error})") from error
-    kinds = (magic, version, head_kind, binary_kind)
-    if kinds != (MAGIC, 2, JSON_CHUNK, BIN_CHUNK) or size != len(data) or 28 + head_size + binary_size != size:
+    if binary is None or len(chunks.joined(head, binary)) != len(data):
         raise InputError(f"{path}: not a GLB written by cast3d, or cut short")
-    return document, data[28 + head_size :]
+    return document, binary
 
 
 def read_part(document: dict[str, Any], binary: bytes, mesh: int) -> Mesh | Textured:

@@ -12,6 +12,7 @@ from ..composition import Composition
 from ..pictures.checks import is_thin
 from ..run.staging import Staging
 from ..scene import Scene
+from ..scene.change import EXACT
 from ..scene.edits import EditScene
 from ..stages.appearance import Appearance
 from ..stages.checks import what_may_be_wrong
@@ -19,7 +20,8 @@ from ..stages.kit import Kit
 from ..stages.layout import Slat
 from ..stages.reading import notes
 from ..stages.refit import Refit
-from .edited import EXACT, EditedResult, kept_exactly
+from .edited import EditedResult
+from .kept import kept_exactly
 from .recipe import likened, unread
 from .result import Result
 

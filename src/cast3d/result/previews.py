@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageColor
 from torch import Tensor
 
 from ..backbones import Backbone
@@ -20,23 +20,8 @@ from ..stages.existing import Source
 from ..stages.layout import Slat
 from ..stages.regions import Regions
 from ..voxels import blur, cells_of, to_coords, to_world
+from .palette import BASE, COLORS
 
-# Told apart by people with any colour vision (Okabe and Ito 2008), the base in grey.
-PALETTE = (
-    torch.tensor(
-        [
-            [175, 175, 175],
-            [230, 159, 0],
-            [86, 180, 233],
-            [0, 158, 115],
-            [240, 228, 66],
-            [0, 114, 178],
-            [213, 94, 0],
-            [204, 121, 167],
-        ]
-    )
-    / 255
-)
 YAWS, PITCH, SIZE = (25.0, 155.0), 15.0, 256
 LARGEST = 512  # pixels a side of views with masks, which were made as large as their setting says
 
@@ -119,9 +104,10 @@ def of_clusters(clusters: Tensor) -> Image.Image:
 
 def part_colors(count: int, base: int = 0) -> Tensor:
     """[count, 3] sRGB, the base grey."""
-    colors, k = torch.zeros(count, 3), 1
+    colors, k = torch.zeros(count, 3), 0
     for i in range(count):
-        colors[i] = PALETTE[0] if i == base else PALETTE[1 + (k - 1) % (len(PALETTE) - 1)]
+        color = BASE if i == base else COLORS[k % len(COLORS)]
+        colors[i] = torch.tensor(ImageColor.getrgb(color)) / 255
         k += i != base
     return colors
 

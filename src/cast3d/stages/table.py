@@ -6,6 +6,7 @@ The search for a reading is a stage, too (`stages.search`), but none of Fig. 3: 
 from __future__ import annotations
 
 from ..run.staging import Stage
+from . import pauses
 from .appearance import Appearance, composed_appearance
 from .candidates import CANDIDATES, CHOICE
 from .existing import Source, encoded_model, existing_model
@@ -43,7 +44,7 @@ LAYOUT_APPEARANCE = Stage(
     "Layout appearance", "The layout painted, so that its views can be segmented (Eq. 11).", HINTING,
 )  # fmt: skip
 HINTS = Stage(
-    "hints", 4, Hints, extract_hints,
+    pauses.HINTS, 4, Hints, extract_hints,
     "Hints", "Masks of each accessory in every view, voted back onto the layout (Eq. 12).", HINTING,
 )  # fmt: skip
 PART = Stage(

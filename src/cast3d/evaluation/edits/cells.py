@@ -7,7 +7,6 @@ cells/<method>/<case>/<seed>/   cell.json   fingerprint, numbers, seconds, notes
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import time
@@ -26,7 +25,7 @@ from ...existing.views import meshes_of
 from ...files import atomic_folder
 from ...run.plain_data import canonical, digest, pretty
 from ...splats import orbit
-from ..cells import common, folder_of
+from ..cells import common, finished, folder_of
 from .bench import EditBench, Made, source
 from .measure import SAME, Seen, failed, measure
 from .methods import EditMethod
@@ -60,11 +59,7 @@ def fingerprint(method: EditMethod, bench: EditBench) -> str:
 
 def load(folder: Path, expected: str) -> EditCell | None:
     """A finished cell, if it was made from just what `expected` is the fingerprint of."""
-    try:
-        cell = EditCell(**json.loads((folder / "cell.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-    return cell if cell.fingerprint == expected else None
+    return finished(EditCell, folder, expected)
 
 
 def make(method: EditMethod, bench: EditBench, out: Path) -> EditCell:

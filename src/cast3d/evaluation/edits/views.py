@@ -17,7 +17,7 @@ from ...existing.views import meshes_of
 from ...meshes.mesh import Mesh
 from ...meshes.raster import shoot
 from ...pictures.crops import object_box
-from ...result.edited import cuts_of, kept_gaussians
+from ...result.kept import cuts_of, kept_gaussians
 from ...splats import Camera, orbit, render
 from ...stages.regions import Regions
 from ...voxels import to_coords, to_world
