@@ -20,6 +20,7 @@ from ..stages.kit import Kit
 from ..stages.layout import Slat
 from ..stages.reading import notes
 from ..stages.refit import Refit
+from ..stages.regions import PLACE
 from .edited import EditedResult
 from .kept import kept_exactly
 from .recipe import likened, unread
@@ -103,6 +104,7 @@ def edited_result(run: Staging[Kit], scene: EditScene, made: Composition) -> Edi
     result.regions = made.hinted.regions
     if scene.keep == EXACT:
         kept_exactly(result, made, run.kit.backbone, scene.change)
-    result.notes += [*existing.model.notes, *(result.regions.report if result.regions else ())]
-    result.warnings += existing.model.warnings
+    told = list(zip(result.regions.report, result.regions.found)) if result.regions else []
+    result.notes += [*existing.model.notes, *(line for line, way in told if way != PLACE)]
+    result.warnings += [*existing.model.warnings, *(line for line, way in told if way == PLACE)]
     return result

@@ -17,8 +17,9 @@ from ..scene.terms import match_key
 from ..voxels import to_coords, to_world
 
 ON_HEAD = {
-    "bandana", "beanie", "beret", "bonnet", "bowler", "cap", "crown", "fedora", "fez", "hair", "halo", "hat",
-    "headband", "headdress", "helm", "helmet", "hood", "horns", "kepi", "mitre", "sombrero", "tiara", "turban", "wig",
+    "bandana", "beanie", "beret", "bonnet", "bowler", "braid", "cap", "crown", "fedora", "fez", "hair", "halo", "hat",
+    "headband", "headdress", "helm", "helmet", "hood", "horns", "kepi", "mitre", "pigtail", "ponytail", "sombrero",
+    "tiara", "turban", "wig",
 }  # fmt: skip
 ON_FACE = {"beard", "eyepatch", "glasses", "goggles", "mask", "moustache", "spectacles", "sunglasses", "visor"}
 AT_NECK = {"amulet", "bow-tie", "collar", "medal", "necklace", "scarf", "tie"}

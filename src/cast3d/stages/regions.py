@@ -15,14 +15,16 @@ from ..scene.change import AUTO, FIELD, NAME, TEXT, Change
 from ..scene.names import EQUAL, HELD, SAME, alike
 from ..segmentation import marks, naming
 from ..voxels import dilate, drop_small, outer_shell, to_coords
+from .beyond import beyond
 from .existing import Source
 from .field import clustered, looked_at, with_behind
 from .hints import Hints
 from .kit import Kit
 from .layout import MainGeometry, Slat
+from .places import NAMED
 from .seen_parts import parts_in_views
 
-NODE, GIVEN = "node", "given"  # besides TEXT and FIELD
+NODE, GIVEN, PLACE = "node", "given", "place"  # besides TEXT and FIELD
 CLUSTERS = 20  # numbered on the pictures that a language model sees
 NEAR = 3  # voxels around what changes in which the joints are smoothed
 
@@ -62,8 +64,9 @@ def found_regions(kit: Kit, source: Source, model: Slat, change: Change) -> Regi
     """The region of every part that is replaced or removed.
 
     A region that is given goes first; then nodes of the model with such a name; then the clusters of a feature field
-    that a language model calls so, if there is one, else what the segmenter finds in views; unless the edit says that
-    one of these ways alone is taken. Raises InputError where a part is not found, with the names that the model has.
+    that a language model calls so, if there is one, else what the segmenter finds in views, and of what it does not
+    know what stands out where such things sit; unless the edit says that one of these ways alone is taken. Raises
+    InputError where a part is not found, with the names that the model has.
     """
     how, language = kit.how_to_find()
     given = kit.given_regions(change.parts)
@@ -96,10 +99,9 @@ def found_regions(kit: Kit, source: Source, model: Slat, change: Change) -> Regi
                 f"{', '.join(map(str, numbers))} of {int(clusters.max())}, as {language.identity['name']} names them"
             )
     elif rest:
-        seen, views = by_text(kit, source, model, rest)
-        for part, grid in seen.items():
-            grids[part], pieces[part], found[part] = grid, (), TEXT
-            report[part] = f"{part}: {int(grid.sum())} voxels, as the segmenter sees it in {views[part]} views"
+        for part, (grid, way, told) in by_text(kit, source, model, change.sentence.main, rest).items():
+            grids[part], pieces[part], found[part] = grid, (), way
+            report[part] = f"{part}: {int(grid.sum())} voxels, {told}"
     rows = torch.stack([grids[part] for part in change.parts]) if change.parts else torch.zeros(0, 64, 64, 64) > 0
     return Regions(
         change.parts,
@@ -141,15 +143,26 @@ def _require_touching(part: str, grid: Tensor, shell: Tensor) -> None:
         raise InputError(f"the region of {part!r} lies where the model is not; give one that covers the part")
 
 
-def by_text(kit: Kit, source: Source, model: Slat, parts: list[str]) -> tuple[dict[str, Tensor], dict[str, int]]:
-    """Voxels of the shell that are each part by what the segmenter sees, and in how many views it sees it."""
-    grids, found = parts_in_views(kit, source, model, parts)
-    for part, grid in zip(parts, grids):
-        if int(grid.sum()) < kit.settings.minimum_hint:
+def by_text(kit: Kit, source: Source, model: Slat, main: str, parts: list[str]) -> dict[str, tuple[Tensor, str, str]]:
+    """Per part its voxels, the way that found them, and words for it: what the segmenter sees, else by its place."""
+    grids, views = parts_in_views(kit, source, model, parts)
+    found = {
+        part: (grid, TEXT, f"as the segmenter sees it in {count} views")
+        for part, grid, count in zip(parts, grids, views)
+        if int(grid.sum()) >= kit.settings.minimum_hint
+    }
+    lost = [part for part in parts if part not in found]
+    taken = torch.stack([grid for grid, _, _ in found.values()]).any(0) if found else torch.zeros(64, 64, 64) > 0
+    for part, (grid, place) in zip(lost, beyond(kit, source, main, lost) if lost else ()):
+        own = grid & ~taken
+        if int(own.sum()) < kit.settings.minimum_hint:
             raise _no_node(
                 kit, part, "the segmenter sees none in its views: name a node, use plainer words or give the region"
             )
-    return dict(zip(parts, grids)), dict(zip(parts, found))
+        told = f"what a plain {main} has not {NAMED[place]}: the segmenter sees no such thing; look at regions.png"
+        found[part] = (own, PLACE, told)
+        taken = taken | own
+    return found
 
 
 def in_field(
