@@ -21,12 +21,12 @@ from PIL import Image
 from ..errors import InputError
 from ..existing.checks import COMPRESSED
 from ..existing.container import read_tables
+from ..existing.limits import FEWER, MAX_FACES
 from ..meshes import chunks
 from ..pictures.opening import MAX_PIXELS
 from ..scene.scene import MAX_PROMPT, plain_text
 
 SUFFIXES = (".glb", ".gltf", ".obj", ".stl", ".ply", ".spz")
-TRIANGLES = 10_000_000  # as shown, however often a mesh is
 POINTS = 20_000_000
 NODES, DEPTH = 20_000, 64
 HEAD = 32 << 20  # bytes of the JSON of a glTF
@@ -230,8 +230,8 @@ def _whole(count: Any) -> int:
 
 
 def _bounded(triangles: int) -> int:
-    if triangles > TRIANGLES:
-        raise InputError(f"the model shows {triangles:,} triangles, at most {TRIANGLES:,} are read")
+    if triangles > MAX_FACES:
+        raise InputError(f"the model shows {triangles:,} triangles, at most {MAX_FACES:,} are read; {FEWER}")
     return triangles
 
 
