@@ -4,6 +4,8 @@ cast3d compose examples/01-cap-and-backpack/scene.yaml -o out && python docs/pic
 cast3d compose examples/02-wizard/scene.yaml -o out && python docs/pictures.py out --example examples/02-wizard
 cast3d evaluate suites/bricks-27 -m cast3d,utc,ctg -o out && python docs/pictures.py out \\
     --suite suites/bricks-27 --methods cast3d,utc,ctg --cases hero,pirate --name results-good
+cast3d evaluate suites/edits-24 -m cast3d -o out && python docs/pictures.py out \\
+    --edits cook-wizard,fairy-no-wings --name results-edits
 python docs/pictures.py --since 054fb5a   # every example, as it was at that commit and as it is
 """
 
@@ -125,6 +127,20 @@ def comparison(out: Path, suite: Path, cases: Sequence[str], methods: Sequence[s
     return sheet
 
 
+def edited(out: Path, cases: Sequence[str], columns: int = 3) -> Image.Image:
+    """Cases of an evaluation of edits, before and after from the front (first method and seed)."""
+    rows = -(-len(cases) // columns)
+    sheet = Image.new("RGB", (columns * 2 * CELL + (columns - 1) * GAP, rows * CELL), "white")
+    for number, name in enumerate(cases):
+        shown = Image.open(min((out / "sheets").glob(f"{name}-*.webp"))).convert("RGB")
+        side = shown.width // 4  # before: front, back; after: front, back
+        for tile, column in enumerate((0, 2)):
+            front = shown.crop((column * side, shown.height - side, (column + 1) * side, shown.height))
+            x = number % columns * (2 * CELL + GAP) + tile * CELL
+            sheet.paste(front.resize((CELL, CELL), Image.Resampling.LANCZOS), (x, number // columns * CELL))
+    return sheet
+
+
 def then_and_now(examples: Path, commit: str) -> Image.Image:
     """A row per example: the pictures that go in, the composition at a commit, and today's (an edit: its whole row)."""
     rows = [(one.parent.name, Image.open(one), _then(one, commit)) for one in sorted(examples.glob("*/result.png"))]
@@ -202,6 +218,7 @@ if __name__ == "__main__":
     parser.add_argument("--since", help="a commit: writes docs/examples.webp, the examples then and now, instead")
     parser.add_argument("--example", type=Path, help="folder of an example: writes its result.png instead")
     parser.add_argument("--suite", type=Path, help="of an evaluation: writes NAME.webp of some cases instead")
+    parser.add_argument("--edits", help="cases of an evaluation of edits: writes NAME.webp of them instead")
     parser.add_argument("--cases", default="")
     parser.add_argument("--methods", default="cast3d,utc,ctg")
     parser.add_argument("--name", default="results")
@@ -211,6 +228,8 @@ if __name__ == "__main__":
         print(f"{write({'examples': rows}, Path(__file__).parent) / 1000:.0f} kB")
     elif arguments.run is None:
         parser.error("name the folder of a run, or a commit with --since")
+    elif arguments.edits:
+        write({arguments.name: edited(arguments.run, arguments.edits.split(","))}, Path(__file__).parent / "pictures")
     elif arguments.suite:
         chosen = comparison(arguments.run, arguments.suite, arguments.cases.split(","), arguments.methods.split(","))
         write({arguments.name: chosen}, Path(__file__).parent / "pictures")
