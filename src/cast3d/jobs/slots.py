@@ -139,7 +139,7 @@ class ProcessSlot:
             raise WorkerDied("the workers were ended")
         if self._process is not None and self._process.is_alive():
             return
-        context = multiprocessing.get_context(self.method)
+        context: Any = multiprocessing.get_context(self.method)
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, self.start), daemon=True)
         with _starts, _environment({**_asleep(), **self.variables}), _plain_main():
