@@ -18,6 +18,7 @@ from pathlib import Path
 
 from cast3d import files
 from cast3d.composer import Composer
+from tests.quick import short_turntables
 from tests.tiny_backbone import PROMPT, pictures, tiny_backbone
 
 STAGES = (
@@ -34,6 +35,7 @@ MOMENTS = [
 
 def main() -> None:
     out = Path(sys.argv[1])
+    short_turntables()
     composer = Composer(tiny_backbone())
     compose(composer, out / "straight")
     log = []

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from cast3d.composer import Composer
-from cast3d.errors import InputError, TermNotFound
+from cast3d.errors import InputError, Paused, TermNotFound
 from cast3d.result.report import report_of_run
 from cast3d.run.folder import RunFolder
 from cast3d.scene import Scene
@@ -71,24 +71,23 @@ def copy(finished, tmp_path):
 
 @pytest.fixture
 def doubles():
-    tiny_backbone()  # its networks, which are kept, are drawn in float32
+    """A composer whose backbone was made in float32, in a program that computes in float64."""
+    composer = Composer(tiny_backbone())
     torch.set_default_dtype(torch.float64)
-    yield
+    yield composer
     torch.set_default_dtype(torch.float32)
 
 
-def test_the_default_data_type_of_torch_is_the_user_s(doubles, tmp_path):
+def test_the_default_data_type_of_torch_is_the_user_s(finished, doubles, tmp_path):
     """A program that computes in float64 composes to the same bytes, and goes on in float64."""
-    composer = Composer(tiny_backbone())
+    composer = doubles
     composer.compose(PROMPT, pictures(), out=tmp_path / "doubles")
     composer.lift(pictures()["cap"], out=tmp_path / "lifted")
     composer.imagine("a red cap").save(tmp_path / "imagined")
     with pytest.raises(InputError):
         composer.lift("nowhere.png")
     assert torch.get_default_dtype() == torch.float64
-    torch.set_default_dtype(torch.float32)
-    composer.compose(PROMPT, pictures(), out=tmp_path / "floats")
-    assert (tmp_path / "doubles" / "scene.glb").read_bytes() == (tmp_path / "floats" / "scene.glb").read_bytes()
+    assert (tmp_path / "doubles" / "scene.glb").read_bytes() == (finished[0] / "scene.glb").read_bytes()
 
 
 def test_a_run_leaves_every_stage_and_file(finished):
@@ -175,7 +174,8 @@ def test_another_seed_for_one_part_leaves_the_others(finished, copy):
 
 
 def test_a_further_part_keeps_the_main_geometry(finished, tmp_path):
-    compose(tmp_path / "fewer", prompt=CAP_ONLY)
+    with pytest.raises(Paused):  # it has all that is looked at
+        compose(tmp_path / "fewer", prompt=CAP_ONLY, pause=["hints"])
     assert stages(tmp_path / "fewer")["01-main"] == stages(finished[0])["01-main"]
 
 
@@ -319,10 +319,9 @@ def test_an_empty_main_geometry_is_told_before_the_layout(tmp_path):
             composer.compose(prompt, terms, out=tmp_path / prompt.replace(" ", "-"))
 
 
-def test_another_scene_in_the_folder_leaves_no_seeds_behind(tmp_path):
-    compose(tmp_path / "run")
-    compose(tmp_path / "run", CAP_ONLY, seed=5)
-    with RunFolder(tmp_path / "run", must_exist=True) as run:
+def test_another_scene_in_the_folder_leaves_no_seeds_behind(copy):
+    compose(copy, CAP_ONLY, seed=5)
+    with RunFolder(copy, must_exist=True) as run:
         assert run.info["seeds"] == {"scene": 5, "terms": {"figure": 5, "cap": 5}}
         assert set(run.info["images"]) == {"figure", "cap"}
 

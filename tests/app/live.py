@@ -16,9 +16,9 @@ from cast3d.app import server
 from cast3d.app.guard import LOOPBACK
 from cast3d.app.service import Service
 from cast3d.jobs.queue import Limits, Queue
-from cast3d.jobs.slots import ProcessSlot
 from cast3d.jobs.uploads import Uploads
 from cast3d.jobs.workspace import Workspace
+from tests.jobs.warm import WarmSlot
 
 API = "/api/v1"
 
@@ -90,7 +90,7 @@ def serving(
 ) -> Iterator[Live]:
     """`starts` are those of the workers; without them jobs only wait."""
     workspace = Workspace(folder)
-    queue = Queue(workspace, [ProcessSlot(start, {"OMP_NUM_THREADS": "1"}) for start in starts], limits or Limits())
+    queue = Queue(workspace, [WarmSlot(start, {"OMP_NUM_THREADS": "1"}) for start in starts], limits or Limits())
     service = Service(queue, Uploads(workspace.uploads, queue.require_disk, queue.grow), **more)
     sock = server.listening("127.0.0.1", 0)
     ends: list[Any] = []

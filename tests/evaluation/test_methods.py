@@ -1,6 +1,8 @@
 """The methods on a tiny backbone: what each takes from the case, and what it does with it."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,21 +98,29 @@ def test_a_layout_that_lacks_a_term_is_told(bench, tmp_path):
         methods.find("cast3d").run(mine)
 
 
-@pytest.fixture
-def climbed(bench, tmp_path):
-    """A bench after `cast3d`, which saw no cap in the first layout. Stages are said to have taken 1, 10 and 100 seconds
-    for a layout, its appearance and its hints, and nothing else.
+@pytest.fixture(scope="module")
+def rungs(bench, tmp_path_factory):
+    """The stages that `cast3d` and `no-refine` kept, which saw no cap in the first layout. They are said to have taken
+    1, 10 and 100 seconds for a layout, its appearance and its hints, and nothing else.
     """
+    folder = tmp_path_factory.mktemp("rungs")
     backbone = tiny_backbone(Bands(BANDS, blind={"cap": VIEWS}))
-    mine = Bench(backbone, bench.case, 0, StageCache(tmp_path / "stages"), bench.others)
+    mine = Bench(backbone, bench.case, 0, StageCache(folder), bench.others)
     with torch.no_grad():
         methods.find("cast3d").run(mine)
         methods.find("no-refine").run(mine)
     costs = {"layout": 1, "layout_appearance": 10, "hints": 100}
-    for cost in tmp_path.glob("stages/*/seconds.txt"):
+    for cost in folder.glob("*/seconds.txt"):
         cost.write_text(str(costs.get(cost.parent.name.rpartition("-")[0], 0)))
-    assert len(list(tmp_path.glob("stages/hints-*"))) == 2  # both rungs
-    return mine
+    assert len(list(folder.glob("hints-*"))) == 2  # both rungs
+    return folder
+
+
+@pytest.fixture
+def climbed(bench, rungs, tmp_path):
+    """A bench with these stages, and a segmenter that would find nothing."""
+    cache = StageCache(Path(shutil.copytree(rungs, tmp_path / "stages")))
+    return Bench(tiny_backbone(Bands({})), bench.case, 0, cache, bench.others)
 
 
 @pytest.mark.parametrize("name", ["cast3d", "no-refine"])

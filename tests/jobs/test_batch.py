@@ -16,6 +16,7 @@ from cast3d.jobs.job import read_job
 from cast3d.jobs.scenes import read_scenes, sliced
 from cast3d.jobs.slots import ProcessSlot
 from tests.jobs.tiny import Tiny
+from tests.jobs.warm import WarmSlot
 from tests.test_composer import contents
 from tests.tiny_backbone import pictures, tiny_backbone
 
@@ -149,7 +150,7 @@ def test_a_scene_that_fails_does_not_stop_the_others(two, tmp_path):
         two.read_text() + '\n{"prompt": "a figure", "assets": {"figure": "figure.png"}, "settings": {"part_start": 99}}'
     )
     out = tmp_path / "out"
-    slot = ProcessSlot(Tiny(die_at="layout", times=1, marks=str(tmp_path)))
+    slot = WarmSlot(Tiny(die_at="layout", times=1, marks=str(tmp_path)))
     outcome = Batch(read_scenes(tmp_path / "bad.jsonl"), out, {}, "tiny").run([slot])
     assert outcome == Outcome(2, 0, 1)
     assert "levels are 1 to 5" in read_job(out / "a-figure").error

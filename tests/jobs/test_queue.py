@@ -16,6 +16,7 @@ from cast3d.jobs.refusals import Conflict, LimitReached, NotFound
 from cast3d.jobs.slots import ProcessSlot
 from cast3d.jobs.workspace import Workspace
 from tests.jobs.tiny import Tiny, asked
+from tests.jobs.warm import WarmSlot
 from tests.test_composer import contents
 from tests.tiny_backbone import pictures, tiny_backbone
 
@@ -35,9 +36,9 @@ def opened(tmp_path):
     """Opens queues on one workspace, and closes them."""
     made = []
 
-    def open_queue(*starts: Tiny, **limits) -> Queue:
+    def open_queue(*starts: Tiny, slot: type[ProcessSlot] = WarmSlot, **limits) -> Queue:
         workspace = Workspace(tmp_path / "workspace")
-        queue = Queue(workspace, [ProcessSlot(start, patience=20) for start in starts], Limits(**limits))
+        queue = Queue(workspace, [slot(start, patience=20) for start in starts], Limits(**limits))
         made.append((queue, workspace))
         return queue
 
@@ -65,7 +66,7 @@ def ended(queue: Queue, id: str) -> Job:
 
 
 def test_a_job_becomes_a_finished_run(opened, tmp_path, straight):
-    queue = opened(Tiny())
+    queue = opened(Tiny(), slot=ProcessSlot)  # from nothing, as for users
     job = queue.submit(*asked(tmp_path / "given", CAP))
     done = ended(queue, job.id)
     assert (done.state, done.error, done.fraction) == ("done", None, 1.0)
@@ -89,7 +90,8 @@ def test_a_job_becomes_a_finished_run(opened, tmp_path, straight):
 
 @pytest.mark.parametrize("stage", ["main", "part-cap", "export"])
 def test_a_worker_that_is_killed_is_replaced_and_the_job_goes_on(opened, tmp_path, straight, stage):
-    queue = opened(Tiny(die_at=stage, times=1, marks=str(tmp_path)))
+    slot = ProcessSlot if stage == "part-cap" else WarmSlot
+    queue = opened(Tiny(die_at=stage, times=1, marks=str(tmp_path)), slot=slot)
     job = queue.submit(*asked(tmp_path / "given", CAP))
     assert ended(queue, job.id).state == "done"
     assert states(queue, job.id) == ["queued", "running", "queued", "running", "done"]

@@ -7,7 +7,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
+from cast3d.meshes import solids
 from cast3d.meshes.flexicubes import extract, extract_parts
 from cast3d.meshes.solids import Distances, enclosed, part_distances, whole
 from cast3d.meshes.surface import from_sdf
@@ -117,6 +119,35 @@ def test_the_cheapest_surface_is_the_one_around_what_is_told():
     inside[4, 4, 6] = False  # and a leak into it
     assert np.array_equal(enclosed(inside, known), full)
     assert not enclosed(np.zeros((4, 4, 4), bool), np.ones((4, 4, 4), bool)).any()
+
+
+def noise(seed: int) -> np.ndarray:
+    """Shells with holes, rooms and crumbs."""
+    rng = np.random.default_rng(seed)
+    solid = ndimage.gaussian_filter(rng.normal(size=(14, 15, 16)), 1.0) > 0.05
+    return solid & ~ndimage.binary_erosion(solid) & (rng.random(solid.shape) < 0.95)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("reach", [None, 3])
+def test_what_is_settled_before_the_cut_is_what_the_cut_would_say(monkeypatch, seed, reach):
+    inside = noise(seed)
+    known = np.random.default_rng(seed + 9).random(inside.shape) < 0.7
+    settled = enclosed(inside, known, reach)
+    monkeypatch.setattr(solids, "_settle", lambda: lambda *_: None)
+    assert np.array_equal(settled, enclosed(inside, known, reach))
+
+
+@pytest.mark.parametrize("reach", [1, 3, 6])
+def test_distances_are_exact_as_far_as_they_are_asked_for(reach):
+    inside = noise(0)
+    inside[:, :, 6:] = False
+    true, found = (
+        ndimage.distance_transform_edt(~inside),
+        np.sqrt(solids._squared_distance(inside, reach).astype(float)),
+    )
+    near = true <= reach
+    assert np.array_equal(true[near], found[near]) and (found[~near] > reach).all() and near.any()
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------

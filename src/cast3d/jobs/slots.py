@@ -61,6 +61,8 @@ class Slot(Protocol):
 class ProcessSlot:
     """A slot with a process of this machine. It starts with the first task."""
 
+    method = "spawn"  # threads and CUDA do not survive a fork
+
     def __init__(self, start: Start, variables: Mapping[str, str] | None = None, patience: float = PATIENCE):
         self.start, self.variables, self.patience = start, dict(variables or {}), patience
         self._process: Any = None
@@ -137,7 +139,7 @@ class ProcessSlot:
             raise WorkerDied("the workers were ended")
         if self._process is not None and self._process.is_alive():
             return
-        context = multiprocessing.get_context("spawn")  # threads and CUDA do not survive a fork
+        context: Any = multiprocessing.get_context(self.method)
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, self.start), daemon=True)
         with _starts, _environment({**_asleep(), **self.variables}), _plain_main():

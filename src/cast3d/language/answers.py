@@ -14,6 +14,8 @@ def objects(text: str) -> Iterator[Any]:
         try:
             value, end = decoder.raw_decode(text, start)
             yield value
-        except (ValueError, RecursionError):
+        except RecursionError:  # every further brace of it would take as long
+            return
+        except ValueError:
             end = start + 1
         start = text.find("{", end)

@@ -11,6 +11,7 @@ Distances are told on grids [R, R, R] indexed [x, y, z], negative inside.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,14 +87,12 @@ def enclosed(
     """
     if not inside.any():
         return inside.copy()
-    lowest, highest = (np.argwhere(inside).min(0), np.argwhere(inside).max(0) + 1)
-    box = tuple(slice(a, b) for a, b in zip(lowest, highest))
+    box = _box_of(inside)
     within, told = (np.pad(mask[box], 2) for mask in (inside, known))
     beyond = np.ones(within.shape, bool)
     beyond[1:-1, 1:-1, 1:-1] = False
     if reach is not None:
-        far = beyond | (ndimage.distance_transform_edt(~within) > reach)
-        beyond = _piece_at_corner(far)
+        beyond = _piece_at_corner(beyond | (_squared_distance(within, reach) > reach**2))
     open_ = _piece_at_corner(~within)  # everything else is enclosed already
     result = inside.copy()
     kept = ~open_
@@ -109,31 +108,113 @@ def _piece_at_corner(mask: Bools) -> Bools:
     return pieces == pieces[0, 0, 0]
 
 
+def _box_of(mask: Bools, margin: int = 0) -> tuple[slice, ...]:
+    """What holds all that is set, and so many samples around it as there are."""
+    spans = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    return tuple(slice(max(0, int(span[0]) - margin), int(span[-1]) + 1 + margin) for span in spans)
+
+
+def _squared_distance(mask: Bools, reach: int) -> NDArray[np.int16]:
+    """From each sample to the nearest one that is set, exact up to `reach` squared and more than that beyond."""
+    result = np.where(mask, 0, (reach + 1) ** 2).astype(np.int16)
+    for axis in range(3):
+        line = np.moveaxis(result.copy(), axis, 0)
+        nearest = np.moveaxis(result, axis, 0)
+        for step in range(1, min(reach, len(line) - 1) + 1):
+            np.minimum(nearest[step:], line[:-step] + np.int16(step**2), out=nearest[step:])
+            np.minimum(nearest[:-step], line[step:] + np.int16(step**2), out=nearest[:-step])
+    return result
+
+
+FREE, SOURCE, SINK, NOWHERE = 0, 1, 2, 3
+
+
 def _source_side(within: Bools, told: Bools, beyond: Bools, free: Bools) -> Bools:
     """Which of the `free` samples the minimum cut leaves on the side of `within`."""
+    side = np.full(within.shape, NOWHERE, np.int8)
+    side[within], side[beyond], side[free] = SOURCE, SINK, FREE
+    _settle()(side, within, told)
     source, sink = 0, 1
+    left = side == FREE
+    if not left.any():
+        return side[free] == SOURCE
     node = np.full(within.shape, -1, np.int64)
-    node[within], node[beyond] = source, sink
-    count = int(free.sum()) + 2
-    node[free] = np.arange(2, count)
+    node[side == SOURCE], node[side == SINK] = source, sink
+    count = int(left.sum()) + 2
+    node[left] = np.arange(2, count)
     rows, columns, prices = [], [], []
     for axis in range(3):
         first, second = (tuple(part if i == axis else slice(None) for i in range(3)) for part in _NEIGHBOURS)
-        a, b = node[first].ravel(), node[second].ravel()
-        surface = ((within[first] != within[second]) & told[first] & told[second]).ravel()
+        a, b = node[first], node[second]
         joined = (a != b) & (a >= 0) & (b >= 0) & (np.maximum(a, b) > sink)
-        price = np.where(surface, CHEAP, DEAR)[joined]
+        surface = (within[first] != within[second]) & told[first] & told[second]
+        price = np.where(surface[joined], CHEAP, DEAR)
         rows += [a[joined], b[joined]]
         columns += [b[joined], a[joined]]
         prices += [price, price]
     entries = np.concatenate(prices).astype(np.int32), (np.concatenate(rows), np.concatenate(columns))
     graph = csr_matrix(coo_array(entries, shape=(count, count)).tocsr(), dtype=np.int32)
-    left = graph - maximum_flow(graph, source, sink).flow
-    left.data = np.maximum(left.data, 0)
-    left.eliminate_zeros()
+    rest = graph - maximum_flow(graph, source, sink).flow
+    rest.data = np.maximum(rest.data, 0)
+    rest.eliminate_zeros()
     reached = np.zeros(count, bool)
-    reached[breadth_first_order(left, source, return_predecessors=False)] = True
-    return reached[2:]
+    reached[breadth_first_order(rest, source, return_predecessors=False)] = True
+    side[left] = np.where(reached[2:], SOURCE, SINK)
+    return side[free] == SOURCE
+
+
+@cache
+def _settle():
+    """Compiled at first use."""
+    from ..splats.compiling import compiled
+
+    @compiled(nogil=True)
+    def settle(side, within, told):
+        """Gives the free samples a side of which one side alone decides, until none of these is left.
+
+        A sample that costs at least as much towards the sink as towards all its other neighbours lies on the sink's
+        side of the innermost minimum cut, and one that costs more towards the source on the source's. Few samples are
+        left for the search of the cut.
+        """
+        width, depth = side.shape[1], side.shape[2]
+        flat, inner, known = side.reshape(-1), within.reshape(-1), told.reshape(-1)
+        steps = (-width * depth, -depth, -1, 1, depth, width * depth)
+        waiting = np.flatnonzero(flat == FREE)
+        queued = np.zeros(len(flat), np.bool_)
+        stack = np.empty(len(waiting), np.int64)
+        for k in range(len(waiting)):
+            stack[k] = waiting[k]
+            queued[waiting[k]] = True
+        top = len(waiting)
+        while top > 0:
+            top -= 1
+            at = stack[top]
+            queued[at] = False
+            total, to_source, to_sink = 0, 0, 0
+            for step in steps:
+                other = at + step
+                if flat[other] == NOWHERE:
+                    continue
+                price = CHEAP if inner[at] != inner[other] and known[at] and known[other] else DEAR
+                total += price
+                if flat[other] == SOURCE:
+                    to_source += price
+                elif flat[other] == SINK:
+                    to_sink += price
+            if 2 * to_sink >= total:
+                flat[at] = SINK
+            elif 2 * to_source > total:
+                flat[at] = SOURCE
+            else:
+                continue
+            for step in steps:
+                other = at + step
+                if flat[other] == FREE and not queued[other]:
+                    stack[top] = other
+                    queued[other] = True
+                    top += 1
+
+    return settle
 
 
 _NEIGHBOURS = (slice(None, -1), slice(1, None))
@@ -189,11 +270,12 @@ def labels(
     shapes: Bools | None,
 ) -> NDArray[np.int32]:  # [R, R, R] part, of samples inside and outside
     """The part that each sample belongs to; outside, the part of the nearest voxel."""
-    voxels, near, distance = _nearest_voxel(distances, solid.shape, coords, owner)
+    nearest = _nearest_row(coords, solid.shape[0] // distances.density)
+    voxels, near, distance = _nearest_voxel(distances, solid.shape, coords, owner, nearest)
     wall = solid & (distance <= WALL)
     label = np.where(wall, near + 1, 0).astype(np.int32)
     inner = solid & ~wall
-    found = _inner_owner(distances, coords, owner, count, base, shapes)
+    found = _inner_owner(distances, owner, nearest, count, base, shapes)
     at = tuple(voxel[index] for voxel, index in zip(voxels, np.nonzero(inner)))
     label[inner] = found[at]
     label = np.where(solid, _grown(label, solid), 0)
@@ -205,12 +287,13 @@ def _nearest_voxel(
     shape: tuple[int, ...],
     coords: Integers,
     owner: Integers,
+    row: Integers,  # [side, side, side] the voxel of the shell nearest to each
 ) -> tuple[list[Integers], NDArray[np.int32], Floats]:
     """The voxel of each sample, axis by axis; of the voxel of the shell nearest to it the owner and the distance."""
     side = shape[0] // distances.density
     places = (np.arange(shape[0]) + distances.offset) / distances.density
     voxel = np.clip(places.astype(np.int64), 0, side - 1)
-    nearest = _nearest_row(coords, side)[np.ix_(voxel, voxel, voxel)]
+    nearest = row[np.ix_(voxel, voxel, voxel)]
     squared = np.zeros(shape, np.float32)
     for axis in range(3):
         spread = places.reshape([-1 if i == axis else 1 for i in range(3)])
@@ -226,8 +309,8 @@ def _nearest_row(coords: Integers, side: int) -> Integers:  # [side, side, side]
 
 def _inner_owner(
     distances: Distances,
-    coords: Integers,
     owner: Integers,
+    row: Integers,  # [side, side, side] the voxel of the shell nearest to each
     count: int,
     base: int | None,
     shapes: Bools | None,
@@ -245,7 +328,7 @@ def _inner_owner(
         for part in order:
             body = enclosed(shapes[part], ndimage.binary_dilation(shapes[part]), REACH)
             found = np.where((found == 0) & body, part + 1, found)
-    near = owner[_nearest_row(coords, side)]
+    near = owner[row]
     inside, known = (_pooled(mask, density)[:side, :side, :side] for mask in (distances.value < 0, distances.known))
     for part in order:
         mine = near == part
@@ -262,13 +345,12 @@ def _cut(
     """The whole's distances up to where another part begins; the border lies where both are equally far, smoothed."""
     mine = label == part
     result = np.full(value.shape, np.float32(unit), np.float32)
-    spots = np.argwhere(mine & (value < 0))
-    if not len(spots):
+    own = mine & (value < 0)
+    if not own.any():
         return result
-    box = tuple(slice(max(0, a - 4), b + 5) for a, b in zip(spots.min(0), spots.max(0)))
+    box = _box_of(own, 4)
     own = np.pad(mine[box], 4, mode="edge")
-    away = ndimage.distance_transform_edt(~own) if not own.all() else np.zeros(own.shape)
-    deep = ndimage.distance_transform_edt(own) if not own.all() else np.full(own.shape, 8.0)
+    away, deep = (np.sqrt(_squared_distance(mask, 5).astype(np.float64)) for mask in (own, ~own))
     border = np.where(own, 0.5 - deep, away - 0.5).clip(-4, 4)
     for smooth in (ndimage.gaussian_filter(border, SOFT), border):
         fenced = np.maximum(value[box], np.float32(unit) * smooth[4:-4, 4:-4, 4:-4].astype(np.float32))

@@ -179,7 +179,8 @@ def _span(points: Floats, camera: Camera) -> tuple[Floats, Floats]:  # [2] and [
     if not len(points):
         return np.full(2, -0.3, np.float32), np.full(2, 0.3, np.float32)
     seen = on_screen(points, replace(camera, intrinsics=torch.eye(3)), 1)
-    return seen[:, :2].min(axis=0), seen[:, :2].max(axis=0)
+    low, high = _bounds(seen)
+    return low[:2], high[:2]
 
 
 def _filled(camera: Camera, low: Floats, high: Floats, margin: float) -> Camera:
@@ -211,4 +212,5 @@ def _key(camera: Camera) -> Floats:
 def _bounds(points: Floats) -> tuple[Floats, Floats]:
     if not len(points):
         return np.full(3, -0.5, np.float32), np.full(3, 0.5, np.float32)
-    return points.min(axis=0), points.max(axis=0)
+    axes = np.ascontiguousarray(points.T)  # a row at a time is several times as fast as all columns at once
+    return axes.min(axis=1), axes.max(axis=1)

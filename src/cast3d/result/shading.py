@@ -47,21 +47,29 @@ def _kernels():
     from ..splats.compiling import compiled
 
     @compiled(nogil=True)
-    def share_before(depth, x, y, z, blur, taps):
-        size, found = depth.shape[0], 0
+    def spread(blur, taps):
+        result = np.empty((taps, 2))
         for tap in range(taps):
             radius = blur * np.sqrt((tap + 0.5) / taps)
-            column = int(np.floor(x + radius * np.cos(GOLDEN * tap)))
-            row = int(np.floor(y + radius * np.sin(GOLDEN * tap)))
+            result[tap, 0] = radius * np.cos(GOLDEN * tap)
+            result[tap, 1] = radius * np.sin(GOLDEN * tap)
+        return result
+
+    @compiled(nogil=True)
+    def share_before(depth, x, y, z, offsets):
+        size, found = depth.shape[0], 0
+        for tap in range(len(offsets)):
+            column = int(np.floor(x + offsets[tap, 0]))
+            row = int(np.floor(y + offsets[tap, 1]))
             if 0 <= row < size and 0 <= column < size and depth[row, column] < z:
                 found += 1
-        return found / taps
+        return found / len(offsets)
 
     @compiled(nogil=True)
     def blocked_(depth, places, slack, blur, taps):
-        result = np.empty(len(places), np.float32)
+        result, offsets = np.empty(len(places), np.float32), spread(blur, taps)
         for k in range(len(places)):
-            result[k] = share_before(depth, places[k, 0], places[k, 1], places[k, 2] - slack, blur, taps)
+            result[k] = share_before(depth, places[k, 0], places[k, 1], places[k, 2] - slack, offsets)
         return result
 
     @compiled(nogil=True)
@@ -74,7 +82,7 @@ def _kernels():
         height, width = index.shape
         result = np.zeros((height // samples, width // samples, 4), np.float32)
         share = 1.0 / (samples * samples)
-        at = np.empty(13)
+        at, offsets = np.empty(13), spread(BLUR, TAPS)
         fx, fy, fz = unit(-key[0], -key[1], 0.2)
         for row in range(height):
             for column in range(width):
@@ -95,7 +103,7 @@ def _kernels():
                 if diffuse > 0.0:
                     # The more the light grazes the surface, the deeper the surface reaches within a pixel of the map.
                     slack = texel * (1.5 + (1 + BLUR) * min(np.sqrt(1 - min(diffuse, 1.0) ** 2) / diffuse, 3.0))
-                    open_ = 1.0 - share_before(depth, at[10], at[11], at[12] - slack, BLUR, TAPS)
+                    open_ = 1.0 - share_before(depth, at[10], at[11], at[12] - slack, offsets)
                 hx, hy, hz = unit(key[0] + vx, key[1] + vy, key[2] + vz)
                 up, sky = 0.5 + 0.5 * nz, at[9]
                 around = DIMMED + (1 - DIMMED) * sky
