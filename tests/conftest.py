@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.quick import short_turntables
+from tests.quick import short_turntables, unsynced
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -14,4 +14,12 @@ def drawn() -> Iterator[None]:
     """Whole runs draw short turntables; `tests/result` has a fixture of this name that leaves them as they are."""
     with pytest.MonkeyPatch.context() as patch:
         short_turntables(patch)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def written() -> Iterator[None]:
+    """Nothing waits for the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        unsynced(patch)
         yield

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cast3d import files
 from cast3d.composer import Composer
-from tests.quick import short_turntables
+from tests.quick import short_turntables, unsynced
 from tests.tiny_backbone import PROMPT, pictures, tiny_backbone
 
 STAGES = (
@@ -36,6 +36,7 @@ MOMENTS = [
 def main() -> None:
     out = Path(sys.argv[1])
     short_turntables()
+    unsynced()
     composer = Composer(tiny_backbone())
     compose(composer, out / "straight")
     log = []

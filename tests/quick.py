@@ -1,7 +1,8 @@
-"""What tests of whole runs do without: the length and size of turntables. `tests/result` looks at whole ones."""
+"""What tests of whole runs do without: long and large turntables, which `tests/result` looks at, and power cuts."""
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 import pytest
@@ -20,3 +21,8 @@ def short_turntables(patch: pytest.MonkeyPatch | None = None) -> None:
     patch = patch or pytest.MonkeyPatch()
     patch.setattr(export, "turntable", partial(turntable, size=SIZE, frames=FRAMES))
     patch.setattr(edited, "around", partial(around, FRAMES))
+
+
+def unsynced(patch: pytest.MonkeyPatch | None = None) -> None:
+    """Files are not forced to the disk: of what this process has written, another one sees all, killed or not."""
+    (patch or pytest.MonkeyPatch()).setattr(os, "fsync", lambda handle: None)

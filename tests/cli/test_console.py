@@ -17,10 +17,11 @@ FULL = Path("/dev/full")
 TINY = """
 from cast3d import composer
 from cast3d.cli import main
-from tests.quick import short_turntables
+from tests.quick import short_turntables, unsynced
 from tests.tiny_backbone import tiny_backbone
 
 short_turntables()
+unsynced()
 composer.load = lambda *_, **__: composer.Composer(tiny_backbone())
 main()
 """

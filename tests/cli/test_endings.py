@@ -74,7 +74,7 @@ from dataclasses import replace
 from cast3d import composer
 from cast3d.stages import search
 from cast3d.cli import main
-from tests.quick import short_turntables
+from tests.quick import short_turntables, unsynced
 from tests.tiny_backbone import tiny_backbone
 
 def wait(*_):
@@ -82,6 +82,7 @@ def wait(*_):
     time.sleep(60)
 
 short_turntables()
+unsynced()
 composer.load = lambda *_, **__: composer.Composer(tiny_backbone())
 search.HINTS = replace(search.HINTS, function=wait)
 """

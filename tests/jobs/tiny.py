@@ -32,11 +32,12 @@ class Tiny:
         import torch
 
         from cast3d.composer import Composer
-        from tests.quick import short_turntables
+        from tests.quick import short_turntables, unsynced
         from tests.tiny_backbone import tiny_backbone
 
         torch.set_num_threads(1)
         short_turntables()
+        unsynced()
         if self.doubtful:
             from cast3d.stages import candidates
 

@@ -8,11 +8,12 @@ import threading
 import torch
 
 from cast3d.composer import Composer
-from tests.quick import short_turntables
+from tests.quick import short_turntables, unsynced
 from tests.tiny_backbone import PROMPT, pictures, tiny_backbone
 
 torch.set_num_threads(1)
 short_turntables()
+unsynced()
 with tempfile.TemporaryDirectory() as folder:
     Composer(tiny_backbone()).compose(PROMPT, pictures(), out=folder)
 assert threading.active_count() == 1  # a fork has the first thread alone
