@@ -12,11 +12,12 @@ from PIL import Image
 from cast3d.evaluation.cache import StageCache
 from cast3d.evaluation.edits import rivals, views
 from cast3d.evaluation.edits.bench import EditBench
+from cast3d.evaluation.edits.measure import named
 from cast3d.evaluation.edits.methods import METHODS
 from cast3d.evaluation.edits.suite import load_edits
 from cast3d.existing.opening import open_model
 from cast3d.stages.kit import Kit
-from cast3d.voxels import to_grid
+from cast3d.voxels import cells_of, dilate, outer_shell, to_grid
 from tests.evaluation.edit_cases import write_edits
 from tests.tiny_backbone import Bands, tiny_backbone
 
@@ -126,6 +127,17 @@ def test_a_true_view_shows_the_true_place(bench):
     alone, _ = views._seen([], bench.case.truth["after"]["red cap"].voxels, camera)
     alpha = np.asarray(with_part.getchannel("A"))
     assert (alpha[alone] == 255).all()
+
+
+@pytest.mark.parametrize("form", ["named", "unnamed", "splat"])
+def test_the_true_region_is_told_where_the_method_has_the_model(bench, form):
+    """Its cube is not the truth's: there the model is larger, and stands elsewhere."""
+    surface = bench.existing.surface()
+    own = torch.isin(surface.piece, torch.tensor(sorted(named(bench.existing.model, bench.case.part))))
+    told = replace(bench, form=form).kit(oracle=True).regions[bench.case.part]
+    passed = to_grid(cells_of(surface.position[own])) & outer_shell(to_grid(cells_of(surface.position)))
+    assert (dilate(told) & passed).sum() > 0.95 * passed.sum()
+    assert (told & dilate(passed)).sum() > 0.95 * told.sum()
 
 
 @pytest.mark.parametrize("name", ["nano3d-oracle-view", "voxhammer-oracle-view", "regenerate-oracle-view"])

@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from ...backbones import Backbone
@@ -21,7 +23,9 @@ from ...scene.edits import EditScene
 from ...settings import Settings
 from ...stages.kit import Kit, Seeds
 from ...stages.standing import stood
+from ...voxels import cells_of, to_coords, to_grid, to_world
 from ..cache import StageCache
+from .measure import SAME, SAME_SPLAT
 from .suite import EditCase
 
 FORMS = {"named": "a GLB with a node per part", "unnamed": "a GLB of one mesh without names", "splat": "a splat"}
@@ -62,10 +66,18 @@ class EditBench:
         """What stages may touch; an `oracle` is told the true region of the part that goes."""
         chosen = self.settings(**(settings or {}))
         case, terms = self.case, self.scene.terms
-        given = {case.part: case.truth["before"][case.part].visible} if oracle and case.part else {}
+        given = {case.part: self._told(case.truth["before"][case.part].visible)} if oracle and case.part else {}
         regions = replace(self.scene, regions=given).read_regions(self.existing)
         seeds = Seeds(self.seed, dict.fromkeys(terms, self.seed))
         return Kit(self.backbone, chosen, self._pictures(chosen.background), seeds, self.existing, regions)
+
+    def _told(self, true: Tensor) -> Tensor:
+        """Voxels of the truth's cube [64, 64, 64], at the same place of the model in the cube of the methods."""
+        inner = (np.indices((2, 2, 2)).reshape(3, -1).T - 0.5) / (2 * len(true))
+        points = to_world(to_coords(true).double(), len(true)).numpy()
+        file = (SAME_SPLAT if self.form == "splat" else SAME).to_file((points[:, None] + inner).reshape(-1, 3))
+        moved = torch.from_numpy(self.existing.frame.to_cube(file))
+        return to_grid(cells_of(moved[(moved.abs() < 0.5).all(1)]))
 
     def _pictures(self, background: str) -> dict[str, tuple[Picture, ...]]:
         if self.case.image is None:
