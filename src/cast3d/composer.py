@@ -174,9 +174,9 @@ class Composer:
         chosen = self.backbone.defaults.changed({**scene.settings, **(settings or {})})
         self.backbone.require_model_encoder()
         pictures = {asset.term: _cut_out(asset, chosen.background) for asset in scene.assets}
+        self.backbone.require_segmenter()
         existing = self._opened(scene, chosen, out, progress)
         given = scene.read_regions(existing)
-        self.backbone.require_segmenter()
         seeds = Seeds(scene.seed, {term: (reseed or {}).get(term, scene.seed) for term in scene.terms})
         recipe = self._recipe(
             EDIT, scene.prompt, chosen, {"scene": seeds.scene, "terms": seeds.terms},

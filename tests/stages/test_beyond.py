@@ -15,8 +15,9 @@ from cast3d.existing.seen import Existing
 from cast3d.stages import beyond as module
 from cast3d.stages.beyond import Plain, beyond, sitting
 from cast3d.stages.existing import Source, encoded_model, existing_model
+from cast3d.stages.field import clustered, looked_at
 from cast3d.stages.kit import Kit
-from cast3d.stages.regions import PLACE, TEXT, by_text
+from cast3d.stages.regions import FINE, PLACE, TEXT, by_text
 from cast3d.voxels import outer_shell
 from tests.existing.made import Gltf
 from tests.stages.boxes import box
@@ -46,6 +47,13 @@ def kit(model, monkeypatch) -> Kit:
     return Kit(backbone, backbone.defaults, existing=model)
 
 
+def found_beyond(kit: Kit, source: Source, part: str) -> tuple[torch.Tensor, str]:
+    """What a man without that part would not have."""
+    sights = looked_at(kit, source)
+    ((grid, place),) = beyond(kit, source, sights, clustered(kit, source, sights, FINE) - 1, "man", [part])
+    return grid, place
+
+
 def of_piece(source: Source, piece: int) -> torch.Tensor:
     return source.shell_of(source.piece == piece) & source.grid
 
@@ -53,7 +61,7 @@ def of_piece(source: Source, piece: int) -> torch.Tensor:
 @pytest.mark.parametrize("part, piece", [("party hat", 1), ("knapsack or backpack", 2), ("walking stick", 3)])
 def test_a_part_is_what_stands_out_at_its_place(kit, part, piece):
     source = existing_model(kit)
-    ((grid, place),) = beyond(kit, source, "man", [part])
+    grid, place = found_beyond(kit, source, part)
     own = of_piece(source, piece)
     assert (grid & own).sum() > 0.75 * own.sum() and (grid & own).sum() > 0.75 * grid.sum()
     assert place == {1: "head", 2: "back", 3: "hand"}[piece]
@@ -67,10 +75,10 @@ def test_nothing_where_the_main_thing_is_not_as_its_word_says(kit, monkeypatch):
         torch.zeros(64, 64, 64, dtype=torch.bool),
     ):
         monkeypatch.setattr(module, "decoded", lambda kit, latents, plain=plain: [plain])
-        ((grid, place),) = beyond(kit, source, "man", ["hat"])
+        grid, place = found_beyond(kit, source, "hat")
         assert not grid.any() and place == ""
     other = replace(kit, backbone=replace(kit.backbone, stand=Stand()))  # whose things stand anywhere
-    assert not beyond(other, source, "man", ["hat"])[0][0].any()
+    assert not found_beyond(other, source, "hat")[0].any()
 
 
 def test_what_the_segmenter_sees_goes_first(kit, model):

@@ -10,8 +10,9 @@ from cast3d.existing.opening import open_model
 from cast3d.existing.seen import Existing
 from cast3d.stages import seen_parts
 from cast3d.stages.existing import Source, encoded_model, existing_model
-from cast3d.stages.field import looked_at, with_behind
+from cast3d.stages.field import clustered, looked_at, with_behind
 from cast3d.stages.kit import Kit
+from cast3d.stages.regions import FINE
 from cast3d.stages.seen_parts import marks_in_views, parts_in_views, shares
 from cast3d.voxels import to_coords, to_grid
 from tests.existing.made import man
@@ -58,10 +59,11 @@ def test_views_without_the_part_do_not_count(kit, model, monkeypatch):
     marked, found = marks_in_views(kit, sights, latents, ["top", "wings"])
     assert found[1] == 0 and not marked[1].any()
     assert 0 < found[0] <= 24 and marked.min() >= 0 and marked.max() <= 1
-    grids, views = parts_in_views(kit, source, latents, ["top", "wings"])
+    label = clustered(kit, source, sights, FINE) - 1
+    grids, views = parts_in_views(kit, source, latents, sights, label, ["top", "wings"])
     assert not grids[1].any() and views == found
     monkeypatch.setattr(seen_parts, "VIEWS", 25)
-    assert not parts_in_views(kit, source, latents, ["top"])[0].any()  # too few views have it
+    assert not parts_in_views(kit, source, latents, sights, label, ["top"])[0].any()  # too few views have it
 
 
 def test_clusters_vote_as_one():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations, product
 
 import numpy as np
@@ -92,8 +92,7 @@ def overlaid(points: Floats, lifted: Tensor) -> Placement:
                 if (value := passed(now + move)) > best:
                     now, best, better = now + move, value, True
                     break
-    found = placement(now)
-    return Placement(found.turn, found.scale, found.shift, best)
+    return replace(placement(now), agreement=best)
 
 
 def placed(grid: Tensor, placement: Placement) -> Tensor:

@@ -18,17 +18,18 @@ from torch import Tensor
 from .. import flow
 from ..voxels import drop_small
 from .existing import Source
-from .field import clustered, looked_at, with_behind
+from .field import Sights, with_behind
 from .kit import Kit
 from .operators import d_ss, decoded
 from .places import place_of
+from .seen_parts import shares
 
 Grid = NDArray[np.bool_]
 
 OUT = 1.5  # voxels from the plain thing, from which a voxel is beyond it
 NEAR, COVER = 2.5, 0.85  # voxels within which the model has the plain thing's, and the least share that it must have
 UPRIGHT = 1.5  # times as high as wide and deep: of others it is not known where their heads and hands are
-CLUSTERS, SHARE = 40, 0.5  # of the feature field; share of a cluster that is beyond, from which all of it is the part's
+SHARE = 0.5  # of a cluster of the feature field that is beyond, from which all of it is the part's
 AT_PLACE = 0.6  # share of a piece that must lie where such things sit
 KEY = ("beyond", "")  # of the noise, whatever the seed of the edit
 
@@ -77,8 +78,13 @@ class Plain:
         return np.zeros_like(self.grid)
 
 
-def beyond(kit: Kit, source: Source, main: str, parts: Sequence[str]) -> list[tuple[Tensor, str]]:
-    """Per part its voxels [64, 64, 64] bool, and the place; nothing where the main thing is not known well enough."""
+def beyond(
+    kit: Kit, source: Source, sights: Sights, label: Tensor, main: str, parts: Sequence[str]
+) -> list[tuple[Tensor, str]]:
+    """Per part its voxels [64, 64, 64] bool, and the place; nothing where the main thing is not known well enough.
+
+    `label` [V] numbers the clusters of the voxels that can be seen, from 0.
+    """
     nothing = [(torch.zeros(64, 64, 64, dtype=torch.bool), "") for _ in parts]
     if not kit.backbone.stand.lifted:  # the model stands anywhere
         return nothing
@@ -90,15 +96,12 @@ def beyond(kit: Kit, source: Source, main: str, parts: Sequence[str]) -> list[tu
     if (ndimage.distance_transform_edt(~shell)[plain.grid] <= NEAR).mean() < COVER:
         return nothing
     out = shell & (ndimage.distance_transform_edt(~plain.grid) > OUT)
-    sights = looked_at(kit, source)
-    label = clustered(kit, source, sights, CLUSTERS) - 1
     found = []
     for part in parts:
         place = place_of(part, "", tuple(kit.backbone.describer.likened(part).values()))
         own = torch.from_numpy(sitting(out, plain.place(place), kit.settings.minimum_hint))
         marked = own[tuple(sights.coords.unbind(1))].float()
-        share = torch.zeros(int(label.max()) + 1).index_add_(0, label, marked) / torch.bincount(label).clamp_min(1)
-        whole = with_behind(source, sights.coords, (share > SHARE)[label])
+        whole = with_behind(source, sights.coords, (shares(marked[None], label)[0] > SHARE)[label])
         found.append((drop_small(whole, kit.settings.minimum_hint, connectivity=26), place))
     return found
 

@@ -26,6 +26,7 @@ from .seen_parts import parts_in_views
 
 NODE, GIVEN, PLACE = "node", "given", "place"  # besides TEXT and FIELD
 CLUSTERS = 20  # numbered on the pictures that a language model sees
+FINE = 40  # clusters that vote as one where nobody has to tell them apart
 NEAR = 3  # voxels around what changes in which the joints are smoothed
 
 
@@ -145,7 +146,9 @@ def _require_touching(part: str, grid: Tensor, shell: Tensor) -> None:
 
 def by_text(kit: Kit, source: Source, model: Slat, main: str, parts: list[str]) -> dict[str, tuple[Tensor, str, str]]:
     """Per part its voxels, the way that found them, and words for it: what the segmenter sees, else by its place."""
-    grids, views = parts_in_views(kit, source, model, parts)
+    sights = looked_at(kit, source)
+    label = clustered(kit, source, sights, FINE) - 1
+    grids, views = parts_in_views(kit, source, model, sights, label, parts)
     found = {
         part: (grid, TEXT, f"as the segmenter sees it in {count} views")
         for part, grid, count in zip(parts, grids, views)
@@ -153,7 +156,7 @@ def by_text(kit: Kit, source: Source, model: Slat, main: str, parts: list[str]) 
     }
     lost = [part for part in parts if part not in found]
     taken = torch.stack([grid for grid, _, _ in found.values()]).any(0) if found else torch.zeros(64, 64, 64) > 0
-    for part, (grid, place) in zip(lost, beyond(kit, source, main, lost) if lost else ()):
+    for part, (grid, place) in zip(lost, beyond(kit, source, sights, label, main, lost) if lost else ()):
         own = grid & ~taken
         if int(own.sum()) < kit.settings.minimum_hint:
             raise _no_node(

@@ -15,20 +15,22 @@ from torch import Tensor
 from ..splats import render
 from ..voxels import drop_small
 from .existing import Source
-from .field import Sights, clustered, looked_at, with_behind
+from .field import Sights, with_behind
 from .kit import Kit
 from .layout import Slat
 
-CLUSTERS = 40
 SHARE = 0.3  # of the sights of a cluster's voxels that are marked, from which the cluster is the part's
 VIEWS = 3  # in which a part must be found; the others are skipped: a model that is said to have a part hides it there
 
 
-def parts_in_views(kit: Kit, source: Source, model: Slat, parts: Sequence[str]) -> tuple[Tensor, list[int]]:
-    """Where each part is [N, 64, 64, 64] bool, nowhere if it is not found, and in how many views it was seen."""
-    sights = looked_at(kit, source)
+def parts_in_views(
+    kit: Kit, source: Source, model: Slat, sights: Sights, label: Tensor, parts: Sequence[str]
+) -> tuple[Tensor, list[int]]:
+    """Where each part is [N, 64, 64, 64] bool, nowhere if it is not found, and in how many views it was seen.
+
+    `label` [V] numbers the clusters of the voxels that can be seen, from 0.
+    """
     marked, found = marks_in_views(kit, sights, model, parts)
-    label = clustered(kit, source, sights, CLUSTERS) - 1
     share = shares(marked, label)
     share[torch.tensor(found) < VIEWS] = 0
     owner = share.argmax(0)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ...backbones import Backbone
 from ...composer import in_cube
 from ...existing.opening import open_model
 from ...existing.seen import Existing
+from ...following.registering import Placement, placed
 from ...pictures.cutout import open_cut_out
 from ...pictures.opening import Picture
 from ...run.staging import Staging
@@ -23,7 +23,6 @@ from ...scene.edits import EditScene
 from ...settings import Settings
 from ...stages.kit import Kit, Seeds
 from ...stages.standing import stood
-from ...voxels import cells_of, to_coords, to_grid, to_world
 from ..cache import StageCache
 from .measure import SAME, SAME_SPLAT
 from .suite import EditCase
@@ -73,11 +72,10 @@ class EditBench:
 
     def _told(self, true: Tensor) -> Tensor:
         """Voxels of the truth's cube [64, 64, 64], at the same place of the model in the cube of the methods."""
-        inner = (np.indices((2, 2, 2)).reshape(3, -1).T - 0.5) / (2 * len(true))
-        points = to_world(to_coords(true).double(), len(true)).numpy()
-        file = (SAME_SPLAT if self.form == "splat" else SAME).to_file((points[:, None] + inner).reshape(-1, 3))
-        moved = torch.from_numpy(self.existing.frame.to_cube(file))
-        return to_grid(cells_of(moved[(moved.abs() < 0.5).all(1)]))
+        own, frame = SAME_SPLAT if self.form == "splat" else SAME, self.existing.frame
+        turn = np.array(frame.turn) @ np.array(own.turn).T
+        shift = frame.to_cube(own.to_file(np.zeros(3)))
+        return placed(true, Placement(turn, frame.scale / own.scale, shift))
 
     def _pictures(self, background: str) -> dict[str, tuple[Picture, ...]]:
         if self.case.image is None:
