@@ -54,14 +54,14 @@ class Case:
         return [self.grids[self.scene.main], self.whole, *parts, self.whole]
 
 
-def read_case(suite: Path, name: str, extent: float = 0.98) -> Case:
-    """A case of an evaluation suite, its longest side made `extent` of the grid's."""
+def read_case(suite: Path, name: str, extent: float = 0.98, thick: int = 0) -> Case:
+    """A case of an evaluation suite, its longest side made `extent` of the grid's, `thick` voxels put on each side."""
     entry = next(one for one in json.loads((suite / "suite.json").read_text()) if one["id"] == name)
     pictures = {asset["term"]: suite / asset["image"] for asset in entry["assets"]}
     scene = Scene.make(entry["prompt"], pictures, main=entry["main"])
     grids = {term: torch.from_numpy(np.load(suite / file)["visible"]) for term, file in entry["truth"].items()}
     similarity = canonical(torch.stack(list(grids.values())).any(0), extent)
-    return Case(scene, {term: resample(grids[term], similarity) for term in scene.terms})
+    return Case(scene, {term: dilate(resample(grids[term], similarity), thick) for term in scene.terms})
 
 
 @dataclass

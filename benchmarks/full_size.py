@@ -242,10 +242,11 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8, help="most predictions in one forward pass")
     parser.add_argument("--compile", action="store_true", help="also with compiled blocks of the structure flow")
     parser.add_argument("--case", default="cap", help="of suites/bricks-dev")
+    parser.add_argument("--thick", type=int, default=0, help="voxels put on every side: 1 and 2 give larger objects")
     parser.add_argument("--json", type=Path, help="write the results here too")
     args = parser.parse_args()
     device = torch.device(args.device)
-    case = read_case(SUITE, args.case, 0.4 if args.tiny else 0.98)
+    case = read_case(SUITE, args.case, 0.4 if args.tiny else 0.98, args.thick)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "CPU"
     report: dict[str, Any] = {
         "machine": f"torch {torch.__version__}, {name}",

@@ -77,11 +77,11 @@ ABOUT = {
 }
 
 
-def networks(num_words: int) -> dict[str, dict[str, nn.Module]]:
-    """All networks at their shipped sizes, by checkpoint."""
+def networks(num_words: int, features: bool = True) -> dict[str, dict[str, nn.Module]]:
+    """All networks at their shipped sizes, by checkpoint; `features`: see `PictureEncoder`."""
     return {
         "structure_vae": train_structure_vae.networks(),
-        "structure_flow": train_structure_flow.networks(num_words),
+        "structure_flow": train_structure_flow.networks(num_words, features),
         "appearance": train_appearance.networks(),
         "slat_flow": {"slat_flow": train_slat_flow.flow_network()},
         "segmenter": {"segmenter": PromptedSegmenter(num_words)},
@@ -90,7 +90,7 @@ def networks(num_words: int) -> dict[str, dict[str, nn.Module]]:
 
 def trained(checkpoints: Path, num_words: int) -> dict[str, nn.Module]:
     """All shipped networks with their averaged weights."""
-    groups = networks(num_words)
+    groups = networks(num_words, train_structure_flow.with_features(checkpoints))
     for name, group in groups.items():
         if not load_half(group, checkpoints / name):
             raise SystemExit(f"{checkpoints} holds no {name} weights")

@@ -22,13 +22,13 @@ from cast3d.backbones.loading import compile_blocks
 
 from .assemble import DeviceBank
 from .bank import Bank
-from .common import Average, Log, Optimiser, Parallel, add_seed, load_half, save_half, schedule, seeded
+from .common import Average, Log, Optimiser, Parallel, add_seed, save_half, schedule, seeded
 from .condition_pool import Conditions, Shown, build
 from .objects import SLOTS
 from .pool import Stream
 from .prepare import classes, mix
 from .questions import Questions, weighted
-from .train_structure_flow import CONTEXT, networks
+from .train_structure_flow import CONTEXT, started
 
 # Shapes that must be read; figures are easy and only keep the encoder's memory of parts.
 MIX = {"figure": 0.22, "bare": 0.02, "filled": 0.36, "in_place": 0.32, "rider": 0.02, "creature": 0.02, "animal": 0.04}
@@ -83,8 +83,7 @@ def main() -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     vocabulary = Vocabulary(json.loads((args.data / "words.json").read_text()))
     bank = DeviceBank.upload(Bank.load(args.data / "bank.npz"), device)
-    kept = networks(len(vocabulary))
-    load_half(kept, args.out / "structure_flow")
+    kept = started(args.out, len(vocabulary))
     encoder = kept["picture"].to(device)
     questions = Questions(classes(args.data), len(SLOTS), CONTEXT).to(device)
     parallel.share([encoder, questions])

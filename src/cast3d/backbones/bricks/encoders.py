@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .features import CHANNELS, PictureFeatures
+
 FRAMES = ("filled", "in_place")
 QUARTERS = 2  # per side of a patch, for which a picture's surfaces are told
 OCTAVES = 6  # of positions as sines and cosines: from the whole grid down to four voxels
@@ -40,6 +42,9 @@ class PictureEncoder(nn.Module):
 
     The others also tell where in that frame the surfaces of their patch are (`look`): as positions, which a flow can
     compare with the positions of its own tokens.
+
+    With `features` it also reads the features of a network that knows pictures of the wide world (`PictureFeatures`),
+    which stay as they are; S must then be a multiple of 16.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class PictureEncoder(nn.Module):
         out_channels: int = 256,
         num_blocks: int = 6,
         num_heads: int = 4,
+        features: bool = False,
     ):
         super().__init__()
         self.config = dict(
@@ -59,6 +65,12 @@ class PictureEncoder(nn.Module):
             num_heads=num_heads,
         )
         c = model_channels
+        self.features = self.feature_layer = None
+        if features:
+            self.config["features"] = True
+            self.features = PictureFeatures()
+            self.feature_layer = nn.Sequential(nn.LayerNorm(CHANNELS), nn.Linear(CHANNELS, c, bias=False))
+            nn.init.zeros_(self.feature_layer[1].weight)
         self.stem = nn.Sequential(
             nn.Conv2d(4, c // 4, 4, stride=2, padding=1),
             nn.GELU(approximate="tanh"),
@@ -85,6 +97,8 @@ class PictureEncoder(nn.Module):
     def look(self, image: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens, and x, y, z of the nearest and the farthest surface [B, 6, S/4, S/4], in [-0.5, 0.5] of the frame."""
         h = self.stem(image.to(self.position.dtype)).flatten(2).transpose(1, 2) + self.position
+        if self.features is not None and self.feature_layer is not None:
+            h = h + self.feature_layer(self.features(image).flatten(2).transpose(1, 2))
         h = torch.cat([self.frame(frame)[:, None], h], dim=1)
         for block in self.blocks:
             h = block(h)
