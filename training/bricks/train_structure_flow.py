@@ -74,11 +74,12 @@ def networks(num_words: int, features: bool = True) -> dict[str, nn.Module]:
 
 
 def with_features(folder: Path) -> bool:
-    """Whether the picture encoder of a folder of checkpoints reads features; of none yet, whether features are there."""
+    """Whether the picture encoder in a folder of checkpoints reads features; if there is none, whether it could."""
     files = list(folder.glob("structure_flow-*.safetensors"))
     if not files:
         return any(folder.glob(f"{FEATURES}-*.safetensors"))
-    return any(name.startswith("picture.features.") for file in files for name in safe_open(file, "pt").keys())
+    names = (name for file in files for name in safe_open(file, "pt").keys())  # noqa: SIM118  (it is no dictionary)
+    return any(name.startswith("picture.features.") for name in names)
 
 
 def started(folder: Path, num_words: int) -> dict[str, nn.Module]:
