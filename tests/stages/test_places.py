@@ -94,3 +94,37 @@ def test_nothing_is_longer_than_the_cube():
 def test_a_place_without_a_rule_is_an_error():
     with pytest.raises(ValueError, match="no rule for 'sky'"):
         placement("sky", Carrier.of(figure()), thing())
+
+
+def chair() -> torch.Tensor:
+    """A seat 30 wide and 30 deep whose top is at 30, a back at +y up to 60, four legs."""
+    grid = torch.zeros(64, 64, 64, dtype=torch.bool)
+    grid[17:47, 17:47, 28:30] = True
+    grid[17:47, 44:47, 30:60] = True
+    for x in (17, 45):
+        for y in (17, 45):
+            grid[x : x + 2, y : y + 2, 2:28] = True
+    return grid
+
+
+def test_a_thing_stands_on_the_seat_of_a_chair_and_not_on_its_back():
+    made = to_coords(placed(thing(), placement("surface", Carrier.of(chair()), thing(), share=0.2))).float()
+    assert made[:, 2].min() == pytest.approx(30, abs=1)
+    assert made[:, 1].max() < 44
+    longest = made.amax(0) - made.amin(0) + 1
+    assert longest.max() == pytest.approx(0.2 * 58, abs=1.5)
+
+
+def test_a_thing_on_a_corner_desk_stands_on_the_desk():
+    grid = torch.zeros(64, 64, 64, dtype=torch.bool)
+    grid[4:60, 44:60, 28:30] = True
+    grid[4:20, 4:60, 28:30] = True
+    x, y, top = Carrier.of(grid).surface()
+    column = grid[round((x + 0.5) * 64 - 0.5), round((y + 0.5) * 64 - 0.5)]
+    assert column.any() and top == pytest.approx(30 / 64 - 0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("relation", ["with", "on", "holding", ""])
+def test_what_carries_others_has_neither_head_nor_hands(relation):
+    assert place_of("motorcycle helmet", relation, (), carries=True) == "surface"
+    assert place_of("dog", "under", (), carries=True) == "under"

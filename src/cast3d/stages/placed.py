@@ -9,6 +9,7 @@ import torch
 from ..following.registering import placed
 from ..run.staging import Stage, Staging
 from ..voxels import dilate
+from . import sizes
 from .halves import HINTING
 from .hints import Hints
 from .kit import Kit
@@ -27,16 +28,28 @@ def placed_hints(kit: Kit, main: MainGeometry, hints: Hints, reading: Reading) -
     for term, relation in reading.absent.items():
         index = reading.terms.index(term)
         thing = lifted_geometry(kit, term, "filled").grid
-        place = place_of(term, relation, reading.lookalikes.get(term, ()))
+        place = place_of(term, relation, reading.lookalikes.get(term, ()), on_surfaces(kit, reading.main))
+        share = size_beside(term, reading.main)
         left = on_own_left(term, reading.terms)
         sides = [False, True] if place == "hand" and left is None else [bool(left)]
         others = torch.stack([g for i, g in enumerate(grids) if i not in (base, index)] or [grids[base] & False]).any(0)
-        there = [placed(thing, placement(place, carrier, thing, side)).to(grids.device) for side in sides]
+        there = [placed(thing, placement(place, carrier, thing, side, share)).to(grids.device) for side in sides]
         grid = min(there, key=lambda grid: int((dilate(grid, 2) & others).sum()))  # the hand that is free
         grids[index] = grid & ~others
         grids[base] &= ~grids[index]
         lines.append(f"{term}: placed by rule, {NAMED[place]}")
     return replace(hints, grids=grids, report=(*hints.report, *lines))
+
+
+def on_surfaces(kit: Kit, main: str) -> bool:
+    """Whether things stand on the main thing, as on a table: by its noun, or one that stands for it."""
+    return any(map(sizes.carries, (main, *kit.backbone.describer.likened(main).values())))
+
+
+def size_beside(term: str, main: str, limits: tuple[float, float] = (0.08, 0.9)) -> float | None:
+    """How long a thing is beside the main one, where both sizes are known."""
+    own, other = sizes.known(term), sizes.known(main)
+    return None if own is None or other is None else min(max(own.cm / other.cm, limits[0]), limits[1])
 
 
 PLACED_HINTS = Stage(

@@ -1,7 +1,8 @@
 """Where things of a kind sit on what carries them, by rule: for terms that no layout shows.
 
 Lengths are shares of the carrier's height or width or of its head's width, medians over the true compositions of
-`suites/bricks-dev` where that has such things, for things on top those of `suites/home-dev`.
+`suites/bricks-dev` where that has such things, for things on top those of `suites/home-dev`. On a table or a chair
+things stand on the largest level surface that is free above, as large as such things are beside it (`sizes`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 from torch import Tensor
 
 from ..following.registering import Floats, Placement
@@ -36,15 +38,21 @@ RELATIONS = {
 }  # fmt: skip
 NAMED = {
     "head": "on the head", "face": "on the face", "neck": "at the neck", "back": "on the back", "body": "on the body",
-    "feet": "at the feet", "hand": "in a hand", "under": "under it", "top": "on top", "beside": "beside it",
+    "feet": "at the feet", "hand": "in a hand", "under": "under it", "top": "on top",
+    "surface": "on its surface", "beside": "beside it",
 }  # fmt: skip
 HEAD, TRUNK = 0.82, (0.5, 0.75)  # of the height: where the head begins, where the trunk is
 
 
-def place_of(term: str, relation: str, lookalikes: Sequence[str] = ()) -> str:
-    """One of `NAMED`: by the noun of the term, else of what it looks like, else by the relation."""
+def place_of(term: str, relation: str, lookalikes: Sequence[str] = (), carries: bool = False) -> str:
+    """One of `NAMED`: by the noun of the term, else of what it looks like, else by the relation.
+
+    What `carries` others, as a table does, has its things on its surface: it has no head and no hands.
+    """
     if RELATIONS.get(relation) in ("under", "beside"):
         return RELATIONS[relation]
+    if carries:
+        return "surface"
     for name in (term, *lookalikes):
         words = match_key(name)
         for word in reversed(words):
@@ -82,11 +90,27 @@ class Carrier:
         inside = self.points[(z >= low) & (z <= high)]
         return inside if len(inside) else self.points
 
+    def surface(self) -> Floats:
+        """x, y, z of the middle of its largest level surface that is free above; z is the top of that surface."""
+        cells = np.round((self.points - self.low) * 64).astype(np.int64)
+        tops = np.full(cells.max(0)[:2] + 1, -1)
+        np.maximum.at(tops, (cells[:, 0], cells[:, 1]), cells[:, 2])
+        areas = np.bincount(tops[tops >= 0], minlength=3)
+        level = int(np.argmax(2 * areas + np.append(areas[1:], 0) + np.append(0, areas[:-1])))
+        plate = np.pad((tops >= 0) & (np.abs(tops - level) <= 1), 1)
+        depth = ndimage.distance_transform_edt(plate)  # of a table with a corner, its middle may be beside it
+        inner = np.argwhere(depth >= 0.8 * depth.max()) - 1.0
+        middle = inner[np.argmin(np.square(inner - inner.mean(0)).sum(1))]
+        return np.append(self.low[:2] + middle / 64, self.low[2] + (level + 0.5) / 64)
 
-def placement(place: str, carrier: Carrier, thing: Tensor, second: bool = False) -> Placement:
+
+def placement(
+    place: str, carrier: Carrier, thing: Tensor, second: bool = False, share: float | None = None
+) -> Placement:
     """How a thing [R, R, R] bool, upright and facing the front, is scaled and moved to its place; never turned.
 
-    A `second` thing in a hand is in the other one. The whole of it lies within the cube.
+    A `second` thing in a hand is in the other one. On a surface it has `share` of the carrier's longest side, where
+    that is known. The whole of it lies within the cube.
     """
     own = Carrier.of(thing)
     size = own.high - own.low + 1 / 64
@@ -126,6 +150,11 @@ def placement(place: str, carrier: Carrier, thing: Tensor, second: bool = False)
         case "top":
             scale = 0.27 * float((carrier.high - carrier.low)[:2].max()) / longest
             center = [*middle[:2], carrier.high[2] + scale * tall / 2]
+        case "surface":
+            broad = carrier.high - carrier.low
+            scale = 0.27 * float(broad[:2].max()) / longest if share is None else share * float(broad.max()) / longest
+            *level, floor = carrier.surface()
+            center = [*level, floor + scale * tall / 2]
         case "beside":
             room = max(0.5 - float(carrier.high[0]) - 1 / 64, 0.1)
             scale = min(0.6 * h / longest, room / float(size[0]))

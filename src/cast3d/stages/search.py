@@ -20,6 +20,7 @@ from ..voxels import to_coords
 from .hints import Hints
 from .kit import Kit
 from .layout import MainGeometry
+from .placed import on_surfaces
 from .reading import Reading, read, renamed, with_taught
 from .several import twin
 from .table import HINTS, LAYOUT, LAYOUT_APPEARANCE
@@ -114,6 +115,8 @@ def other_names(kit: Kit, sentence: Sentence, lookalikes: Lookalikes, terms: Seq
     """Lookalikes with `terms` under other names, as their pictures suggest; None where there are none left to try."""
 
     def resembling(term: str, relation: str) -> list[str]:
+        if kit.settings.place_missing and on_surfaces(kit, sentence.main):
+            return []  # the names are of things worn or held; what stands on a table is placed there
         return kit.backbone.describer.resembling(kit.shown(term), relation, sentence.main)
 
     return renamed(sentence, lookalikes, terms, resembling, kit.settings.lookalikes)
