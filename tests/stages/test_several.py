@@ -20,6 +20,7 @@ from tests.stages.test_refit import striped
 from tests.tiny_backbone import tiny_backbone
 
 BACKBONE = tiny_backbone(candidates=3, outline=1.0)
+KIT = Kit(BACKBONE, BACKBONE.defaults, {}, Seeds(0, {}))
 NONE = torch.zeros(0)
 
 
@@ -78,7 +79,7 @@ def test_what_is_placed_by_rule_goes_to_its_own_side(monkeypatch, absent, side):
     there = {"left sword": OWN_LEFT, "right sword": OWN_RIGHT}
     grids = torch.stack([BODY, *(NOTHING if term == absent else there[term] for term in TERMS[1:])])
     one = Reading("", TERMS, TERMS, "knight", 1, absent={absent: "holding"})
-    hints = placed_hints(None, MainGeometry(NONE, NONE, BODY), Hints(grids, NONE, NONE, TERMS), one)
+    hints = placed_hints(KIT, MainGeometry(NONE, NONE, BODY), Hints(grids, NONE, NONE, TERMS), one)
     x = to_coords(hints.of(absent))[:, 0].double().mean() - 31.5
     assert x * side > 3
     assert mixed_up(hints.grids, BODY, one) == []
@@ -92,7 +93,7 @@ def test_what_is_placed_by_rule_takes_the_free_hand(monkeypatch):
     for taken, side in ((in_right, 1), (in_left, -1), (NOTHING, -1)):
         one = Reading("", terms, terms, "knight", 1, absent={"cup": "holding", "pike": "holding"})
         hints = Hints(torch.stack([BODY, NOTHING, taken, NOTHING]), NONE, NONE, terms)
-        found = placed_hints(None, MainGeometry(NONE, NONE, BODY), hints, one)
+        found = placed_hints(KIT, MainGeometry(NONE, NONE, BODY), hints, one)
         cup = to_coords(found.of("cup"))[:, 0].double().mean() - 31.5
         assert cup * side > 3
         if not taken.any():  # two absent things are in two hands
