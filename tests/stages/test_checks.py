@@ -104,6 +104,24 @@ def test_a_main_thing_that_is_swallowed():
     assert said.startswith("figure: only ") and "'cap' may have swallowed it" in said
 
 
+LEGS, ARM = box((20, 44), (24, 40), (4, 16)), box((44, 62), (24, 40), (20, 36))
+
+
+@pytest.mark.parametrize("now", [BODY & ~LEGS, BODY | ARM], ids=["its legs are gone", "an arm has grown"])
+def test_a_main_thing_that_changed_away_from_the_others(now):
+    (said,) = told(seen={"figure": now & ~CAP & ~PACK})
+    assert said.startswith("figure: it changed away from the other things (only ")
+
+
+def test_a_main_thing_may_change_where_others_touch_it():
+    dent = box((24, 40), (26, 38), (39, 40))  # under the cap
+    assert told(seen={"figure": BODY & ~dent & ~CAP & ~PACK}) == []
+
+
+def test_a_main_thing_that_is_moved_by_a_voxel_is_as_it_was():
+    assert told(seen={"figure": box((21, 45), (24, 40), (4, 40)) & ~CAP & ~PACK}) == []
+
+
 def test_a_part_that_touches_nothing():
     (said,) = told(parts={"cap": box((24, 40), (26, 38), (46, 54))})
     assert said.startswith("cap: it touches nothing")

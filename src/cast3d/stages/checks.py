@@ -23,6 +23,8 @@ SCRAP, HIDDEN = 0.25, 0.25  # of its hint; of its outlines, still in sight: at l
 SPECK = 45  # voxels of a part; at least 61 where all is right
 CUT = 24  # voxels on one side of the cube: a flat cut
 COVERED = 0.5  # of the main thing's outlines, still in sight: at least .59 where all is right
+DRIFT = 0.8  # of the main thing away from the others, still there, and the other way; at least .86 where all is right
+AWAY, FEW = 3, 100  # voxels around the others in which the main thing may change; too few voxels to say
 APART = 2  # voxels between a part and the rest that still count as touching
 BESIDE = {"next to", "beside", "near"}  # relations of things that need not touch
 
@@ -44,6 +46,7 @@ def what_may_be_wrong(
         *scraps(hints, parts, seen),
         *clipped(main, parts, reading),
         *covered(main, seen, reading),
+        *drifted(main, seen, reading),
         *floating(parts, seen, reading),
         *geometry.warnings,
     ]
@@ -125,6 +128,32 @@ def covered(main: MainGeometry, seen: Mapping[str, Tensor], reading: Reading) ->
     return [
         f"{reading.main}: only {left:.0%} of it is left in sight; {largest!r} may have swallowed it: try another "
         f"seed, or make {largest!r} the main thing"
+    ]
+
+
+def unchanged(main: MainGeometry, seen: Mapping[str, Tensor], reading: Reading) -> float:
+    """How much of the main thing is as it was, away from the others, forgiving one voxel: the less of two shares.
+
+    Of what it was, what is still there; and of what is there, what was there before. 1 where too little is away.
+    """
+    others = [grid for term, grid in seen.items() if term != reading.main]
+    away = ~dilate(torch.stack(others).any(0), AWAY) if others else torch.ones_like(main.grid)
+    before, after = main.grid & away, seen[reading.main] & away
+    if int(before.sum()) < FEW:
+        return 1.0
+    kept = int((before & dilate(seen[reading.main])).sum()) / int(before.sum())
+    same = int((after & dilate(main.grid)).sum()) / max(int(after.sum()), 1)
+    return min(kept, same)
+
+
+def drifted(main: MainGeometry, seen: Mapping[str, Tensor], reading: Reading) -> list[str]:
+    """A main thing that changed where nothing touches it."""
+    share = unchanged(main, seen, reading)
+    if share >= DRIFT:
+        return []
+    return [
+        f"{reading.main}: it changed away from the other things (only {share:.0%} is as it was alone); try another "
+        "seed, or a lower refine_start"
     ]
 
 
