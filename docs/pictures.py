@@ -143,7 +143,7 @@ def edited(out: Path, cases: Sequence[str], columns: int = 3) -> Image.Image:
 
 def then_and_now(examples: Path, commit: str) -> Image.Image:
     """A row per example: the pictures that go in, the composition at a commit, and today's (an edit: its whole row)."""
-    rows = [(one.parent.name, Image.open(one), _then(one, commit)) for one in sorted(examples.glob("*/result.png"))]
+    rows = [(one.parent.name, Image.open(one), _then(one, commit)) for one in sorted(examples.glob("*/result.webp"))]
     given = max(now.width // TILE - len(YAWS) for _, now, then in rows if then)
     small, left = TILE * 5 // 8, TITLE * 8
     width = left + (given + 2 * len(YAWS)) * small
@@ -171,10 +171,13 @@ def _tiles(row: Image.Image, first: int, end: int | None = None) -> Image.Image:
 
 
 def _then(file: Path, commit: str) -> Image.Image | None:
-    """A picture as it was at a commit; None where there was none."""
-    name = f"{commit}:./{file.name}"
-    shown = subprocess.run(["git", "show", name], cwd=file.parent, capture_output=True, check=False)
-    return Image.open(io.BytesIO(shown.stdout)) if shown.returncode == 0 else None
+    """A picture as it was at a commit, where it may have been a PNG; None where there was none."""
+    for name in (file.name, file.with_suffix(".png").name):
+        given = ["git", "show", f"{commit}:./{name}"]
+        shown = subprocess.run(given, cwd=file.parent, capture_output=True, check=False)
+        if shown.returncode == 0:
+            return Image.open(io.BytesIO(shown.stdout))
+    return None
 
 
 def _second(row: Image.Image) -> Image.Image:
@@ -216,7 +219,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, nargs="?", help="the folder of a finished composition")
     parser.add_argument("--since", help="a commit: writes docs/examples.webp, the examples then and now, instead")
-    parser.add_argument("--example", type=Path, help="folder of an example: writes its result.png instead")
+    parser.add_argument("--example", type=Path, help="folder of an example: writes its result.webp instead")
     parser.add_argument("--suite", type=Path, help="of an evaluation: writes NAME.webp of some cases instead")
     parser.add_argument("--edits", help="cases of an evaluation of edits: writes NAME.webp of them instead")
     parser.add_argument("--cases", default="")
@@ -236,7 +239,7 @@ if __name__ == "__main__":
     elif arguments.example:
         task = json.loads((arguments.run / "run.json").read_text(encoding="utf-8"))["task"]
         made = edit if task == "edit" else example
-        made(arguments.run).save(arguments.example / "result.png", optimize=True)
+        made(arguments.run).save(arguments.example / "result.webp", quality=85, method=6)
     else:
         size = write(sheets(arguments.run), Path(__file__).parent / "pictures")
         print(f"{len(SHEETS)} pictures, {size / 1000:.0f} kB")

@@ -115,7 +115,7 @@ def test_examples_are_shown_then_and_now(tmp_path, monkeypatch):
         made = Image.new("RGB", size, "white")
         for x, color in enumerate(colors):
             made.paste(color, (256 * x, 0, 256 * (x + 1), 256))
-        made.save(tmp_path / name / "result.png")
+        made.save(tmp_path / name / "result.webp", lossless=True)
 
     row("1-cap", (1024, 256), "red", "blue", "blue", "blue")
     row("2-edit", (812, 200), "lime", "lime", "lime", "lime")

@@ -71,7 +71,7 @@ def _examples(folder: Path) -> list[dict[str, Any]]:
                 "assets": {
                     one.term: [f"{base}/{Path(str(image)).name}" for image in one.images] for one in scene.assets
                 },
-                "picture": f"{base}/result.png" if (file.parent / "result.png").is_file() else None,
+                "picture": f"{base}/result.webp" if (file.parent / "result.webp").is_file() else None,
             }
         )
     return found

@@ -32,7 +32,7 @@ def examples() -> list[dict[str, Any]]:
         lists = {term: names if isinstance(names, list) else [names] for term, names in scene["assets"].items()}
         assets = {term: [f"{url}/{one}" for one in names] for term, names in lists.items()}
         told = {"id": name, "title": name, "kind": "compose", "prompt": scene["prompt"], "main": scene["main"]}
-        found.append({**told, "assets": assets, "picture": f"{url}/result.png"})
+        found.append({**told, "assets": assets, "picture": f"{url}/result.webp"})
     return found
 
 
