@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import sys
 from unittest import mock
 
@@ -9,20 +10,27 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from cast3d.backbones.bricks.features import PictureFeatures, released
+from cast3d.backbones.bricks.words import Vocabulary
+from tests.backbones.bricks.test_features import whole_network
 from tests.training.tiny_ldraw import write
 from training.bricks import (
+    package,
     pool,
     prepare,
+    splits,
     train_appearance,
     train_picture_encoder,
     train_segmenter,
     train_slat_flow,
     train_structure_flow,
     train_structure_vae,
+    unpack,
 )
-from training.bricks.common import LOTS, seeded
+from training.bricks.common import LOTS, save_half, seeded
 from training.bricks.condition_pool import softened
 from training.bricks.questions import PITCHES, YAWS, Questions, place_loss, weighted
+from training.experiments import heldout
 
 SMALL = ("--seconds", 0.01, "--workers", 0)  # at least one step is taken
 ENDS = ("out_layer", "input_layer")  # where latent statistics are folded in
@@ -114,6 +122,50 @@ def test_structure_flow_goes_on_from_its_state(data, out, structure):
     assert {key.split(".")[0] for key in before} == {"flow", "picture", "words", "questions"}
     assert {key.split(".")[0] for key in structure} == {"flow", "picture", "words"}
     assert rows[0]["pool"] >= 4 and log(out, "structure_flow")[-1]["progress"] == 1
+
+
+@pytest.fixture(scope="module")
+def reading(data, out, structure, tmp_path_factory):
+    """The same checkpoints, whose picture encoder reads features."""
+    folder = tmp_path_factory.mktemp("reading")
+    nets = train_structure_flow.started(out, len(Vocabulary(json.loads((data / "words.json").read_text()))))
+    torch.save(whole_network(), folder / "released.pth")
+    nets["picture"] = unpack.reading_features(nets["picture"], folder / "released.pth")
+    save_half(nets, folder / "structure_flow")
+    shutil.copy(out / "structure_vae-0.safetensors", folder)
+    return folder
+
+
+def test_features_are_read_and_stay_as_they_were(data, reading):
+    before = weights(reading, "structure_flow")
+    assert train_structure_flow.with_features(reading)
+    run(train_picture_encoder, "--data", data, "--out", reading, *SMALL, "--batch", 4, "--pool", 4, "--first-pool", 4)
+    after = weights(reading, "structure_flow")
+    same = unchanged(before, after)
+    assert all(name in same for name in before if name.startswith("picture.features."))
+    assert "picture.feature_layer.1.weight" not in same
+    assert "features" in package.networks(40)["structure_flow"]["picture"].config
+
+
+def test_steps_start_with_features_where_they_are_there(tmp_path):
+    assert not train_structure_flow.with_features(tmp_path)
+    known = PictureFeatures()
+    known.load_state_dict(released(whole_network()))
+    save_half({"features": known}, tmp_path / train_structure_flow.FEATURES)
+    encoder = train_structure_flow.started(tmp_path, 40)["picture"]
+    torch.testing.assert_close(encoder.features.stem.bias, known.stem.bias, rtol=1e-2, atol=1e-3)
+
+
+def test_held_out_losses_are_compared_object_by_object(data, out, reading, tmp_path):
+    rows = {"part": ("filled", splits.TRAIN, "picture"), "words": ("figure", splits.TRAIN, "words")}
+    with mock.patch.dict(heldout.ROWS, rows, clear=True), mock.patch.object(heldout, "TIMES", (0.9,)):
+        run(heldout, out, reading, "--data", data, "--count", 3, "-o", tmp_path / "found.json")
+    found = json.loads((tmp_path / "found.json").read_text())
+    for row in found.values():
+        first, other = row[str(out)], row[str(reading)]
+        assert first["more"] == first["half"] == 0 < first["loss"]
+        assert other["loss"] == pytest.approx(first["loss"] + other["more"])
+    assert found["part"][str(reading)]["places"] != found["part"][str(out)]["places"] > 0  # its encoder has learned
 
 
 def test_structure_flow_asks_for_the_vae_first(data, tmp_path):
