@@ -34,6 +34,11 @@ def test_a_term_that_never_shows_is_placed_where_its_relation_says(tmp_path):
     assert again.computed == []
 
 
+def test_no_layout_is_drawn_again_for_what_a_rule_places(tmp_path):
+    _, watch = compose(tmp_path / "run", segmenter=Bands({}), settings={"place_missing": True, "layout_starts": [2, 5]})
+    assert watch.computed.count("layout") == 2
+
+
 def test_a_crumb_of_another_hint_is_no_hint(tmp_path):
     """Nothing shows the cap better, so a rule places it; without rules the crumb is all there is."""
     result, _ = compose(tmp_path / "run", segmenter=CRUMB, settings={"place_missing": True})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..scene.sentence import Sentence
 from ..scene.terms import match_key
@@ -29,6 +29,11 @@ class Reading:
     def base(self) -> int:
         """i_B."""
         return self.terms.index(self.main)
+
+    @property
+    def drawn(self) -> Reading:
+        """What its layout is drawn after: a thing that a rule places afterwards changes nothing there."""
+        return replace(self, absent={})
 
 
 def read(

@@ -89,6 +89,8 @@ def placeable(
     if not kit.settings.place_missing:
         return None
     best = min(range(len(missing)), key=lambda i: len(missing[i]))
+    if len(missing[best]) == len(sentence.accessories):
+        best = len(missing) - 1  # none shows anything: the last is at hand
     absent = {term: sentence.relation(term) for term in missing[best]}
     reading = read(sentence, lookalikes, kit.settings.layout_starts[best], taught)
     if not all(absent.values()) or hints_of(run, main, reading) is None:
