@@ -41,6 +41,7 @@ NAMED = {
     "feet": "at the feet", "hand": "in a hand", "under": "under it", "top": "on top",
     "surface": "on its surface", "beside": "beside it",
 }  # fmt: skip
+RIM = 2.5  # voxels: what is narrower than twice this is no surface to stand on
 HEAD, TRUNK = 0.82, (0.5, 0.75)  # of the height: where the head begins, where the trunk is
 
 
@@ -95,12 +96,16 @@ class Carrier:
         cells = np.round((self.points - self.low) * 64).astype(np.int64)
         tops = np.full(cells.max(0)[:2] + 1, -1)
         np.maximum.at(tops, (cells[:, 0], cells[:, 1]), cells[:, 2])
-        areas = np.bincount(tops[tops >= 0], minlength=3)
-        level = int(np.argmax(2 * areas + np.append(areas[1:], 0) + np.append(0, areas[:-1])))
-        plate = np.pad((tops >= 0) & (np.abs(tops - level) <= 1), 1)
-        depth = ndimage.distance_transform_edt(plate)  # of a table with a corner, its middle may be beside it
-        inner = np.argwhere(depth >= 0.8 * depth.max()) - 1.0
+        best, depth = -1.0, np.zeros((1, 1))
+        for height in range(int(tops.max()) + 1):
+            plate = np.pad((tops >= 0) & (np.abs(tops - height) <= 1), 1)
+            inside = ndimage.distance_transform_edt(plate)
+            broad = (inside > RIM).sum() + 1e-3 * (tops == height).sum()  # rims of backs and arms are no surface
+            if broad > best:
+                best, depth = broad, inside
+        inner = np.argwhere(depth >= 0.8 * depth.max()) - 1  # the middle of a corner table may lie beside it
         middle = inner[np.argmin(np.square(inner - inner.mean(0)).sum(1))]
+        level = np.median(tops[inner[:, 0], inner[:, 1]])
         return np.append(self.low[:2] + middle / 64, self.low[2] + (level + 0.5) / 64)
 
 
