@@ -73,7 +73,7 @@ ABOUT = {
     "knows": "minifigure-world objects: figures with headwear, packs, capes and tools, riders, animals, small props; "
     "clothed people who wear and hold such things; everyday objects, roughly",
     "licence": "CC BY 4.0, derived from the LDraw Parts Library and openly licensed models of everyday objects and "
-    "people; see NOTICE",
+    "people; the picture encoder's features are EfficientNet-Lite0's (Apache-2.0); see NOTICE",
 }
 
 
