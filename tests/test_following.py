@@ -39,6 +39,21 @@ def test_no_layout_is_drawn_again_for_what_a_rule_places(tmp_path):
     assert watch.computed.count("layout") == 2
 
 
+@pytest.mark.parametrize("prompt", ["a table with a cap", "a cap on a table"])
+def test_a_table_has_its_things_on_it_by_rule_after_one_layout(tmp_path, prompt):
+    watch, shown = Watch(), pictures()
+    terms = {"table": shown["figure"], "cap": shown["cap"]}
+    settings = {"place_missing": True, "layout_starts": [2, 5], "lookalikes": 3}
+    backbone = tiny_backbone(Bands({}))
+    result = Composer(backbone).compose(
+        prompt, terms, main="table", settings=settings, progress=watch, out=tmp_path / "run"
+    )
+    assert watch.computed.count("layout") == 1 and not any("no layout" in line for line in result.warnings)
+    with RunFolder(tmp_path / "run", must_exist=True) as run:
+        placed = run.load_stage("placed_hints")
+    assert placed.meta["report"][-1] == "cap: placed by rule, on its surface"
+
+
 def test_a_crumb_of_another_hint_is_no_hint(tmp_path):
     """Nothing shows the cap better, so a rule places it; without rules the crumb is all there is."""
     result, _ = compose(tmp_path / "run", segmenter=CRUMB, settings={"place_missing": True})

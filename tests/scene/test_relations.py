@@ -26,6 +26,19 @@ def test_the_last_word_before_a_thing_ties_it(prompt, relations):
     assert [sentence.relation(term) for term in ("ball", "lamp")] == relations
 
 
+@pytest.mark.parametrize(
+    ("prompt", "relation"),
+    [
+        ("a ball on a lamp", "on"),
+        ("a ball that lies under a lamp", "under"),
+        ("a ball and a lamp", ""),
+        ("a ball wearing a lamp", ""),  # which is then the main thing
+    ],
+)
+def test_a_thing_named_before_the_one_that_carries_it(prompt, relation):
+    assert Sentence(prompt, ("ball", "lamp"), "lamp").relation("ball") == relation
+
+
 def test_every_relation_has_a_rule():
     assert set(RELATIONS) == set(PLACES)
     assert all(place_of("thing", relation) in NAMED for relation in RELATIONS)

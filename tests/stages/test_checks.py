@@ -110,7 +110,7 @@ LEGS, ARM = box((20, 44), (24, 40), (4, 16)), box((44, 62), (24, 40), (20, 36))
 @pytest.mark.parametrize("now", [BODY & ~LEGS, BODY | ARM], ids=["its legs are gone", "an arm has grown"])
 def test_a_main_thing_that_changed_away_from_the_others(now):
     (said,) = told(seen={"figure": now & ~CAP & ~PACK})
-    assert said.startswith("figure: it changed away from the other things (only ")
+    assert said.startswith("figure: it changed where nothing touches it: only ")
 
 
 def test_a_main_thing_may_change_where_others_touch_it():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from cast3d.following.registering import placed
-from cast3d.stages.places import NAMED, Carrier, place_of, placement
+from cast3d.stages.places import NAMED, STANDING, UNDERNEATH, Carrier, place_of, placement
 from cast3d.voxels import outer_shell, to_coords
 
 
@@ -119,12 +120,42 @@ def test_a_thing_on_a_corner_desk_stands_on_the_desk():
     grid = torch.zeros(64, 64, 64, dtype=torch.bool)
     grid[4:60, 44:60, 28:30] = True
     grid[4:20, 4:60, 28:30] = True
-    x, y, top = Carrier.of(grid).surface()
+    x, y, top = Carrier.of(grid).surface(np.array([0.1, 0.1]))
     column = grid[round((x + 0.5) * 64 - 0.5), round((y + 0.5) * 64 - 0.5)]
     assert column.any() and top == pytest.approx(30 / 64 - 0.5, abs=0.01)
 
 
-@pytest.mark.parametrize("relation", ["with", "on", "holding", ""])
-def test_what_carries_others_has_neither_head_nor_hands(relation):
-    assert place_of("motorcycle helmet", relation, (), carries=True) == "surface"
-    assert place_of("dog", "under", (), carries=True) == "under"
+def test_things_on_one_surface_do_not_stand_in_each_other():
+    taken = torch.zeros(64, 64, dtype=torch.bool)
+    taken[22:42, 22:42] = True  # the middle of the seat
+    first, second = (placement("surface", Carrier.of(chair()), thing(), share=0.1, taken=t) for t in (None, taken))
+    one, other = (placed(thing(), place) for place in (first, second))
+    assert one.any() and other.any() and not (one & other).any()
+    assert not (other.any(2) & taken).any()
+    whole = torch.ones(64, 64, dtype=torch.bool)
+    assert placed(thing(), placement("surface", Carrier.of(chair()), thing(), share=0.1, taken=whole)).any()
+
+
+def test_a_thing_stands_where_it_was_seen_if_there_is_room():
+    near = np.array([-0.15, -0.1])
+    at = to_coords(placed(thing(), placement("surface", Carrier.of(chair()), thing(), share=0.1, near=near))).float()
+    found = (at.amin(0) + at.amax(0)) / 2
+    assert found[:2].tolist() == pytest.approx([64 * (v + 0.5) - 0.5 for v in near], abs=1.5)
+
+
+def test_a_thing_too_tall_for_the_room_above_is_smaller_and_stands_on_the_surface():
+    box, lamp = (torch.zeros(64, 64, 64, dtype=torch.bool) for _ in range(2))
+    box[16:48, 16:48, 2:42] = True
+    lamp[28:36, 28:36, 4:60] = True
+    made = placed(lamp, placement("surface", Carrier.of(box), lamp, share=0.9))
+    assert not (made & box).any() and to_coords(made)[:, 2].min() in (42, 43)
+
+
+def test_a_thing_under_a_table_stands_on_the_floor_and_fits():
+    made = to_coords(placed(thing(), placement("floor", Carrier.of(chair()), thing(), share=0.2)))
+    assert made[:, 2].min() == pytest.approx(2, abs=1) and made[:, 2].max() < 28
+
+
+@pytest.mark.parametrize(("relation", "place"), [(STANDING, "surface"), (UNDERNEATH, "floor"), ("beside", "beside")])
+def test_what_carries_others_has_neither_head_nor_hands(relation, place):
+    assert place_of("motorcycle helmet", relation) == place

@@ -6,12 +6,14 @@ import pytest
 import torch
 
 from cast3d.pictures.opening import open_picture
+from cast3d.scene.sentence import Sentence
 from cast3d.stages.candidates import HINTED, candidates
 from cast3d.stages.hints import Hints
 from cast3d.stages.kit import Kit, Seeds
 from cast3d.stages.layout import MainGeometry
 from cast3d.stages.parts import part_geometries
-from cast3d.stages.placed import placed_hints
+from cast3d.stages.placed import placed_hints, standing, tie
+from cast3d.stages.places import STANDING, UNDERNEATH
 from cast3d.stages.reading import Reading
 from cast3d.stages.several import miscounted, mixed_up, on_own_left, pieces, shown_as_said, told_apart, twin
 from cast3d.voxels import to_coords
@@ -20,7 +22,7 @@ from tests.stages.test_refit import striped
 from tests.tiny_backbone import tiny_backbone
 
 BACKBONE = tiny_backbone(candidates=3, outline=1.0)
-KIT = Kit(BACKBONE, BACKBONE.defaults, {}, Seeds(0, {}))
+KIT = Kit(BACKBONE, BACKBONE.defaults.changed({"place_missing": True}), {}, Seeds(0, {}))
 NONE = torch.zeros(0)
 
 
@@ -98,6 +100,50 @@ def test_what_is_placed_by_rule_takes_the_free_hand(monkeypatch):
         assert cup * side > 3
         if not taken.any():  # two absent things are in two hands
             assert to_coords(found.of("pike"))[:, 0].double().mean() - 31.5 > 3
+
+
+TABLE = box((12, 52), (16, 48), (28, 30)) | box((12, 14), (16, 18), (2, 28)) | box((50, 52), (46, 48), (2, 28))
+
+
+def on_a_table(monkeypatch, terms, hints, **absent):
+    thing = MainGeometry(NONE, NONE, box((20, 44), (24, 40), (20, 44)))
+    monkeypatch.setattr("cast3d.stages.placed.lifted_geometry", lambda kit, term, frame: thing)
+    one = Reading("", terms, terms, terms[0], 1, absent=absent)
+    return placed_hints(KIT, MainGeometry(NONE, NONE, TABLE), Hints(torch.stack(hints), NONE, NONE, terms), one)
+
+
+def test_two_things_stand_on_a_table_side_by_side(monkeypatch):
+    terms = ("table", "vase", "cup")
+    found = on_a_table(monkeypatch, terms, [TABLE, NOTHING, NOTHING], vase=STANDING, cup=STANDING)
+    vase, cup = to_coords(found.of("vase")), to_coords(found.of("cup"))
+    assert min(len(vase), len(cup)) >= 12 and not (found.of("vase") & found.of("cup")).any()
+    assert vase[:, 2].min() == cup[:, 2].min() == 30
+    assert len(vase) > 3 * len(cup)  # a vase is larger than a cup
+    assert all("on its surface" in line for line in found.report)
+
+
+def test_a_thing_on_a_table_stands_where_the_layout_shows_a_scrap_of_it(monkeypatch):
+    scrap = box((16, 22), (20, 26), (30, 31))
+    found = on_a_table(monkeypatch, ("table", "cup"), [TABLE, scrap], cup=STANDING).of("cup")
+    middle = to_coords(found).double().mean(0)
+    assert middle[:2].tolist() == pytest.approx([18.5, 22.5], abs=1.5) and found.any((0, 1)).sum() > 2
+
+
+def test_what_stands_on_furniture_needs_no_layout():
+    sentence = Sentence(
+        "a table with a vase, a hat next to it and a cat under it", ("table", "vase", "hat", "cat"), "table"
+    )
+    assert standing(KIT, sentence) == {"vase": STANDING}
+    assert tie(KIT, sentence, "cat") == UNDERNEATH and tie(KIT, sentence, "hat") == "next to"
+    assert standing(KIT, Sentence("a boy with a vase", ("boy", "vase"), "boy")) == {}
+    off = Kit(BACKBONE, BACKBONE.defaults.changed({"place_missing": False}), {}, Seeds(0, {}))
+    assert standing(off, sentence) == {}
+
+
+def test_an_edit_keeps_the_place_of_what_it_replaces_on_a_table():
+    one = Reading("", TERMS, TERMS, "knight", 1, absent={"left sword": STANDING, "right sword": "holding"})
+    assert one.keeping(["left sword"]).absent == {"right sword": "holding"}
+    assert one.keeping(["right sword"]) == one
 
 
 def test_a_piece_that_reaches_over_a_little_is_not_cut():

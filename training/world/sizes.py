@@ -20,6 +20,9 @@ from training.bricks import splits
 
 from .home3d import Thing, catalog
 
+SURE = 3  # things of a name from which it is trusted
+NO_THING = {"control", "down", "go", "lying", "out", "pair", "set", "sitting", "standing", "top"}  # last words of names
+
 
 def names(thing: Thing) -> Iterator[str]:
     """What a thing may be looked up by, each once: nouns, and nouns with the word before."""
@@ -31,20 +34,32 @@ def names(thing: Thing) -> Iterator[str]:
 
 
 def table(things: list[Thing]) -> list[tuple[str, int, int]]:
-    """Rows of noun, longest side in cm, 1 where most carry others."""
-    sizes, carry = defaultdict(list), defaultdict(list)
+    """Rows of noun, longest side in cm, 1 where most carry others.
+
+    A last word alone says something where it is a name by itself or one of several things: a trash can is no can.
+    Two words have a row where it differs from that of the last, and carry what that does but for `SURE` things or more.
+    """
+    sizes, carry, whole = defaultdict(list), defaultdict(list), set()
     for thing in things:
         if thing.split == splits.TRAIN:
+            whole |= {" ".join(noun_of(name)) for name in (thing.phrase, *thing.synonyms)}
             for name in names(thing):
                 sizes[name].append(max(thing.size))
                 carry[name].append(bool(thing.carries))
-    rows = []
-    for name in sorted(sizes):
-        row = round(median(sizes[name])), int(2 * sum(carry[name]) > len(carry[name]))
+    found = {}
+    for name in sorted(sizes, key=lambda name: (len(name.split()), name)):
         last = name.split()[-1]
-        if name == last or row != next(((cm, c) for n, cm, c in rows if n == last), None):
-            rows.append((name, *row))
-    return rows
+        if NO_THING & {*name.split()} or len(name.split()[0]) < 2:
+            continue
+        if name == last and name not in whole and len(sizes[name]) < SURE:
+            continue
+        carries = int(2 * sum(carry[name]) > len(carry[name]))
+        if name != last and last in found and len(sizes[name]) < SURE:
+            carries = max(carries, found[last][1])
+        row = round(median(sizes[name])), carries
+        if name == last or row != found.get(last):
+            found[name] = row
+    return [(name, *found[name]) for name in sorted(found)]
 
 
 def main() -> None:

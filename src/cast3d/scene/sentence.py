@@ -35,11 +35,14 @@ class Sentence:
 
     def relation(self, term: str) -> str:
         """How the term is tied to the base: what is said after it ("with a lamp on it"), else the last word before it
-        that says so, else "".
+        that says so, else what stands between it and the base ("a cup on a table"), else "".
         """
         spans = self.spans
         told = outside_terms(self.prompt, spans)
         if after := _AFTER.match(told, spans[term].end):
             return after[1]
         before = _AFTER.sub(" ", told[: spans[term].start])
-        return (relations(before) or [""])[-1]
+        if found := relations(before):
+            return found[-1]
+        between = relations(told[spans[term].end : spans[self.main].start])
+        return between[-1] if between and between[-1] in PLACING else ""

@@ -139,9 +139,9 @@ def unchanged(main: MainGeometry, seen: Mapping[str, Tensor], reading: Reading) 
     others = [grid for term, grid in seen.items() if term != reading.main]
     away = ~dilate(torch.stack(others).any(0), AWAY) if others else torch.ones_like(main.grid)
     before, after = main.grid & away, seen[reading.main] & away
-    if int(before.sum()) < FEW:
+    if max(int(before.sum()), int(after.sum())) < FEW:
         return 1.0
-    kept = int((before & dilate(seen[reading.main])).sum()) / int(before.sum())
+    kept = int((before & dilate(seen[reading.main])).sum()) / max(int(before.sum()), 1)
     same = int((after & dilate(main.grid)).sum()) / max(int(after.sum()), 1)
     return min(kept, same)
 
@@ -152,7 +152,7 @@ def drifted(main: MainGeometry, seen: Mapping[str, Tensor], reading: Reading) ->
     if share >= DRIFT:
         return []
     return [
-        f"{reading.main}: it changed away from the other things (only {share:.0%} is as it was alone); try another "
+        f"{reading.main}: it changed where nothing touches it: only {share:.0%} of it is as it was alone; try another "
         "seed, or a lower refine_start"
     ]
 

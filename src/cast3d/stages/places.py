@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
@@ -31,29 +32,27 @@ ON_BACK = {
 }  # fmt: skip
 ON_BODY = {"apron", "armor", "armour", "belt", "breastplate", "coat", "dress", "jacket", "robe", "shirt", "vest"}
 ON_FEET = {"board", "boots", "flippers", "sandals", "shoes", "skateboard", "skates", "skis", "sneakers", "snowboard"}
+STANDING, UNDERNEATH = "standing on", "standing under"  # relations to what carries others, as a table does
 NOUNS = {"head": ON_HEAD, "face": ON_FACE, "neck": AT_NECK, "back": ON_BACK, "body": ON_BODY, "feet": ON_FEET}
 RELATIONS = {
     "wearing": "head", "holding": "hand", "carrying": "hand", "with": "hand", "riding": "under", "on": "top",
     "next to": "beside", "beside": "beside", "near": "beside", "under": "under",
+    STANDING: "surface", UNDERNEATH: "floor",
 }  # fmt: skip
+WHATEVER = ("under", "beside", "surface", "floor")  # places of things of any kind
 NAMED = {
     "head": "on the head", "face": "on the face", "neck": "at the neck", "back": "on the back", "body": "on the body",
     "feet": "at the feet", "hand": "in a hand", "under": "under it", "top": "on top",
-    "surface": "on its surface", "beside": "beside it",
+    "surface": "on its surface", "floor": "on the floor under it", "beside": "beside it",
 }  # fmt: skip
 RIM = 2.5  # voxels: what is narrower than twice this is no surface to stand on
 HEAD, TRUNK = 0.82, (0.5, 0.75)  # of the height: where the head begins, where the trunk is
 
 
-def place_of(term: str, relation: str, lookalikes: Sequence[str] = (), carries: bool = False) -> str:
-    """One of `NAMED`: by the noun of the term, else of what it looks like, else by the relation.
-
-    What `carries` others, as a table does, has its things on its surface: it has no head and no hands.
-    """
-    if RELATIONS.get(relation) in ("under", "beside"):
+def place_of(term: str, relation: str, lookalikes: Sequence[str] = ()) -> str:
+    """One of `NAMED`: by the noun of the term, else of what it looks like, else by the relation."""
+    if RELATIONS.get(relation) in WHATEVER:
         return RELATIONS[relation]
-    if carries:
-        return "surface"
     for name in (term, *lookalikes):
         words = match_key(name)
         for word in reversed(words):
@@ -91,31 +90,56 @@ class Carrier:
         inside = self.points[(z >= low) & (z <= high)]
         return inside if len(inside) else self.points
 
-    def surface(self) -> Floats:
-        """x, y, z of the middle of its largest level surface that is free above; z is the top of that surface."""
+    def surface(self, foot: Floats, taken: Tensor | None = None, near: Floats | None = None) -> Floats:
+        """x, y, z of a place for a thing with a `foot` [2] of that size on the largest level surface free above.
+
+        z is the top of the surface. Columns in `taken` [R, R] bool are free no more. The place is as far from the rim
+        as the foot asks for, if there is such a place, and of those the one next to `near` [2], else in the middle.
+        """
         cells = np.round((self.points - self.low) * 64).astype(np.int64)
         tops = np.full(cells.max(0)[:2] + 1, -1)
         np.maximum.at(tops, (cells[:, 0], cells[:, 1]), cells[:, 2])
-        best, depth = -1.0, np.zeros((1, 1))
-        for height in range(int(tops.max()) + 1):
-            plate = np.pad((tops >= 0) & (np.abs(tops - height) <= 1), 1)
-            inside = ndimage.distance_transform_edt(plate)
-            broad = (inside > RIM).sum() + 1e-3 * (tops == height).sum()  # rims of backs and arms are no surface
-            if broad > best:
-                best, depth = broad, inside
-        inner = np.argwhere(depth >= 0.8 * depth.max()) - 1  # the middle of a corner table may lie beside it
-        middle = inner[np.argmin(np.square(inner - inner.mean(0)).sum(1))]
+        free = tops >= 0
+        if taken is not None:
+            first = np.round((self.low[:2] + 0.5) * 64 - 0.5).astype(np.int64)
+            free &= ~taken.cpu().numpy()[first[0] :, first[1] :][: len(tops), : tops.shape[1]]
+        depth = max(
+            (_depths(free & (np.abs(tops - height) <= 1)) for height in range(int(tops.max()) + 1)), key=_breadth
+        )
+        if taken is not None and not depth.any():
+            return self.surface(foot, None, near)  # there is no room: parts are cut where they meet
+        wanted = min(0.5 * 64 * float(foot.min()), 0.8 * float(depth.max()))
+        inner = np.argwhere(depth >= wanted)  # the middle of a corner table may lie beside it
+        target = inner.mean(0) if near is None else (near - self.low[:2]) * 64
+        x, y = inner[np.argmin(np.square(inner - target).sum(1))]
         level = np.median(tops[inner[:, 0], inner[:, 1]])
-        return np.append(self.low[:2] + middle / 64, self.low[2] + (level + 0.5) / 64)
+        return np.append(self.low[:2] + np.array([x, y]) / 64, self.low[2] + (level + 0.5) / 64)
+
+
+def _depths(plate: NDArray[np.bool_]) -> Floats:
+    """How far each cell of a plate is from its rim, in voxels; 0 outside."""
+    return ndimage.distance_transform_edt(np.pad(plate, 1))[1:-1, 1:-1]
+
+
+def _breadth(depth: Floats) -> float:
+    """How much of a plate is far from its rim: rims of backs and arms are no surface to stand on."""
+    return float((depth > RIM).sum()) + 1e-3 * float((depth > 0).sum())
 
 
 def placement(
-    place: str, carrier: Carrier, thing: Tensor, second: bool = False, share: float | None = None
+    place: str,
+    carrier: Carrier,
+    thing: Tensor,
+    second: bool = False,
+    share: float | None = None,
+    taken: Tensor | None = None,
+    near: Floats | None = None,
 ) -> Placement:
     """How a thing [R, R, R] bool, upright and facing the front, is scaled and moved to its place; never turned.
 
-    A `second` thing in a hand is in the other one. On a surface it has `share` of the carrier's longest side, where
-    that is known. The whole of it lies within the cube.
+    A `second` thing in a hand is in the other one. On a surface, under and beside it a thing has `share` of the
+    carrier's longest side, where that is known, and a surface has no room in columns that are `taken`
+    (`Carrier.surface`; `near` is where the thing should stand). The whole of it lies within the cube.
     """
     own = Carrier.of(thing)
     size = own.high - own.low + 1 / 64
@@ -125,6 +149,7 @@ def placement(
     at_head = np.append((head[:, :2].min(0) + head[:, :2].max(0)) / 2, 0.0)
     wide, tall, longest = float(size[:2].max()), float(size[2]), float(size.max())
     z = carrier.low[2]
+    known = None if share is None else share * float((carrier.high - carrier.low).max() + 1 / 64) / longest
     match place:
         case "head":
             scale = 1.6 * width / wide
@@ -156,13 +181,16 @@ def placement(
             scale = 0.27 * float((carrier.high - carrier.low)[:2].max()) / longest
             center = [*middle[:2], carrier.high[2] + scale * tall / 2]
         case "surface":
-            broad = carrier.high - carrier.low
-            scale = 0.27 * float(broad[:2].max()) / longest if share is None else share * float(broad.max()) / longest
-            *level, floor = carrier.surface()
-            center = [*level, floor + scale * tall / 2]
+            scale = known or 0.27 * float((carrier.high - carrier.low)[:2].max()) / longest
+            x, y, floor = carrier.surface(scale * size[:2], taken, near)
+            scale = min(scale, (0.5 - floor) / tall)
+            center = [x, y, floor + scale * tall / 2]
+        case "floor":
+            scale = min(known or 0.4 * h / longest, 0.8 * h / tall)
+            center = [*middle[:2], z + scale * tall / 2]
         case "beside":
             room = max(0.5 - float(carrier.high[0]) - 1 / 64, 0.1)
-            scale = min(0.6 * h / longest, room / float(size[0]))
+            scale = min(known or 0.6 * h / longest, room / float(size[0]))
             center = [carrier.high[0] + scale * size[0] / 2 + 1 / 64, middle[1], z + scale * tall / 2]
         case _:
             raise ValueError(f"no rule for {place!r}; there are {', '.join(NAMED)}")

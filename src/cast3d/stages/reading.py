@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from ..scene.sentence import Sentence
 from ..scene.terms import match_key
+from .places import STANDING
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Reading:
     start: int  # n_max of the layout's STM
     lookalikes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by term: all tried, the present one last
     taught: tuple[str, ...] = ()  # terms that have theirs because the text model knows their noun only
-    absent: Mapping[str, str] = field(default_factory=dict)  # terms that no layout shows, and their relations
+    absent: Mapping[str, str] = field(default_factory=dict)  # terms for a rule to place, and their relations
 
     @property
     def base(self) -> int:
@@ -31,9 +32,14 @@ class Reading:
         return self.terms.index(self.main)
 
     @property
-    def drawn(self) -> Reading:
+    def for_layout(self) -> Reading:
         """What its layout is drawn after: a thing that a rule places afterwards changes nothing there."""
         return replace(self, absent={})
+
+    def keeping(self, terms: Collection[str]) -> Reading:
+        """For an edit: those of `terms` that would stand on the main thing take the place of what they replace."""
+        kept = {term: tie for term, tie in self.absent.items() if tie != STANDING or term not in terms}
+        return replace(self, absent=kept)
 
 
 def read(
@@ -102,4 +108,5 @@ def notes(
         f"{term}: no layout showed it, so it was placed by rule where {relation!r} says; look whether it fits, and try "
         "another seed or plainer words if it does not"
         for term, relation in reading.absent.items()
+        if relation != STANDING  # that is how things on tables are always placed
     ]

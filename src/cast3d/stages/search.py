@@ -8,7 +8,7 @@ may be placed by rule (ours), a crumb of another thing's hint is no hint.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -20,7 +20,7 @@ from ..voxels import to_coords
 from .hints import Hints
 from .kit import Kit
 from .layout import MainGeometry
-from .placed import on_surfaces
+from .placed import standing, tie
 from .reading import Reading, read, renamed, with_taught
 from .several import twin
 from .table import HINTS, LAYOUT, LAYOUT_APPEARANCE
@@ -41,28 +41,32 @@ class LayoutShowsNot(TermNotFound):
 
 
 def reading_that_shows_all(kit: Kit, run: Staging[Kit], sentence: Sentence, main: MainGeometry) -> Reading:
-    """The reading whose layout has a hint for every term. Raises LayoutShowsNot where there is none."""
+    """The reading whose layout has a hint for every term. Raises LayoutShowsNot where there is none.
+
+    What stands on a table or the like is placed by rule in any case, so that no layout need show it.
+    """
     starts, terms = kit.settings.layout_starts, sentence.terms
-    lookalikes, taught = first_names(kit, sentence)
+    stands = standing(kit, sentence)
+    lookalikes, taught = first_names(kit, sentence, but=stands)
     shown: Reading | None = None  # the first that lacks no term, but has crumbs
     while True:
         missing: list[list[str]] = []  # per start
         for done, start in enumerate(starts, 1):
             reading = read(sentence, lookalikes, start, taught)
             hints = hints_of(run, main, reading)
-            missing.append(lost_terms(kit, hints, sentence))
+            missing.append([term for term in lost_terms(kit, hints, sentence) if hints is None or term not in stands])
             if not missing[-1]:
-                return reading
+                return replace(reading, absent=stands)
             if shown is None and not without_hint(kit, hints, sentence):
-                shown = reading
+                shown = replace(reading, absent=stands)
             kit.retry(done, len(starts))
         lost = [term for term in missing[-1] if all(term in one for one in missing)] or missing[-1]
         # Of two that differ by their side, another name does not help where the layout shows one.
         more = other_names(kit, sentence, lookalikes, [term for term in lost if twin(term, lost) == twin(term, terms)])
         if more is None and hints is not None and all(kit.painted(term) is not None for term in missing[-1]):
-            return reading  # what this layout lacks, a person painted into it
+            return replace(reading, absent=stands)  # what this layout lacks, a person painted into it
         if more is None and (told := placeable(kit, run, main, sentence, lookalikes, taught, missing)):
-            return told
+            return replace(told, absent=stands | dict(told.absent))
         if more is None and shown is not None:
             return shown
         if more is None:
@@ -91,23 +95,30 @@ def placeable(
     best = min(range(len(missing)), key=lambda i: len(missing[i]))
     if len(missing[best]) == len(sentence.accessories):
         best = len(missing) - 1  # none shows anything: the last is at hand
-    absent = {term: sentence.relation(term) for term in missing[best]}
-    reading = read(sentence, lookalikes, kit.settings.layout_starts[best], taught)
-    if not all(absent.values()) or hints_of(run, main, reading) is None:
+    absent = {term: tie(kit, sentence, term) for term in missing[best]}
+    if not all(absent.values()):
         return None
-    return replace(reading, absent=absent)
+    for start in dict.fromkeys((kit.settings.layout_starts[best], *kit.settings.layout_starts)):
+        reading = read(sentence, lookalikes, start, taught)
+        if hints_of(run, main, reading) is not None:  # an empty layout shows nothing of the others
+            return replace(reading, absent=absent)
+    return None
 
 
-def first_names(kit: Kit, sentence: Sentence) -> tuple[Lookalikes, list[str]]:
-    """Lookalikes of terms that the text model has no words for or knows in part; and which the latter are."""
+def first_names(kit: Kit, sentence: Sentence, but: Collection[str] = ()) -> tuple[Lookalikes, list[str]]:
+    """Lookalikes of terms that the text model has no words for or knows in part; and which the latter are.
+
+    None of the terms in `but`, which need no layout.
+    """
     describer = kit.backbone.describer
-    wordless = [term for term in sentence.terms if not describer.reads(term)]
+    wordless = [term for term in sentence.terms if term not in but and not describer.reads(term)]
     lookalikes = other_names(kit, sentence, {}, wordless) or {}
     if not kit.settings.lookalikes:
         return lookalikes, []
     names = {
         term: describer.taught(term, kit.shown(term), sentence.relation(term), sentence.main)
         for term in sentence.accessories
+        if term not in but
     }
     taught = {term: name for term, name in names.items() if name}
     return with_taught(sentence, lookalikes, taught), list(taught)
@@ -117,8 +128,6 @@ def other_names(kit: Kit, sentence: Sentence, lookalikes: Lookalikes, terms: Seq
     """Lookalikes with `terms` under other names, as their pictures suggest; None where there are none left to try."""
 
     def resembling(term: str, relation: str) -> list[str]:
-        if kit.settings.place_missing and on_surfaces(kit, sentence.main):
-            return []  # the names are of things worn or held; what stands on a table is placed there
         return kit.backbone.describer.resembling(kit.shown(term), relation, sentence.main)
 
     return renamed(sentence, lookalikes, terms, resembling, kit.settings.lookalikes)

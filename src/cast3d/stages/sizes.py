@@ -14,7 +14,31 @@ from pathlib import Path
 from ..scene.terms import match_key
 
 FILE = Path(__file__).with_name("sizes.csv")
-NOUN_ENDS = {"with", "without", "of", "on", "in", "around", "behind", "over", "for", "and"}  # "bowl | of fruit"
+NOUN_ENDS = {
+    "and",
+    "around",
+    "at",
+    "behind",
+    "beside",
+    "carrying",
+    "for",
+    "from",
+    "full",
+    "holding",
+    "in",
+    "made",
+    "near",
+    "next",
+    "of",
+    "on",
+    "over",
+    "riding",
+    "to",
+    "under",
+    "wearing",
+    "with",
+    "without",
+}  # fmt: skip  ("bowl | of fruit")
 
 
 @dataclass(frozen=True)
@@ -44,7 +68,7 @@ def known(name: str) -> Known | None:
     words = noun_of(name)
     if not words:
         return None
-    forms = [words[-1], words[-1].removesuffix("s"), words[-1].removesuffix("es")]
+    forms = [words[-1], words[-1].removesuffix("s"), words[-1].removesuffix("es"), f"{words[-1]}s"]
     pairs = [f"{words[-2]} {form}" for form in forms] if len(words) > 1 else []
     return next((table()[form] for form in (*pairs, *forms) if form in table()), None)
 
