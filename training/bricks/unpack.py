@@ -26,6 +26,7 @@ from cast3d.models import load
 
 from .common import save_half
 from .package import STEMS, networks
+from .train_structure_flow import FEATURES
 
 
 def main() -> None:
@@ -43,6 +44,7 @@ def main() -> None:
         count = len(grown_words(args.weights, args.data)) + FIRST
     if args.features:
         shipped["picture"] = reading_features(shipped["picture"], args.features)
+        save_half({"features": shipped["picture"].features}, args.out / FEATURES)  # for encoders that start afresh
     for name, group in networks(count, shipped["picture"].features is not None).items():
         if all(filled(net, name, key, shipped) for key, net in group.items()):
             save_half(group, args.out / name)
@@ -65,7 +67,11 @@ def reading_features(encoder: PictureEncoder, file: Path) -> PictureEncoder:
     grown = PictureEncoder(**encoder.config | {"features": True})
     found = grown.state_dict() | encoder.state_dict()
     weights = torch.load(file, map_location="cpu", weights_only=True)
-    found |= {f"features.{name}": value for name, value in released(weights).items()}
+    try:
+        known = released(weights)
+    except KeyError as error:
+        raise SystemExit(f"{file} has no {error}: it is not EfficientNet-Lite0 as released for PyTorch") from error
+    found |= {f"features.{name}": value for name, value in known.items()}
     grown.load_state_dict(found)
     return grown
 

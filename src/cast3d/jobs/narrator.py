@@ -118,8 +118,7 @@ def _plan(job: Job, terms: Mapping[str, str]) -> dict[str, float]:
     """The stages to come and their shares."""
     from ..stages.table import COMPOSITION, EDITING, LAYOUT_STAGES, SINGLE
 
-    drawn = job.add or job.replace  # in a layout
-    editing = [stage for stage in EDITING if drawn or stage not in LAYOUT_STAGES]
+    editing = [stage for stage in EDITING if job.add or job.replace or stage not in LAYOUT_STAGES]
     plan: dict[str, float] = {}
     for stage in {"compose": COMPOSITION, "edit": editing}.get(job.kind, SINGLE):
         if not stage.per_term:
