@@ -69,8 +69,9 @@ class PictureEncoder(nn.Module):
         if features:
             self.config["features"] = True
             self.features = PictureFeatures()
-            self.feature_layer = nn.Sequential(nn.LayerNorm(CHANNELS), nn.Linear(CHANNELS, c, bias=False))
-            nn.init.zeros_(self.feature_layer[1].weight)
+            heeding = nn.Linear(CHANNELS, c, bias=False)
+            nn.init.zeros_(heeding.weight)
+            self.feature_layer = nn.Sequential(nn.LayerNorm(CHANNELS), heeding)
         self.stem = nn.Sequential(
             nn.Conv2d(4, c // 4, 4, stride=2, padding=1),
             nn.GELU(approximate="tanh"),
