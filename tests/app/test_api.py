@@ -445,7 +445,7 @@ def test_settings_and_examples(tmp_path):
         urls = [url for many in first["assets"].values() for url in many] + [first["picture"]]
         for url in urls:
             with Image.open(io.BytesIO(live.client.get(f"http://127.0.0.1:{live.port}{url}").content)) as image:
-                assert image.format == "PNG"
+                assert image.format == ("WEBP" if url.endswith(".webp") else "PNG")
 
 
 def test_a_sentence_is_read_while_it_is_typed(idle):

@@ -29,6 +29,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from cast3d.backbones import load_backbone
+from cast3d.backbones.bricks.encoders import PictureEncoder
 from cast3d.backbones.bricks.words import Vocabulary
 from cast3d.backbones.loading import compile_blocks
 from training.bricks import splits
@@ -294,8 +295,9 @@ def measure(arm: Arm, data: Data, out: Path, count: int, seed: int) -> dict:
     device = Parallel().device()
     backbone = load_backbone("bricks", str(device))
     if arm.trained:
-        nets = {"flow": backbone.structure_flows["image"], "picture": backbone.describer.picture_encoder}
-        load_half(nets, out / "structure_flow")
+        encoder = PictureEncoder(out_channels=CONTEXT, features=with_features(out)).requires_grad_(False)
+        backbone.describer.picture_encoder = encoder.to(device).eval()
+        load_half({"flow": backbone.structure_flows["image"], "picture": encoder}, out / "structure_flow")
     bench = Bench(backbone, backbone.defaults, data.parts, load_catalog(data.folder), count, seed)
     results = {}
     for name, run in measures(data, count).items():
