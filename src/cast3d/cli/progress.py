@@ -16,18 +16,18 @@ from ..scene.edits import EditScene
 
 def labels_of(scene: Scene | EditScene | None) -> dict[str, str]:
     """The stages in words: of a composition, of an edit or, without parts, of `lift` and `imagine`."""
-    from ..stages.table import COMPOSITION, EDITING, LAYOUT_STAGES, SINGLE
+    from ..stages.table import COMPOSITION, SINGLE, editing
 
-    editing = isinstance(scene, EditScene)
-    table: tuple[Stage, ...] = SINGLE if scene is None else EDITING if editing else COMPOSITION
-    if isinstance(scene, EditScene) and not (scene.change.added or scene.change.replaced):
-        table = tuple(stage for stage in table if stage not in LAYOUT_STAGES)
+    edit = isinstance(scene, EditScene)
+    table: tuple[Stage, ...] = SINGLE if scene is None else COMPOSITION
+    if isinstance(scene, EditScene):
+        table = editing(bool(scene.change.added or scene.change.replaced))
     labels: dict[str, str] = {}
     for stage in table:
         if not stage.per_term:
             labels[stage.name] = stage.title
         elif scene is not None:
-            for term in scene.terms if stage.name == "slat" and not editing else scene.sentence.accessories:
+            for term in scene.terms if stage.name == "slat" and not edit else scene.sentence.accessories:
                 labels[f"{stage.name}-{scene.slugs[term]}"] = f"{stage.title}: {term}"
     return labels | AFTERWARDS
 

@@ -116,11 +116,10 @@ def _terms_by_slug(job: Job) -> dict[str, str]:
 
 def _plan(job: Job, terms: Mapping[str, str]) -> dict[str, float]:
     """The stages to come and their shares."""
-    from ..stages.table import COMPOSITION, EDITING, LAYOUT_STAGES, SINGLE
+    from ..stages.table import COMPOSITION, SINGLE, editing
 
-    editing = [stage for stage in EDITING if job.add or job.replace or stage not in LAYOUT_STAGES]
     plan: dict[str, float] = {}
-    for stage in {"compose": COMPOSITION, "edit": editing}.get(job.kind, SINGLE):
+    for stage in {"compose": COMPOSITION, "edit": editing(bool(job.add or job.replace))}.get(job.kind, SINGLE):
         if not stage.per_term:
             plan[stage.name] = SHARES.get(stage.name, 1.0)
         else:

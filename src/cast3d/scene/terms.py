@@ -136,11 +136,11 @@ def _candidates(prompt: str, spoken: list[str], term: str, key: tuple[str, ...])
     exact = [place for place in ranges if tuple(spoken[place.first : place.last]) == key]
     if exact:
         return exact
-    head, last = key[:-1], _singulars(key[-1])
+    head, last = key[:-1], singulars(key[-1])
     alike = [
         place
         for place in ranges
-        if tuple(spoken[place.first : place.last - 1]) == head and _singulars(spoken[place.last - 1]) & last
+        if tuple(spoken[place.first : place.last - 1]) == head and singulars(spoken[place.last - 1]) & last
     ]
     if len(alike) > 1:
         found = ", ".join(repr(_together(spoken[place.first : place.last])) for place in alike)
@@ -152,7 +152,7 @@ def _candidates(prompt: str, spoken: list[str], term: str, key: tuple[str, ...])
     return alike
 
 
-def _singulars(word: str) -> set[str]:
+def singulars(word: str) -> set[str]:
     """The word and what it may be the plural of (wings: wing; torches: torche, torch)."""
     stems = {word}
     if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):

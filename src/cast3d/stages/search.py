@@ -45,8 +45,16 @@ def reading_that_shows_all(kit: Kit, run: Staging[Kit], sentence: Sentence, main
 
     What stands on a table or the like is placed by rule in any case, so that no layout need show it.
     """
-    starts, terms = kit.settings.layout_starts, sentence.terms
     stands = standing(kit, sentence)
+    found = _reading_that_shows(kit, run, sentence, main, stands)
+    return replace(found, absent=stands | dict(found.absent))
+
+
+def _reading_that_shows(
+    kit: Kit, run: Staging[Kit], sentence: Sentence, main: MainGeometry, stands: Collection[str]
+) -> Reading:
+    """The same for all terms but those that stand."""
+    starts, terms = kit.settings.layout_starts, sentence.terms
     lookalikes, taught = first_names(kit, sentence, but=stands)
     shown: Reading | None = None  # the first that lacks no term, but has crumbs
     while True:
@@ -56,17 +64,17 @@ def reading_that_shows_all(kit: Kit, run: Staging[Kit], sentence: Sentence, main
             hints = hints_of(run, main, reading)
             missing.append([term for term in lost_terms(kit, hints, sentence) if hints is None or term not in stands])
             if not missing[-1]:
-                return replace(reading, absent=stands)
+                return reading
             if shown is None and not without_hint(kit, hints, sentence):
-                shown = replace(reading, absent=stands)
+                shown = reading
             kit.retry(done, len(starts))
         lost = [term for term in missing[-1] if all(term in one for one in missing)] or missing[-1]
         # Of two that differ by their side, another name does not help where the layout shows one.
         more = other_names(kit, sentence, lookalikes, [term for term in lost if twin(term, lost) == twin(term, terms)])
         if more is None and hints is not None and all(kit.painted(term) is not None for term in missing[-1]):
-            return replace(reading, absent=stands)  # what this layout lacks, a person painted into it
+            return reading  # what this layout lacks, a person painted into it
         if more is None and (told := placeable(kit, run, main, sentence, lookalikes, taught, missing)):
-            return replace(told, absent=stands | dict(told.absent))
+            return told
         if more is None and shown is not None:
             return shown
         if more is None:

@@ -11,34 +11,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ..scene.terms import match_key
+from ..scene.terms import RELATIONS, match_key, singulars
 
 FILE = Path(__file__).with_name("sizes.csv")
-NOUN_ENDS = {
-    "and",
-    "around",
-    "at",
-    "behind",
-    "beside",
-    "carrying",
-    "for",
-    "from",
-    "full",
-    "holding",
-    "in",
-    "made",
-    "near",
-    "next",
-    "of",
-    "on",
-    "over",
-    "riding",
-    "to",
-    "under",
-    "wearing",
-    "with",
-    "without",
-}  # fmt: skip  ("bowl | of fruit")
+_OTHERS = {"and", "around", "at", "behind", "for", "from", "full", "in", "made", "of", "over", "to", "without"}
+NOUN_ENDS = _OTHERS | {relation.split()[0] for relation in RELATIONS}  # "bowl | of fruit"
 
 
 @dataclass(frozen=True)
@@ -68,7 +45,7 @@ def known(name: str) -> Known | None:
     words = noun_of(name)
     if not words:
         return None
-    forms = [words[-1], words[-1].removesuffix("s"), words[-1].removesuffix("es"), f"{words[-1]}s"]
+    forms = [*sorted(singulars(words[-1]), key=len, reverse=True), f"{words[-1]}s"]
     pairs = [f"{words[-2]} {form}" for form in forms] if len(words) > 1 else []
     return next((table()[form] for form in (*pairs, *forms) if form in table()), None)
 

@@ -103,6 +103,12 @@ EDITING = (
 
 LAYOUT_STAGES = (LAYOUT, LAYOUT_APPEARANCE, HINTS)  # of an edit, only where something new is drawn
 
+
+def editing(new: bool) -> tuple[Stage, ...]:
+    """The stages of an edit in which something `new` comes, or only goes."""
+    return tuple(stage for stage in EDITING if new or stage not in LAYOUT_STAGES)
+
+
 # One object without parts.
 LIFTED = Stage("main", 1, MainGeometry, lifted_geometry, "Geometry", "Its structure, from noise.", ALONE)
 LIFTED_APPEARANCE = Stage(
