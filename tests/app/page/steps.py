@@ -55,7 +55,8 @@ def eventually(page: Any, check: Any, tries: int = 60) -> None:
 
 
 def drop(page: Any, selector: str, files: dict[str, bytes]) -> None:
-    """Drops files as a mouse would."""
+    """Drops files as a mouse would, once there is something to drop them on."""
+    page.locator(selector).wait_for()
     packed = [[name, base64.b64encode(data).decode()] for name, data in files.items()]
     page.evaluate(
         """([selector, files]) => {
