@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from cast3d.following import refitted
-from cast3d.following.refit import light_of, solved, view_of
+from cast3d.following.refit import solved, view_of
+from cast3d.following.sight import light_of
 from cast3d.splats import Gaussians, orbit, render
 
 from .things import gaussians, picture

@@ -25,9 +25,7 @@ from scipy.spatial import cKDTree
 
 from ..splats import Camera, Gaussians
 from ..splats.gaussians import dc_of
-from ..splats.weights import compositing_matrix
-from ..voxels import blur, cells_of, solid, to_grid
-from .seen import Shown
+from .sight import sighted, surface_normals
 
 Array = NDArray[np.float32]
 
@@ -35,13 +33,8 @@ SIZE = 192  # pixels of a fitted picture
 PRODUCTS = 15  # of the conjugate gradients
 DAMPING, SMOOTHING = 0.02, 0.05  # in typical squared weights of a seen Gaussian
 NEIGHBOURS = 6  # joined to each Gaussian
-ROUND = 2.0  # voxels of blur for the normals
-GRAZING, FACING = 0.25, 0.6  # cosine of the view where pixels begin to count, and count fully
 TURNED = (0.0, 0.3)  # cosine of the view where a Gaussian begins to change, and changes freely
-RIM = (1.0, 3.0)  # pixels from an outline or a depth edge where pixels begin to count, and count fully, of 128
-STEP = 0.06  # world units of depth between neighbouring pixels that make an edge
 OFF = 0.22  # colour distance, blurred, at which picture and render have nothing in common
-DARKEST = 0.35  # least light of a lit pixel
 SHARE, GAIN = 0.04, (0.7, 1.4)  # least part of the picture that is a colour of its palette; how much its level may move
 SHADES, TINT = (0.6, 1.6), 0.12  # brightness, and colour distance, within which a colour is a shade of another
 GRAIN, QUIET = 0.012, 0.12  # of the picture's side; of the logarithm: shade that is coarser or fainter is light
@@ -133,71 +126,14 @@ def view_of(
     gaussians: Gaussians, old: Array, normals: Array, picture: Image.Image, camera: Camera, trust: float, size: int
 ) -> View:
     """One picture's targets and which of its pixels count."""
-    shown = Shown.of(picture, size)
-    weights = compositing_matrix(gaussians, camera, size)
-    depths = camera.to_camera(gaussians.positions.detach().cpu()).numpy()[:, 2:]
-    facing = facing_of(gaussians, normals, camera)
-    drawn = (weights @ np.concatenate([old, normals, facing[:, None], depths, np.ones_like(depths)], 1)).reshape(
-        size, size, -1
+    seen = sighted(gaussians, old, normals, picture, camera, size)
+    level = leveled(seen.flat, seen.color, seen.counts)
+    off = np.linalg.norm(_blurred(level - seen.color, seen.counts, size / 40), axis=-1) / np.sqrt(3)
+    pixels = seen.counts * np.exp(-((off / OFF) ** 2))
+    target = level * seen.alpha[..., None]
+    return View(
+        seen.weights, seen.facing, target.reshape(-1, 3).astype(np.float32), (trust * pixels).ravel().astype(np.float32)
     )
-    alpha = drawn[..., -1]
-    inside = np.maximum(alpha, 1e-3)[..., None]
-    color, normal, cosine, depth = (
-        part[..., 0] if part.shape[-1] == 1 else part for part in np.split(drawn[..., :-1] / inside, (3, 6, 7), axis=-1)
-    )
-    pixels = trusted(shown, color, alpha, cosine, depth, size)
-    light = light_of(shown.rgb, color, normal, pixels)
-    flat = shown.rgb / light[..., None]
-    level = leveled(flat, color, pixels)
-    off = np.linalg.norm(_blurred(level - color, pixels, size / 40), axis=-1) / np.sqrt(3)
-    pixels = pixels * np.exp(-((off / OFF) ** 2))
-    target = level * alpha[..., None]
-    return View(weights, facing, target.reshape(-1, 3).astype(np.float32), (trust * pixels).ravel().astype(np.float32))
-
-
-def trusted(shown: Shown, color: Array, alpha: Array, cosine: Array, depth: Array, size: int) -> Array:
-    """[S, S] weights: away from outlines and depth edges, on surfaces that face the camera."""
-    thing = (shown.alpha > 0.9) & (alpha > 0.9)
-    near = np.where(alpha > 0.5, depth, np.inf)
-    jump = ndimage.maximum_filter(np.where(alpha > 0.5, depth, -np.inf), 3) - ndimage.minimum_filter(near, 3)
-    away = ndimage.distance_transform_edt(thing & ~(jump > STEP * 192 / size))
-    unit = size / 128
-    rim = np.clip((away / unit - RIM[0]) / (RIM[1] - RIM[0]), 0, 1)
-    turned = np.clip((cosine - GRAZING) / (FACING - GRAZING), 0, 1)
-    # Where the outlines differ nearby, geometry or pose is off.
-    differs = ndimage.gaussian_filter(np.abs((shown.alpha > 0.5) ^ (alpha > 0.5)).astype(np.float32), size / 40)
-    return (rim * turned * np.clip(1 - 3 * differs, 0, 1)).astype(np.float32)
-
-
-def light_of(rgb: Array, color: Array, normal: Array, pixels: Array) -> Array:
-    """[S, S] how bright the picture is lit: picture over render as a quadratic function of the normal, robustly.
-
-    Prints are far from the function and do not count: a few rounds of reweighted least squares.
-    """
-    ratio = (rgb * color).sum(-1) / np.maximum((color * color).sum(-1), 1e-3)
-    basis = _harmonics(normal)
-    counts = (pixels > 0) & ((color * color).sum(-1) > 0.02)
-    if counts.sum() < 50:
-        return np.ones_like(ratio)
-    rows, values, weight = basis[counts], np.clip(ratio[counts], 0, 2), pixels[counts].astype(np.float64)
-    robust = weight
-    for _ in range(8):
-        scaled = rows * robust[:, None]
-        # A little pull towards no dependence at all, for things whose normals are all alike.
-        normal_matrix = scaled.T @ rows + np.diag([1e-6, *[1e-2 * robust.sum()] * (basis.shape[-1] - 1)])
-        found = np.linalg.solve(normal_matrix, scaled.T @ values)
-        off = values - rows @ found
-        spread = 1.5 * np.median(np.abs(off)) + 0.02
-        robust = weight / (1 + (off / spread) ** 2) ** 2
-    return np.clip(basis @ found, DARKEST, 1.6).astype(np.float32)
-
-
-def _harmonics(normal: Array) -> Array:
-    """[..., 9] polynomials of a unit normal up to degree two."""
-    n = normal / np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
-    x, y, z = np.moveaxis(n, -1, 0)
-    one = np.ones_like(x)
-    return np.stack([one, x, y, z, x * y, y * z, x * z, x * x - y * y, 3 * z * z - 1], -1).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -258,27 +194,6 @@ def _shade(colors: Array, reference: Array) -> tuple[Array, Array]:
     colors, reference = colors + 0.03, reference + 0.03
     ratio = (colors * reference).sum(-1) / (reference * reference).sum(-1)
     return ratio, np.linalg.norm(colors - ratio[..., None] * reference, axis=-1)
-
-
-def surface_normals(gaussians: Gaussians, resolution: int = 64) -> Array:
-    """[J, 3] unit normals: out of the filled and blurred occupancy at each Gaussian; 0 where there is none."""
-    positions = gaussians.positions.detach().cpu().float()
-    cells = cells_of(positions, resolution)
-    density = blur(solid(to_grid(cells, resolution)), ROUND).numpy()
-    slopes = np.stack(np.gradient(density), -1)
-    at = ((positions + 0.5) * resolution - 0.5).numpy().T
-    found = np.stack([ndimage.map_coordinates(slopes[..., i], at, order=1, mode="nearest") for i in range(3)], -1)
-    return (-found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)).astype(np.float32)
-
-
-def facing_of(gaussians: Gaussians, normals: Array, camera: Camera) -> Array:
-    """[J] cosine between the normal and the way back to the camera."""
-    if camera.orthographic:
-        back = -camera.extrinsics[2, :3].cpu().numpy()[None]
-    else:
-        back = (camera.position.cpu() - gaussians.positions.detach().cpu()).numpy()
-        back = back / np.maximum(np.linalg.norm(back, axis=1, keepdims=True), 1e-6)
-    return (normals * back).sum(1).astype(np.float32)
 
 
 def neighbours(positions: Array, normals: Array) -> csr_array:
