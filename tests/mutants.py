@@ -73,6 +73,14 @@ MUTANTS = [
         ("self.scale * points @ self.turn.T + self.shift", "self.scale * points + self.shift"),
     ),
     *_of(
+        "following/recolor.py", "tests/following/test_recolor.py",
+        ("lead = weights * robust", "lead = weights"),
+        ("seen.flat[counts] / usual", "seen.flat[counts]"),
+        ("return (agreed * mass / (mass + FEW))[:, None] * move", "return (mass / (mass + FEW))[:, None] * move"),
+        ("move = strength * change(lab[first])[cell.reshape(-1)]", "move = change(lab[first])[cell.reshape(-1)]"),
+        ("return ColorMap(source, shift, weights, robust)", "return ColorMap(wanted, shift, weights, robust)"),
+    ),
+    *_of(
         "flow/sde.py", "tests/flow/test_sde.py tests/flow/test_stm.py tests/flow/test_relations.py",
         ("(1 + diffusion * (1 - t)) * v + diffusion * x", "(1 + diffusion * (1 - t)) * v - diffusion * x"),
     ),

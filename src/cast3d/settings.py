@@ -177,6 +177,12 @@ class Settings:
         "a thing that no layout shows is lifted alone; a rule places it where its relation in the sentence says",
         off=False,
     )
+    recolor: float = _of(
+        0.0,
+        "how far colours of a thing move to those of its pictures after Eq. 15, on all its sides; 0: not at all",
+        within=(0, 1),
+        off=0.0,
+    )
     refit: float = _of(
         0.0,
         "how far colours follow the detail of the pictures (faces, prints) after Eq. 15; 0: not at all",

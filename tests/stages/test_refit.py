@@ -52,7 +52,7 @@ def refit(composed, **settings) -> tuple[Refit, torch.Tensor]:
 
 def test_without_strength_nothing_is_looked_for(composed, monkeypatch):
     monkeypatch.setattr(pose_module, "find_pose", lambda *_, **__: pytest.fail("a camera was looked for"))
-    made, before = refit(composed, refit=0.0)
+    made, before = refit(composed, refit=0.0, recolor=0.0)
     assert torch.equal(made.colors, before) and made.confidence == () and not made.unlike(0)
 
 
@@ -61,6 +61,16 @@ def test_every_picture_has_a_camera_and_colours_alone_change(composed):
     assert [len(one) for one in (made.confidence, made.yaw, made.pitch)] == [2, 2, 2]
     assert made.colors.shape == before.shape and made.colors.isfinite().all()
     assert all(0 <= sure <= 1 for row in made.confidence for sure in row)
+
+
+def test_colors_move_with_and_without_their_detail(composed):
+    (colored, before), (detailed, _), (both, _) = (
+        refit(composed, recolor=recolor, refit=detail) for recolor, detail in ((1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
+    )
+    yellow = (before - colored.colors)[..., 2]  # the card is yellow, so what is not loses blue
+    assert float(yellow.mean()) > 0.05
+    for one, other in ((colored, detailed), (colored, both), (detailed, both)):
+        assert not torch.equal(one.colors, other.colors)
 
 
 def test_a_thing_that_looks_like_none_of_its_pictures_is_told():

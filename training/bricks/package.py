@@ -65,6 +65,7 @@ DEFAULTS = {
     "outline": 1.0,
     "candidates": 2,
     "place_missing": True,
+    "recolor": 1.0,
     "refit": 1.0,
     "crumbs": 0.01,
 }

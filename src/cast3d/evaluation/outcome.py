@@ -18,7 +18,7 @@ from ..result.part import Part
 from ..result.result import Result
 from ..voxels import outer_shell, to_grid
 
-FACES = 3000  # triangles per part that are kept
+FACES = 3000  # most triangles per part of `model.glb`, which pages show
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Outcome:
     """
 
     grids: Mapping[str, Tensor]  # by term; a part that was not made is empty
-    meshes: Mapping[str, Mesh]  # by term, coloured; parts without one are left out
+    meshes: Mapping[str, Mesh]  # by term, coloured, as made: looks are measured on them; parts without one are left out
     main: str
     labelled: bool = True
     main_geometry: Tensor | None = None  # p_B, where the method has one
@@ -49,13 +49,13 @@ class Outcome:
 
 
 def of_result(result: Result, main: str, **more: Any) -> Outcome:
-    """The outcome of a composition, its meshes made light."""
-    return Outcome({term: part.voxels for term, part in result.parts.items()}, light_meshes(result.parts), main, **more)
+    """The outcome of a composition."""
+    return Outcome({term: part.voxels for term, part in result.parts.items()}, meshes_of(result.parts), main, **more)
 
 
-def light_meshes(parts: Mapping[str, Part]) -> dict[str, Mesh]:
-    """The parts' meshes by term, made light; parts without one are left out."""
-    return {term: light(part.mesh) for term, part in parts.items() if part.mesh is not None}
+def meshes_of(parts: Mapping[str, Part]) -> dict[str, Mesh]:
+    """The parts' meshes by term; parts without one are left out."""
+    return {term: part.mesh for term, part in parts.items() if part.mesh is not None}
 
 
 def light(mesh: Mesh) -> Mesh:
@@ -83,9 +83,9 @@ def voxelise(mesh: Mesh, resolution: int = 64, spacing: float = 0.3) -> Tensor:
 
 
 def save(outcome: Outcome, folder: Path) -> None:
-    """Writes voxels.npz and, if there is a mesh at all, model.glb."""
+    """Writes voxels.npz and, if there is a mesh at all, a light model.glb."""
     packed: dict[str, Any] = {f"part {term}": np.packbits(grid.numpy()) for term, grid in outcome.grids.items()}
     packed |= {f"hint {term}": np.packbits(grid.numpy()) for term, grid in outcome.hints.items()}
     np.savez_compressed(folder / "voxels.npz", **packed)
     if outcome.meshes:
-        write_glb(folder / "model.glb", outcome.meshes, {})
+        write_glb(folder / "model.glb", {term: light(mesh) for term, mesh in outcome.meshes.items()}, {})

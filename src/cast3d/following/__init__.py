@@ -1,5 +1,5 @@
-"""Following the picture: where its camera was, guidance by its outline, which candidate follows it, its detail on the
-surface. Ours, not the paper's; `docs/method.md` tells it apart.
+"""Following the picture: where its camera was, guidance by its outline, which candidate follows it, its colours and its
+detail on the surface. Ours, not the paper's; `docs/method.md` tells it apart.
 
 A picture is read through the square of `pictures.crops.crop_square`; cameras see that square. Pure functions: what is
 sampled, kept and shown is for the stages to say.
@@ -8,6 +8,7 @@ sampled, kept and shown is for the stages to say.
 from .agreement import ANYHOW, Agreement, Bounds, agree, better, fitted, ranked
 from .guidance import Outline, guided_by_outlines, restart, soft_silhouette
 from .pose import Pose, carried, find_pose, find_poses
+from .recolor import recolored
 from .refit import refitted
 from .seen import Points, Shown
 from .told import pose_of_places
@@ -29,6 +30,7 @@ __all__ = [
     "guided_by_outlines",
     "pose_of_places",
     "ranked",
+    "recolored",
     "refitted",
     "restart",
     "soft_silhouette",

@@ -1,7 +1,8 @@
 """After Eq. 15, ours: the pictures themselves on the surface, from where each picture was taken.
 
-The networks know colours but no prints: faces and labels come out as smudges. A picture is known, though, and so is
-where its camera stood, once the thing is there to compare. Colours alone change, and only their detail.
+The networks know no prints, and give what they never met the colours of something else. A picture is known, though, and
+so is where its camera stood, once the thing is there to compare. Colours alone change: of the whole thing to those of
+its pictures, then in their detail.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ from dataclasses import dataclass
 from PIL import Image
 from torch import Tensor
 
-from ..following.pose import Pose, find_poses
-from ..following.refit import refitted
+from ..following import Pose, find_poses, recolored, refitted
 from .appearance import Appearance
 from .kit import Kit
 from .layout import Slat
@@ -25,7 +25,7 @@ UNLIKE = 0.3  # confidence of a pose below which a thing does not look like its 
 
 @dataclass(frozen=True)
 class Refit:
-    """Colours of z_o's Gaussians with the pictures' detail, and how surely each picture's camera was found."""
+    """Colours of z_o's Gaussians after the pictures, and how surely each picture's camera was found."""
 
     colors: Tensor  # [J, 3] features_dc, in the order in which z_o decodes
     confidence: tuple[tuple[float, ...], ...] = ()  # per term and picture, 0 to 1; empty where nothing was looked for
@@ -40,8 +40,8 @@ class Refit:
 def refit_colors(kit: Kit, appearance: Appearance, slats: Mapping[str, Slat], reading: Reading) -> Refit:
     """Finds each picture's camera on the thing alone (z_i), and fits the colours of its Gaussians in z_o to it."""
     whole = kit.backbone.gaussians(appearance.coords, appearance.feats)
-    strength = kit.settings.refit
-    if not strength:
+    recolor, refit = kit.settings.recolor, kit.settings.refit
+    if not recolor and not refit:
         return Refit(whole.features_dc)
     owner = appearance.owner[whole.voxel]
     colors, poses = whole.features_dc.clone(), []
@@ -50,7 +50,10 @@ def refit_colors(kit: Kit, appearance: Appearance, slats: Mapping[str, Slat], re
         poses.append(found := _poses(kit, slats[term], shown) if shown else [])
         if mine.any() and len(found):
             cameras, trusts = [pose.camera for pose in found], [pose.confidence for pose in found]
-            colors[mine] = refitted(whole[mine], shown, cameras, trusts, strength=strength).features_dc
+            part = recolored(whole[mine], shown, cameras, strength=recolor)
+            if refit:
+                part = refitted(part, shown, cameras, trusts, strength=refit)
+            colors[mine] = part.features_dc
         kit.on_step(index + 1, len(reading.terms))
 
     def of(name: str) -> tuple[tuple[float, ...], ...]:

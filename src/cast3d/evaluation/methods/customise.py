@@ -15,7 +15,7 @@ from ...meshes.raster import framed, shoot
 from ...pictures.crops import crop_square
 from ...pictures.opening import open_picture
 from ..bench import Bench
-from ..outcome import Outcome, light_meshes, of_result
+from ..outcome import Outcome, meshes_of, of_result
 from .placing import places
 from .uplift import lifted_parts
 
@@ -33,7 +33,7 @@ def pasted(bench: Bench) -> Outcome:
 def pasted_views(bench: Bench) -> Outcome:
     """Three views: the pasted one, and the same done with renders of the lifted assets from either side."""
     base, parts = lifted_parts(bench)
-    meshes = light_meshes({bench.case.main: base, **parts})
+    meshes = meshes_of({bench.case.main: base, **parts})
     views = [asset_pictures(bench)]
     views += [{term: render(mesh, yaw) for term, mesh in meshes.items()} for yaw in YAWS]
     return as_a_whole(bench, [pasted_view(bench, view) for view in views])

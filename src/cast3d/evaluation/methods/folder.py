@@ -17,7 +17,7 @@ from ...meshes.conventions import from_gltf_axes, to_srgb
 from ...meshes.mesh import Mesh
 from ...scene.terms import match_key
 from ..bench import Bench
-from ..outcome import Outcome, light, voxelise
+from ..outcome import Outcome, voxelise
 
 EXTENT = 0.9  # of the cube, for the longest side of what does not fit it
 
@@ -37,7 +37,7 @@ def outcome_of_folder(bench: Bench, folder: Path) -> Outcome:
         parts = {case.main: together(list(meshes.values()))}
     nothing = torch.zeros(64, 64, 64, dtype=torch.bool)
     grids = {term: voxelise(parts[term]) if term in parts else nothing for term in case.terms}
-    return Outcome(grids, {term: light(mesh) for term, mesh in parts.items()}, case.main, labelled)
+    return Outcome(grids, parts, case.main, labelled)
 
 
 def read(path: Path) -> dict[str, Mesh]:

@@ -22,7 +22,7 @@ from ...stages.layout import Layout, MainGeometry, Slat
 from ...stages.operators import d_slat, structure_guide, times
 from ...voxels import components, to_coords, to_grid
 from ..bench import Base, Bench, digests
-from ..outcome import Outcome, light_meshes
+from ..outcome import Outcome, meshes_of
 from .customise import SINGLE, asset_pictures, pasted_view, true_views
 
 AVERAGE = 5  # noise draws
@@ -45,7 +45,7 @@ def edited(bench: Bench, view: Image.Image) -> Outcome:
     base = bench.base()
     slat = merged(base, bench.case.main, view)
     grid = to_grid(slat.coords)
-    meshes = light_meshes(bench.decoded(slat.coords, slat.feats).parts)
+    meshes = meshes_of(bench.decoded(slat.coords, slat.feats).parts)
     return Outcome({bench.case.main: grid.cpu()}, meshes, bench.case.main, False, base.main.grid.cpu())
 
 

@@ -11,7 +11,7 @@ from ...composition import hint
 from ...result.part import Part
 from ...voxels import Similarity, fill, outside, resample, to_coords, to_world
 from ..bench import Bench
-from ..outcome import Outcome, light_meshes
+from ..outcome import Outcome, meshes_of
 from .placing import places
 
 CLOSED = 1.2  # a shell whose solid is this much larger encloses something
@@ -88,4 +88,4 @@ def together(bench: Bench, base: Part, parts: dict[str, Part]) -> Outcome:
     """The union, each part as it is."""
     everything = {term: base if term == bench.case.main else parts[term] for term in bench.case.terms}
     grids = {term: part.voxels for term, part in everything.items()}
-    return Outcome(grids, light_meshes(everything), bench.case.main)
+    return Outcome(grids, meshes_of(everything), bench.case.main)

@@ -34,7 +34,7 @@ from ...stages.layout import Layout, MainGeometry, Slat
 from ...stages.operators import slat_guide, structure_guide, times
 from ...voxels import dilate, to_coords, to_grid
 from ..bench import Base, Bench, digests
-from ..outcome import Outcome, light_meshes
+from ..outcome import Outcome, meshes_of
 from .customise import SINGLE, asset_pictures, pasted_view, true_views
 from .nano3d import keep_latents
 
@@ -58,7 +58,7 @@ def edited(bench: Bench, view: Image.Image) -> Outcome:
     others = [hints.of(term) for term in bench.case.accessories]
     preserved = base.main.grid & ~dilate(torch.stack(others).any(0), GROWN)
     slat = inpainted(base, bench.case.main, hints, view, preserved)
-    meshes = light_meshes(bench.decoded(slat.coords, slat.feats).parts)
+    meshes = meshes_of(bench.decoded(slat.coords, slat.feats).parts)
     found = dict(zip(bench.case.terms, hints.grids.cpu()))
     grids = {bench.case.main: to_grid(slat.coords).cpu()}
     return Outcome(grids, meshes, bench.case.main, False, base.main.grid.cpu(), found)
