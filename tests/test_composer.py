@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -406,6 +407,21 @@ def test_pictures_that_cannot_be_cut_out_are_named(tmp_path):
         with pytest.raises(InputError, match=f"{name}: the background could not be told"):
             shown = {"figure": pictures()["figure"], "cap": source}
             Composer(tiny_backbone()).compose(CAP_ONLY, shown, settings={"background": "plain"})
+
+
+def test_what_is_lifted_takes_its_pictures_colors(tmp_path):
+    """A stage of its own; off, the colours are the decoder's. A thing unlike its picture is told."""
+    composer, cap = Composer(tiny_backbone()), pictures()["cap"]
+    plain, colored = (
+        composer.lift(cap, "cap", settings={"recolor": on, "refit": on}, out=tmp_path / str(on)) for on in (0.0, 1.0)
+    )
+    assert torch.equal(plain.gaussians.positions, colored.gaussians.positions)
+    assert not torch.equal(plain.gaussians.features_dc, colored.gaussians.features_dc)
+    run = json.loads((tmp_path / "1.0" / "run.json").read_text())
+    (seen,) = run["appearance"]["pictures"]["cap"]
+    unlike = [text for text in colored.warnings if "looks like its picture from no side" in text]
+    assert bool(unlike) == (seen["confidence"] < 0.3) and not plain.warnings
+    assert (tmp_path / "1.0/stages/03-refit").is_dir()
 
 
 def test_lift_names_its_frames():

@@ -270,7 +270,7 @@ class Composer:
         kit = Kit(self.backbone, chosen, {term: views}, seeds)
 
         def make(run: Staging[Kit]) -> Result:
-            return alone(run, term, composition.lift(run, term, frame))
+            return alone(run, term, *composition.lift(run, term, frame))
 
         return self._made(make, recipe, kit, out, progress, preview=preview)
 

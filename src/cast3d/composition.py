@@ -37,6 +37,7 @@ from .stages.table import (
     LAYOUT_APPEARANCE,
     LIFTED,
     LIFTED_APPEARANCE,
+    LIFTED_REFIT,
     MAIN,
     PART,
     PLACES,
@@ -130,13 +131,12 @@ def generate(run: Staging[Kit], sentence: Sentence, hinted: Hinted) -> Compositi
     return Composition(hinted, parts, geometry, slats, appearance, detail)
 
 
-def lift(run: Staging[Kit], term: str, frame: str) -> Slat:
-    """One thing alone from its pictures: structure, then appearance, both from noise."""
-    main = run(LIFTED, term, frame)
-    return run(LIFTED_APPEARANCE, main, term, frame)
+def lift(run: Staging[Kit], term: str, frame: str) -> tuple[Slat, Refit]:
+    """One thing alone from its pictures: structure, then appearance, both from noise; ours: its colours after them."""
+    slat = run(LIFTED_APPEARANCE, run(LIFTED, term, frame), term, frame)
+    return slat, run(LIFTED_REFIT, slat, term)
 
 
 def imagine(run: Staging[Kit], text: str) -> Slat:
     """One thing alone from words."""
-    main = run(IMAGINED, text)
-    return run(IMAGINED_APPEARANCE, main, text)
+    return run(IMAGINED_APPEARANCE, run(IMAGINED, text), text)

@@ -95,7 +95,7 @@ class Bench:
         shown = {term: tuple(map(open_picture, pictures))}
         kit = Kit(self.backbone, self.settings(), shown, Seeds(self.seed, {term: self.seed}))
         run = Staging(kit, self.cache)
-        return on_cpu(alone(run, term, lift(run, term, frame)))
+        return on_cpu(alone(run, term, *lift(run, term, frame)))
 
     def base(self) -> Base:
         """p_B with its appearance: the base as its picture alone makes it."""

@@ -26,6 +26,8 @@ from .kept import kept_exactly
 from .recipe import likened, unread
 from .result import Result
 
+NO_SIDE = "what came out looks like its picture from no side"
+
 
 def composed(run: Staging[Kit], scene: Scene | EditScene, made: Composition) -> Result:
     """Meshes, splats and voxels of a composition, and what is to be said about it."""
@@ -53,15 +55,20 @@ def unlike(detail: Refit, scene: Scene | EditScene, backbone: str, thin: Collect
     Nothing is said of accessories that are `thin`: a wand looks alike from many sides, so its camera is never sure.
     """
     return [
-        f"{term}: what came out looks like its picture from no side; "
+        f"{term}: {NO_SIDE}; "
         + (
-            f"{backbone} may not know such a thing: try a picture of something that it knows, or another backbone"
+            may_not_know(backbone)
             if term == scene.main
             else f"look whether its picture is the right one, re-seed it (--reseed {term!r}), or name it otherwise"
         )
         for index, term in enumerate(scene.terms)
         if detail.unlike(index) and (term == scene.main or term not in thin)
     ]
+
+
+def may_not_know(backbone: str) -> str:
+    """What to do about a main thing that looks unlike its picture."""
+    return f"{backbone} may not know such a thing: try a picture of something that it knows, or another backbone"
 
 
 def _seen_from(detail: Refit, terms: Sequence[str]) -> dict[str, Any]:
@@ -73,11 +80,16 @@ def _seen_from(detail: Refit, terms: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def alone(run: Staging[Kit], term: str, slat: Slat) -> Result:
-    """One object without parts."""
+def alone(run: Staging[Kit], term: str, slat: Slat, detail: Refit | None = None) -> Result:
+    """One object without parts; `detail` where pictures show it."""
     owner = torch.zeros(len(slat.coords), dtype=torch.long, device=slat.coords.device)
-    result = _decoded(run, [term], 0, Appearance(slat.coords, slat.feats, owner))
+    colors = detail.colors if detail else None
+    result = _decoded(run, [term], 0, Appearance(slat.coords, slat.feats, owner), colors=colors)
     result.prompt, result.seed = term, run.kit.seeds.scene
+    if detail and detail.confidence:
+        result.facts["pictures"] = _seen_from(detail, [term])
+        if detail.unlike(0) and not any(map(is_thin, run.kit.shown(term))):
+            result.warnings.append(f"{term}: {NO_SIDE}; {may_not_know(run.kit.backbone.name)}")
     return result
 
 

@@ -7,13 +7,13 @@ its pictures, then in their detail.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from PIL import Image
 from torch import Tensor
 
 from ..following import Pose, find_poses, recolored, refitted
+from ..splats import Gaussians
 from .appearance import Appearance
 from .kit import Kit
 from .layout import Slat
@@ -36,35 +36,56 @@ class Refit:
         """Whether the thing looks like none of its pictures."""
         return bool(self.confidence) and bool(self.confidence[index]) and max(self.confidence[index]) < UNLIKE
 
+    @classmethod
+    def of(cls, colors: Tensor, poses: Sequence[Sequence[Pose]]) -> Refit:
+        """With the poses found, per term."""
+
+        def each(name: str) -> tuple[tuple[float, ...], ...]:
+            return tuple(tuple(round(float(getattr(pose, name)), 3) for pose in found) for found in poses)
+
+        return cls(colors, each("confidence"), each("yaw"), each("pitch"))
+
 
 def refit_colors(kit: Kit, appearance: Appearance, slats: Mapping[str, Slat], reading: Reading) -> Refit:
     """Finds each picture's camera on the thing alone (z_i), and fits the colours of its Gaussians in z_o to it."""
     whole = kit.backbone.gaussians(appearance.coords, appearance.feats)
-    recolor, refit = kit.settings.recolor, kit.settings.refit
-    if not recolor and not refit:
+    if not _asked(kit):
         return Refit(whole.features_dc)
     owner = appearance.owner[whole.voxel]
     colors, poses = whole.features_dc.clone(), []
     for index, term in enumerate(reading.terms):
-        shown, mine = kit.shown(term), owner == index
-        poses.append(found := _poses(kit, slats[term], shown) if shown else [])
-        if mine.any() and len(found):
-            cameras, trusts = [pose.camera for pose in found], [pose.confidence for pose in found]
-            part = recolored(whole[mine], shown, cameras, strength=recolor)
-            if refit:
-                part = refitted(part, shown, cameras, trusts, strength=refit)
-            colors[mine] = part.features_dc
+        slat, mine = slats[term], owner == index
+        alone = kit.backbone.gaussians(slat.coords, slat.feats) if len(slat.coords) else None
+        poses.append(found := _poses(kit, alone, term))
+        if mine.any() and found:
+            colors[mine] = _followed(kit, whole[mine], term, found)
         kit.on_step(index + 1, len(reading.terms))
-
-    def of(name: str) -> tuple[tuple[float, ...], ...]:
-        return tuple(tuple(round(float(getattr(pose, name)), 3) for pose in found) for found in poses)
-
-    return Refit(colors, of("confidence"), of("yaw"), of("pitch"))
+    return Refit.of(colors, poses)
 
 
-def _poses(kit: Kit, slat: Slat, shown: list[Image.Image]) -> list[Pose]:
-    """Where each picture's camera stood, as the thing alone tells."""
-    if not len(slat.coords):
-        return []
+def refit_lifted(kit: Kit, slat: Slat, term: str) -> Refit:
+    """The same for a thing that stands alone."""
     alone = kit.backbone.gaussians(slat.coords, slat.feats)
-    return list(find_poses(alone, shown, **looking(kit)))
+    if not _asked(kit) or not len(slat.coords):
+        return Refit(alone.features_dc)
+    found = _poses(kit, alone, term)
+    return Refit.of(_followed(kit, alone, term, found), [found])
+
+
+def _asked(kit: Kit) -> bool:
+    return kit.settings.recolor > 0 or kit.settings.refit > 0
+
+
+def _poses(kit: Kit, alone: Gaussians | None, term: str) -> list[Pose]:
+    """Where each picture's camera stood, as the thing alone tells; nothing of what has no picture."""
+    shown = kit.shown(term)
+    return list(find_poses(alone, shown, **looking(kit))) if shown and alone is not None else []
+
+
+def _followed(kit: Kit, part: Gaussians, term: str, poses: Sequence[Pose]) -> Tensor:
+    """[J, 3] features_dc: the part's colours moved to those of its pictures, then in their detail."""
+    shown, cameras = kit.shown(term), [pose.camera for pose in poses]
+    part = recolored(part, shown, cameras, strength=kit.settings.recolor)
+    if strength := kit.settings.refit:
+        part = refitted(part, shown, cameras, [pose.confidence for pose in poses], strength=strength)
+    return part.features_dc

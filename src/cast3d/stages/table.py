@@ -26,7 +26,7 @@ from .outlines import lifted_geometry
 from .painted import PAINTED_HINTS
 from .parts import PartGeometry, imagined_appearance, lifted_appearance, part_appearances, part_geometries
 from .placed import PLACED_HINTS
-from .refit import Refit, refit_colors
+from .refit import Refit, refit_colors, refit_lifted
 from .regions import Regions, found_regions, joined_hints
 from .rest import Rest, rest_appearance, rest_of_model
 from .standing import STANDING
@@ -68,7 +68,7 @@ APPEARANCE = Stage(
 
 REFIT = Stage(
     "refit", 9, Refit, refit_colors,
-    "Detail", "The pictures' own detail on the surface, from where each picture was taken (ours).", GENERATION,
+    "Detail", "The pictures' colours and detail on the surface, from where each was taken (ours).", GENERATION,
 )  # fmt: skip
 
 # A model that exists takes the place of the first half.
@@ -119,7 +119,8 @@ IMAGINED = Stage("main", 1, MainGeometry, imagined_geometry, LIFTED.title, LIFTE
 IMAGINED_APPEARANCE = Stage(
     "appearance", 2, Slat, imagined_appearance, LIFTED_APPEARANCE.title, LIFTED_APPEARANCE.caption, ALONE
 )
-SINGLE = (LIFTED, LIFTED_APPEARANCE)
+LIFTED_REFIT = Stage("refit", 3, Refit, refit_lifted, REFIT.title, REFIT.caption, ALONE)
+SINGLE = (LIFTED, LIFTED_APPEARANCE, LIFTED_REFIT)
 
 
 def stage_of(name: str, alone: bool = False) -> tuple[Stage, str] | None:

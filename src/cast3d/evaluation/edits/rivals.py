@@ -126,7 +126,8 @@ def regenerate(task: Task) -> Slat:
     """Another object in the place of the model: the view after the edit, lifted."""
     kit = task.base.run.kit
     shown = {task.term: (open_picture(task.view),)}
-    return lift(Staging(replace(kit, pictures=shown), task.base.run.keeper), task.term, "in_place")
+    slat, _ = lift(Staging(replace(kit, pictures=shown), task.base.run.keeper), task.term, "in_place")
+    return slat
 
 
 def masked(task: Task, editor: str) -> Slat:

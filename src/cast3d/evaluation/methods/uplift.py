@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from ...composition import hint
+from ...result.making import alone
 from ...result.part import Part
+from ...stages.refit import refit_lifted
 from ...voxels import Similarity, fill, outside, resample, to_coords, to_world
-from ..bench import Bench
+from ..bench import Bench, on_cpu
 from ..outcome import Outcome, meshes_of
 from .placing import places
 
@@ -44,9 +46,10 @@ def lifted_parts(bench: Bench) -> tuple[Part, dict[str, Part]]:
     """The base in its place, and every accessory filling the cube, as single objects are lifted."""
     main = bench.case.main
     base = bench.base()
-    whole = bench.decoded(base.slat.coords, base.slat.feats).parts[main]
-    alone = {term: bench.lifted([bench.picture(term)], term, "filled") for term in bench.case.accessories}
-    return whole, {term: result.parts[term] for term, result in alone.items()}
+    detail = refit_lifted(base.run.kit, base.slat, main)  # as `lift` does it
+    whole = on_cpu(alone(base.run, main, base.slat, detail)).parts[main]
+    lifted = {term: bench.lifted([bench.picture(term)], term, "filled") for term in bench.case.accessories}
+    return whole, {term: result.parts[term] for term, result in lifted.items()}
 
 
 def onto_hint(part: Part, hint: Tensor) -> Similarity:
