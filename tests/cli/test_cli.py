@@ -493,6 +493,11 @@ def test_progress_lines():
     assert retry == "not every term was found; layout 2 of 2 is tried"
 
 
+def test_what_is_lifted_or_imagined_is_counted_by_its_own_stages():
+    assert list(labels_of(None)) == ["main", "appearance", "refit", "meshes", "export"]
+    assert list(labels_of(None, imagined=True)) == ["main", "appearance", "meshes", "export"]
+
+
 def test_a_stage_that_is_seldom_needed_is_counted_once_it_is():
     console = Console(record=True, width=100, force_terminal=False)
     with StageBars(console, {"main": "Main geometry"}) as bars:

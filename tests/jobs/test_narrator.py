@@ -19,3 +19,8 @@ CAP = {"cap": ["cap.png"]}
 def test_an_edit_has_a_layout_before_it_where_something_new_comes(asked, drawn):
     plan = _plan(Job("one", "edit", "a figure wearing a cap", "figure", **asked), {"cap": "cap"})
     assert all((stage.name in plan) == drawn for stage in LAYOUT_STAGES if not stage.per_term)
+
+
+def test_lift_and_imagine_have_their_own_stages():
+    for kind, refit in (("lift", True), ("imagine", False)):
+        assert ("refit" in _plan(Job("one", kind, "a cap", "cap"), {})) == refit

@@ -14,12 +14,14 @@ from ..scene import Scene
 from ..scene.edits import EditScene
 
 
-def labels_of(scene: Scene | EditScene | None) -> dict[str, str]:
+def labels_of(scene: Scene | EditScene | None, imagined: bool = False) -> dict[str, str]:
     """The stages in words: of a composition, of an edit or, without parts, of `lift` and `imagine`."""
-    from ..stages.table import COMPOSITION, SINGLE, editing
+    from ..stages.table import COMPOSITION, IMAGINING, LIFTING, editing
 
     edit = isinstance(scene, EditScene)
-    table: tuple[Stage, ...] = SINGLE if scene is None else COMPOSITION
+    table: tuple[Stage, ...] = COMPOSITION
+    if scene is None:
+        table = IMAGINING if imagined else LIFTING
     if isinstance(scene, EditScene):
         table = editing(bool(scene.change.added or scene.change.replaced))
     labels: dict[str, str] = {}

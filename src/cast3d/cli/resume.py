@@ -41,7 +41,7 @@ def resume(
             metavar="STAGE",
             help="Compute this stage and all after it anew: main, layout, layout_appearance, hints, part-TERM, "
             "part_candidates-TERM, part_choice-TERM, geometry, slat-TERM, appearance, refit (as in FOLDER/stages; of "
-            "lift and imagine main, appearance).",
+            "lift main, appearance, refit; of imagine main, appearance).",
         ),
     ] = None,
     reseed: Annotated[
@@ -105,7 +105,7 @@ def resume(
 
         make(
             work,
-            run, labels_of(composition), name, device, loaded_with, as_json,
+            run, labels_of(composition, info["task"] == "imagine"), name, device, loaded_with, as_json,
         )  # fmt: skip
 
 

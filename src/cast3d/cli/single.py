@@ -79,5 +79,5 @@ def imagine(
             require_same(run, "imagine", prompt)
             make(
                 lambda loaded, bars: loaded.imagine(prompt, seed or 0, settings=changes, out=run, progress=bars),
-                run, labels_of(None), name, device, loaded_with, as_json,
+                run, labels_of(None, imagined=True), name, device, loaded_with, as_json,
             )  # fmt: skip

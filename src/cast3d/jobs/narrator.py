@@ -116,10 +116,11 @@ def _terms_by_slug(job: Job) -> dict[str, str]:
 
 def _plan(job: Job, terms: Mapping[str, str]) -> dict[str, float]:
     """The stages to come and their shares."""
-    from ..stages.table import COMPOSITION, SINGLE, editing
+    from ..stages.table import COMPOSITION, IMAGINING, LIFTING, editing
 
     plan: dict[str, float] = {}
-    for stage in {"compose": COMPOSITION, "edit": editing(bool(job.add or job.replace))}.get(job.kind, SINGLE):
+    tables = {"compose": COMPOSITION, "lift": LIFTING, "imagine": IMAGINING}
+    for stage in tables.get(job.kind) or editing(bool(job.add or job.replace)):
         if not stage.per_term:
             plan[stage.name] = SHARES.get(stage.name, 1.0)
         else:

@@ -120,12 +120,13 @@ IMAGINED_APPEARANCE = Stage(
     "appearance", 2, Slat, imagined_appearance, LIFTED_APPEARANCE.title, LIFTED_APPEARANCE.caption, ALONE
 )
 LIFTED_REFIT = Stage("refit", 3, Refit, refit_lifted, REFIT.title, REFIT.caption, ALONE)
-SINGLE = (LIFTED, LIFTED_APPEARANCE, LIFTED_REFIT)
+LIFTING = (LIFTED, LIFTED_APPEARANCE, LIFTED_REFIT)
+IMAGINING = (IMAGINED, IMAGINED_APPEARANCE)
 
 
 def stage_of(name: str, alone: bool = False) -> tuple[Stage, str] | None:
     """The stage that is kept under a name, and which term's it is ("" for those of the whole); None for others."""
-    for stage in SINGLE if alone else (*COMPOSITION, PLACED_HINTS, PAINTED_HINTS, *EDITING):
+    for stage in LIFTING if alone else (*COMPOSITION, PLACED_HINTS, PAINTED_HINTS, *EDITING):
         if name == stage.name and not stage.per_term:
             return stage, ""
         if stage.per_term and name.startswith(f"{stage.name}-"):
