@@ -50,6 +50,21 @@ def test_a_print_comes_onto_the_surface_whatever_the_light(light):
     assert after < 0.6 * before
 
 
+def test_a_large_color_that_the_thing_lacks_comes_onto_what_is_seen():
+    """A third of the picture is blue, the rest as the thing is: the third takes the blue itself, not a yellow shade."""
+    grid, colors = block(False)
+    plain = gaussians(grid, colors)
+    colors[:, :, 12:25] = torch.tensor([0.2, 0.3, 0.7])
+    shown = picture(gaussians(grid, colors), FRONT, 320)
+    new = refitted(plain, [shown], [crop(plain, FRONT)])
+    front = (plain.positions[:, 1] < -0.24) & (plain.positions[:, 0].abs() < 0.2)
+    below = front & (plain.positions[:, 2] < -0.15) & (plain.positions[:, 2] > -0.25)
+    assert (new.colors[below].mean(0) - torch.tensor([0.2, 0.3, 0.7])).abs().max() < 0.1
+    above = front & (plain.positions[:, 2] > 0)
+    assert torch.allclose(new.colors[above], plain.colors[above], atol=0.05)
+    assert torch.allclose(render(new, BACK, 96).color, render(plain, BACK, 96).color, atol=0.02)
+
+
 def test_the_other_side_stays():
     plain, _, shown, camera = setup()
     new = refitted(plain, [shown], [camera])

@@ -7,7 +7,8 @@ squares fit of what the pictures show beyond the render, damped and kept alike b
 
 solved by conjugate gradients. Nothing is clamped inside, so it stays linear. The target is the picture without its
 light (a smooth function of the normals, fitted to picture over render) and at the render's level (its palette's colours
-are matched to the render's), so that only detail changes and no seam shows where the picture's view ends.
+are matched to the render's), so that only detail changes and no seam shows where the picture's view ends. A large
+colour that the render shows nowhere is detail, too: the arms of a chair that came out in the colour of its seat.
 """
 
 from __future__ import annotations
@@ -127,8 +128,9 @@ def view_of(
 ) -> View:
     """One picture's targets and which of its pixels count."""
     seen = sighted(gaussians, old, normals, picture, camera, size)
-    level = leveled(seen.flat, seen.color, seen.counts)
-    off = np.linalg.norm(_blurred(level - seen.color, seen.counts, size / 40), axis=-1) / np.sqrt(3)
+    level, lacking = leveled(seen.flat, seen.color, seen.counts)
+    apart = (level - seen.color) * (1 - lacking[..., None])
+    off = np.linalg.norm(_blurred(apart, seen.counts, size / 40), axis=-1) / np.sqrt(3)
     pixels = seen.counts * np.exp(-((off / OFF) ** 2))
     target = level * seen.alpha[..., None]
     return View(
@@ -142,6 +144,7 @@ class Palette:
 
     picture: Array  # [K, 3] without light
     render: Array  # [K, 3]
+    lacking: NDArray[np.bool_]  # [K] large ones that the render shows nowhere
 
     @staticmethod
     def of(flat: Array, color: Array, pixels: Array) -> Palette:
@@ -159,20 +162,30 @@ class Palette:
                         for _, other, _ in kept]  # fmt: skip
                 if size[one] >= SHARE * len(mine) and not any(like):
                     kept.append((size[one], centre, np.median(own[rows], axis=0)))
+        sizes = np.array([one[0] for one in kept], np.float64)
         picture, render = (np.array([one[i] for one in kept], np.float32).reshape(-1, 3) for i in (1, 2))
-        gain = np.clip((render + 0.02) / (picture + 0.02), *GAIN)
-        return Palette(picture, np.clip(picture * gain + 0.02 * (gain - 1), 0, 1))
+        gain = (render + 0.02) / (picture + 0.02)
+        shade, off = _shade(render, picture)
+        shown = (_shade(own[:, None], picture)[1] < TINT).sum(0)
+        lacking = (off > TINT) & (shown < sizes / 2)
+        if lacking.any() and sizes[~lacking].sum() >= sizes.sum() / 2:
+            gain[lacking] = np.average(shade[~lacking], weights=sizes[~lacking])
+        else:  # of a thing that is of another colour altogether, a seam would show where the picture's view ends
+            lacking[:] = False
+        gain = np.clip(gain, *GAIN)
+        return Palette(picture, np.clip(picture * gain + 0.02 * (gain - 1), 0, 1), lacking)
 
 
-def leveled(flat: Array, color: Array, pixels: Array) -> Array:
-    """The picture [S, S, 3] without light at the render's level: detail on the palette's colours.
+def leveled(flat: Array, color: Array, pixels: Array) -> tuple[Array, Array]:
+    """The picture [S, S, 3] without light at the render's level: detail on the palette's colours; and how far a pixel
+    [S, S] is of a colour that the render lacks.
 
     What differs from a colour of the palette by brightness alone is shade that the light did not explain (facets,
     hollows): of that only what is finer than `GRAIN` stays. Everything else is print and stays as it is.
     """
     palette = Palette.of(flat, color, pixels)
     if not len(palette.picture):
-        return np.clip(flat, 0, 1)
+        return np.clip(flat, 0, 1), np.zeros_like(pixels)
     ratio, off = _shade(flat[..., None, :], palette.picture)  # [S, S, K]
     outside = np.maximum(np.maximum(SHADES[0] / np.maximum(ratio, 1e-3), ratio / SHADES[1]), 1) - 1
     cost = (off / TINT) ** 2 + (outside / 0.25) ** 2
@@ -185,7 +198,8 @@ def leveled(flat: Array, color: Array, pixels: Array) -> Array:
     fine = shade - _blurred(shade, like[..., 0] * (pixels > 0), sigma)
     fine = np.sign(fine) * np.maximum(np.abs(fine) - QUIET, 0)
     gain = (own + 0.02) / (theirs + 0.02)
-    return np.clip(like * own * np.exp(fine) + (1 - like) * np.clip(flat, 0, 1) * np.clip(gain, *GAIN), 0, 1)
+    level = np.clip(like * own * np.exp(fine) + (1 - like) * np.clip(flat, 0, 1) * np.clip(gain, *GAIN), 0, 1)
+    return level, like[..., 0] * palette.lacking[nearest]
 
 
 def _shade(colors: Array, reference: Array) -> tuple[Array, Array]:
