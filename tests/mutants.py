@@ -81,6 +81,11 @@ MUTANTS = [
         ("return ColorMap(source, shift, weights, robust)", "return ColorMap(wanted, shift, weights, robust)"),
     ),
     *_of(
+        "following/refit.py", "tests/following/test_refit.py",
+        ("lacking = (off > TINT) & (shown < sizes / 2)", "lacking = off > 9"),
+        ("* (1 - lacking[..., None])", "* 1"),
+    ),
+    *_of(
         "flow/sde.py", "tests/flow/test_sde.py tests/flow/test_stm.py tests/flow/test_relations.py",
         ("(1 + diffusion * (1 - t)) * v + diffusion * x", "(1 + diffusion * (1 - t)) * v - diffusion * x"),
     ),
