@@ -62,9 +62,9 @@ class ColorMap:
         """[N, 3] the change of Lab colours [N, 3]: m, as far as pairs near a colour are many and agree."""
         near = _kernel(colors, self.source)
         lead = self.weights * self.robust
-        mass, all = near @ lead, near @ self.weights
+        mass, total = near @ lead, near @ self.weights
         move = near @ (lead[:, None] * self.shift) / np.maximum(mass, 1e-12)[:, None]
-        agreed = np.clip((mass / np.maximum(all, 1e-12) - AGREED[0]) / (AGREED[1] - AGREED[0]), 0, 1)
+        agreed = np.clip((mass / np.maximum(total, 1e-12) - AGREED[0]) / (AGREED[1] - AGREED[0]), 0, 1)
         return (agreed * mass / (mass + FEW))[:, None] * move
 
 
