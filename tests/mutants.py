@@ -86,6 +86,12 @@ MUTANTS = [
         ("* (1 - lacking[..., None])", "* 1"),
     ),
     *_of(
+        "meshes/smoothing.py", "tests/meshes/test_smoothing.py",
+        ("near * alike, (one, other)", "near, (one, other)"),
+        ("moved[back] = places[back]", "moved[back] = moved[back]"),
+        ("vertices = vertices + step / count", "vertices = vertices + step"),
+    ),
+    *_of(
         "flow/sde.py", "tests/flow/test_sde.py tests/flow/test_stm.py tests/flow/test_relations.py",
         ("(1 + diffusion * (1 - t)) * v + diffusion * x", "(1 + diffusion * (1 - t)) * v - diffusion * x"),
     ),

@@ -424,6 +424,16 @@ def test_what_is_lifted_takes_its_pictures_colors(tmp_path):
     assert (tmp_path / "1.0/stages/03-refit").is_dir()
 
 
+def test_meshes_are_smoothed_as_the_settings_say():
+    """Triangles and splats stay; vertices move by less than a voxel."""
+    composer, cap = Composer(tiny_backbone()), pictures()["cap"]
+    rough, smooth = (composer.lift(cap, "cap", settings={"smooth": rounds}) for rounds in (0, 6))
+    one, other = (result.parts["cap"].mesh for result in (rough, smooth))
+    moved = (one.vertices - other.vertices).norm(dim=1)
+    assert torch.equal(one.faces, other.faces) and 0 < moved.max() < 1 / 64
+    assert torch.equal(rough.gaussians.positions, smooth.gaussians.positions)
+
+
 def test_lift_names_its_frames():
     with pytest.raises(InputError, match="'fill' is not known; did you mean 'filled'"):
         Composer(tiny_backbone()).lift(pictures()["cap"], frame="fill")

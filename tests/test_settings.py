@@ -48,6 +48,7 @@ def test_the_paper_alone_has_nothing_of_ours():
         "crumbs": 0.0, "seal": 0.0, "guards": False, "outline": 0.0, "candidates": 1, "place_missing": False,
         "recolor": 0.0,
         "refit": 0.0,
+        "smooth": 0,
     }  # fmt: skip
     assert s.changed({name: getattr(Settings(), name) for name in ours}) == Settings()
 

@@ -190,6 +190,12 @@ class Settings:
         off=0.0,
     )
 
+    smooth: int = _of(
+        0,
+        "rounds in which bumps are taken off the parts' meshes; their edges stay; 0: none",
+        within=(0, 50),
+        off=0,
+    )
     mesh_faces: int = _of(
         1_000_000, "most triangles of a part in the GLB; a mesh that has more is simplified", within=(4, 100_000_000)
     )

@@ -67,6 +67,7 @@ DEFAULTS = {
     "place_missing": True,
     "recolor": 1.0,
     "refit": 1.0,
+    "smooth": 6,
     "crumbs": 0.01,
 }
 

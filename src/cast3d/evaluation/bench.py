@@ -106,7 +106,8 @@ class Bench:
     def decoded(self, coords: Tensor, feats: Tensor) -> Result:
         """One object without parts, under the base's term."""
         owner = torch.zeros(len(coords), dtype=torch.long, device=coords.device)
-        return on_cpu(Result.decode(self.backbone, [self.case.main], 0, Appearance(coords, feats, owner)))
+        made = Appearance(coords, feats, owner)
+        return on_cpu(Result.decode(self.backbone, [self.case.main], 0, made, smooth=self.settings().smooth))
 
     def picture(self, term: str) -> Image.Image:
         """The picture of a term, cut out as the evaluation's settings say."""

@@ -13,6 +13,7 @@ from ..existing.cutting import Cut, all_of, cut
 from ..existing.placed import parents_of
 from ..existing.seen import Existing
 from ..meshes.mesh import Mesh
+from ..meshes.smoothing import smoothed
 from ..meshes.surface import color_from_points
 from ..scene.change import Change
 from ..scene.names import alike
@@ -34,8 +35,11 @@ def kept_gaussians(existing: Existing, regions: Regions) -> Tensor:
     return ~region[tuple(cells_of(existing.in_cube.positions).unbind(1))]
 
 
-def kept_exactly(result: EditedResult, made: Composition, backbone: Backbone, change: Change) -> None:
-    """Fills in what goes of the model and what comes in: new parts whole, and patches where something was filled."""
+def kept_exactly(result: EditedResult, made: Composition, backbone: Backbone, change: Change, smooth: int = 0) -> None:
+    """Fills in what goes of the model and what comes in: new parts whole, and patches where something was filled.
+
+    `smooth`: rounds of `meshes.smoothing` for new parts.
+    """
     existing, regions, rest = result.existing, made.hinted.regions, made.hinted.main
     assert existing is not None and regions is not None and isinstance(rest, Rest)
     result.cuts = cuts_of(existing, regions)
@@ -45,7 +49,7 @@ def kept_exactly(result: EditedResult, made: Composition, backbone: Backbone, ch
     parents: dict[str, int] = {}
     term_of = {term: part for part, term in change.replaced.items()}
     for term in change.sentence.accessories:
-        new[term] = alone_part(backbone, term, made.slats[term], result.parts[term].gaussians)
+        new[term] = alone_part(backbone, term, made.slats[term], result.parts[term].gaussians, smooth)
         if term in term_of:
             parents[term] = _parent(existing, result.cuts, regions, term_of[term])
     if rest.filled.any() and made.hinted.slat is not None and existing.model.gaussians is None:
@@ -68,7 +72,7 @@ def cuts_of(existing: Existing, regions: Regions) -> dict[int, Cut]:
     return cuts
 
 
-def alone_part(backbone: Backbone, term: str, slat: Slat, composed: Gaussians) -> Part:
+def alone_part(backbone: Backbone, term: str, slat: Slat, composed: Gaussians, smooth: int = 0) -> Part:
     """A new part by itself: the whole of it, also where the model hides it, so that it meets the model without a gap.
 
     Its colours are those of the composition, where that shows it.
@@ -84,6 +88,7 @@ def alone_part(backbone: Backbone, term: str, slat: Slat, composed: Gaussians) -
     positions = torch.cat([composed.positions, gaussians.positions[hidden]])
     colors = torch.cat([composed.colors, gaussians.colors[hidden]]).clamp(0, 1)
     if mesh is not None and len(mesh.faces):
+        mesh = smoothed(mesh, smooth)
         mesh = color_from_points(mesh, positions, colors, k=4)
     return Part(term, mesh if mesh is not None and len(mesh.faces) else None, gaussians, to_grid(coords))
 

@@ -102,7 +102,7 @@ def _decoded(
     colors: Tensor | None = None,
 ) -> Result:
     run.tell("meshes", 0, 1)
-    result = Result.decode(run.kit.backbone, terms, base, appearance, whole, colors)
+    result = Result.decode(run.kit.backbone, terms, base, appearance, whole, colors, run.kit.settings.smooth)
     run.tell("meshes", 1, 1)
     return result
 
@@ -115,7 +115,7 @@ def edited_result(run: Staging[Kit], scene: EditScene, made: Composition) -> Edi
     result = EditedResult(**fields, existing=existing, change=scene.change, keep=scene.keep)
     result.regions = made.hinted.regions
     if scene.keep == EXACT:
-        kept_exactly(result, made, run.kit.backbone, scene.change)
+        kept_exactly(result, made, run.kit.backbone, scene.change, run.kit.settings.smooth)
     told = list(zip(result.regions.report, result.regions.found)) if result.regions else []
     result.notes += [*existing.model.notes, *(line for line, way in told if way != PLACE)]
     result.warnings += [*existing.model.warnings, *(line for line, way in told if way == PLACE)]

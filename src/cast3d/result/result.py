@@ -43,12 +43,14 @@ class Result:
         appearance: Appearance,
         shapes: Tensor | None = None,  # [N, 64, 64, 64] bool
         colors: Tensor | None = None,  # [J, 3] features_dc
+        smooth: int = 0,
     ) -> Result:
         """Gaussians, meshes and voxels of every part from the composed latents.
 
         `shapes` are the parts' own geometries, p_B and p_i: they tell whose the inside is (see `Backbone.meshes`).
-        `colors` take the place of the decoded ones.
+        `colors` take the place of the decoded ones; `smooth` is as in `meshes.smoothing.smoothed`.
         """
+        from ..meshes.smoothing import smoothed
         from ..meshes.surface import color_from_points
 
         with torch.no_grad():
@@ -63,6 +65,7 @@ class Result:
             mine = splat[part == i]
             mesh = meshes[i]
             if mesh is not None and len(mesh.faces) and len(mine):
+                mesh = smoothed(mesh, smooth)
                 mesh = color_from_points(mesh, mine.positions, mine.colors.clamp(0, 1), 4, mine.opacities)
             elif mesh is not None and not len(mesh.faces):
                 mesh = None

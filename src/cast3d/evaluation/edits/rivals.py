@@ -189,7 +189,8 @@ def written(bench: EditBench, task: Task, slat: Slat, moved: Alignment, out: Pat
     """The latents decoded, `moved` in voxel coordinates, in the model's own frame."""
     kit, term = task.base.run.kit, task.term
     owner = torch.zeros(len(slat.coords), dtype=torch.long, device=slat.coords.device)
-    mesh = Result.decode(kit.backbone, [term], 0, Appearance(slat.coords, slat.feats, owner)).parts[term].mesh
+    made = Appearance(slat.coords, slat.feats, owner)
+    mesh = Result.decode(kit.backbone, [term], 0, made, smooth=kit.settings.smooth).parts[term].mesh
     if mesh is None:
         mesh = views.cubes_of(to_grid(slat.coords).cpu())
     mesh = Mesh(mesh.vertices.cpu(), mesh.faces.cpu(), None if mesh.colors is None else mesh.colors.cpu())
