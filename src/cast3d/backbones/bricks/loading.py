@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from PIL import Image
@@ -18,6 +18,7 @@ from ...models import load, register
 from ...models.precision import fast_bfloat16
 from ...models.weights import DEFLATED, PLAIN, stem_of
 from ...pictures.crops import preprocess_small
+from ...run.plain_data import canonical, digest
 from ...segmentation.lifting import patch_maps
 from ...settings import Settings
 from ..backbone import Backbone
@@ -203,7 +204,7 @@ def load_bricks(source: Source, device: torch.device) -> Backbone:
         else None,
         segmenter=BricksSegmenter(cast(PromptedSegmenter, load(folder / own["segmenter"], device)), vocabulary),
         defaults=Settings().changed(own["defaults"]),
-        hashes=weight_hashes(folder) | {"nouns": compute(LIKENED)},
+        hashes=weight_hashes(folder) | {"pipeline": _constants_hash(source.pipeline), "nouns": compute(LIKENED)},
         about=own.get("about", {}),
         orthographic=True,
         stand=STAND,
@@ -215,6 +216,13 @@ def weight_hashes(folder: Path) -> dict[str, str]:
     return {
         stem_of(path).removesuffix(".json"): compute(path) for path in (*weight_files(folder), folder / "pipeline.json")
     }
+
+
+def _constants_hash(pipeline: Mapping[str, Any]) -> str:
+    """What networks take from `pipeline.json`. Its default settings do not count: a stage records those that it reads,
+    so that another default of one stage leaves the others of a run as they are."""
+    own = {key: value for key, value in pipeline["cast3d"].items() if key not in ("defaults", "about")}
+    return digest(canonical({**pipeline, "cast3d": own}))
 
 
 def weight_files(folder: Path) -> list[Path]:
