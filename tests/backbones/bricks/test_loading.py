@@ -33,7 +33,7 @@ def test_what_networks_take_counts():
     own = _constants_hash(PIPELINE)
     for way, value in {
         ("cast3d", "words"): [*PIPELINE["cast3d"]["words"], "more"],
-        ("args", "slat_normalization", "std"): [1.0] * 8,
+        ("args", "slat_normalization", "std"): [2.0] * 8,
         ("args", "models"): {},
     }.items():
         assert changed(*way, value=value) != own, way
