@@ -88,7 +88,8 @@ MUTANTS = [
     *_of(
         "meshes/smoothing.py", "tests/meshes/test_smoothing.py",
         ("near * alike, (one, other)", "near, (one, other)"),
-        ("moved[back] = places[back]", "moved[back] = moved[back]"),
+        ("* normals).sum(1) < 0).any()", "* normals).sum(1) < -2).any()"),
+        ("moved[other[piece]] = places[other[piece]]", "moved[other[piece]] = moved[other[piece]]"),
         ("vertices = vertices + step / count", "vertices = vertices + step"),
     ),
     *_of(

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from cast3d.following import recolored
-from cast3d.following.recolor import FEW, ColorMap
+from cast3d.following.recolor import FEW, LIGHT, LIGHTS, ColorMap
 from cast3d.splats import Gaussians, orbit
 
 from .things import gaussians, picture
@@ -84,12 +84,19 @@ def test_how_bright_a_color_is_meets_the_render_half_way():
     assert np.abs(hue(upper) - 1 / 3).max() < 0.01
 
 
+@pytest.mark.parametrize("light", [0.5, 1.0])
+def test_a_dark_thing_becomes_as_bright_as_its_picture_may_be(light):
+    """Too dark for its light to be told, it is compared as a whole: between the brightest light and a usual one."""
+    upper, _ = moved(block((0.05,) * 3, (0.05,) * 3), block((0.3,) * 3, (0.3,) * 3), light)
+    assert upper.mean() == pytest.approx(0.3 * light / (LIGHTS[1] * LIGHT) ** 0.5, abs=0.015)
+
+
 def test_what_does_not_agree_changes_nothing():
     noise = np.random.default_rng(0).integers(0, 255, (320, 320, 4), dtype=np.uint8)
     noise[..., 3] = 255
     thing = block(YELLOW, YELLOW)
     new = recolored(thing, [Image.fromarray(noise, "RGBA")], [FRONT])
-    assert (new.colors - thing.colors).abs().max() < 0.1
+    assert (new.colors - thing.colors).abs().max() < 1e-6
 
 
 def test_strength_is_how_far():

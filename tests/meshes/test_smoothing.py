@@ -91,9 +91,22 @@ def test_the_sides_of_a_thin_sheet_keep_their_distance():
     for _ in range(5):
         sheet = sheet.subdivide()
     thick = smoothed(bumpy(sheet, 0.05), 8)
-    assert facts(thick).volume == pytest.approx(0.6 * 0.6 * 0.01, rel=0.1)
+    assert facts(thick).volume == pytest.approx(facts(bumpy(sheet, 0.05)).volume, rel=0.011)
     middle = thick.vertices[(thick.vertices[:, :2].abs() < 0.2).all(1)]
     assert middle[middle[:, 2] > 0][:, 2].min() > 0.002 and middle[middle[:, 2] < 0][:, 2].max() < -0.002
+
+
+def test_a_thin_rod_keeps_its_volume_and_what_stands_beside_it_is_smoothed():
+    rod = trimesh.creation.cylinder(0.012, 0.6, sections=6)
+    for _ in range(4):
+        rod = rod.subdivide()
+    rod.apply_translation((0.45, 0, 0))
+    thin, thick = bumpy(rod, 0.02), ball(0.15)
+    both = Mesh(torch.cat([thin.vertices, thick.vertices]), torch.cat([thin.faces, thick.faces + len(thin.vertices)]))
+    smooth = smoothed(both, 30).vertices
+    own = Mesh(smooth[: len(thin.vertices)], thin.faces)
+    assert facts(own).volume == pytest.approx(facts(thin).volume, rel=0.011)
+    assert smooth[len(thin.vertices) :].norm(dim=1).std() < 0.4 * thick.vertices.norm(dim=1).std()
 
 
 def test_an_empty_mesh_stays():

@@ -117,7 +117,10 @@ def test_the_page_holds_everything(tmp_path):
 
 def test_stages_have_the_words_of_what_was_made(tmp_path):
     picture = Image.new("RGB", (20, 20))
-    alone = (StageShots("main", {"geometry": picture}, 1.0), StageShots("export", {}, 1.0))
+    alone = (
+        *(StageShots(name, {"object": picture}, 1.0) for name in ("main", "appearance", "refit")),
+        StageShots("export", {}, 1.0),
+    )
     whole = (*alone, StageShots("slat-cap", {"part": picture}, 1.0))
     single, composed = (
         Page(render(replace(full_report(tmp_path), stages=stages))).words.partition("Made from")[2]

@@ -25,7 +25,7 @@ def findings(
 
 def _weights(backbone: str) -> Iterator[Finding]:
     """Every network's files."""
-    from ..backbones.bricks.loading import weight_files, weight_hashes
+    from ..backbones.bricks.loading import constants_hash, weight_files, weight_hashes
     from ..backbones.sources import sources_of
 
     try:
@@ -45,7 +45,7 @@ def _weights(backbone: str) -> Iterator[Finding]:
     files = weight_files(folder)
     size = sum(file.stat().st_size for file in files)
     yield Finding("backbone", f"{folder}, {len(files)} weight files, {size / 1e6:.1f} MB", bool(files))
-    for name, digest in weight_hashes(folder).items():
+    for name, digest in (weight_hashes(folder) | {"pipeline": constants_hash(sources[0].pipeline)}).items():
         yield Finding("", f"{name:<20} sha256 {digest[:16]}")
 
 

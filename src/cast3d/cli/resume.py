@@ -73,7 +73,7 @@ def resume(
 
     A re-seeded part leaves the main geometry, the layout, the hints and every other part's geometry and latents as they
     are; the exported meshes of other parts can change by a few triangles where they meet it. A changed setting redoes
-    the stages that read it; a setting of the export (texture_size, mesh_faces, spz) redoes none.
+    the stages that read it; a setting of the export (smooth, texture_size, mesh_faces, spz) redoes none.
     """
     from .progress import labels_of
 

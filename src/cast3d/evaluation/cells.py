@@ -34,7 +34,7 @@ from .measure import failed, measure
 from .methods import Method
 from .outcome import Outcome
 
-METRICS = 3  # raise it when a metric changes: cells are then measured again
+METRICS = 4  # raise it when a metric changes: cells are then measured again
 YAWS, PITCH, SIDE = (-30.0, 30.0, 150.0, 210.0), 18.0, 192
 
 

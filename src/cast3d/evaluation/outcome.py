@@ -18,7 +18,7 @@ from ..result.part import Part
 from ..result.result import Result
 from ..voxels import outer_shell, to_grid
 
-FACES = 3000  # most triangles per part of `model.glb`, which pages show
+FACES = 3000  # most triangles of `model.glb` per part, which pages, judges and the study show
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ def meshes_of(parts: Mapping[str, Part]) -> dict[str, Mesh]:
     return {term: part.mesh for term, part in parts.items() if part.mesh is not None}
 
 
-def light(mesh: Mesh) -> Mesh:
-    """At most `FACES` triangles."""
-    return simplify(mesh, FACES) if len(mesh.faces) > FACES else mesh
+def light(mesh: Mesh, parts: int = 1) -> Mesh:
+    """At most `FACES` triangles for each part that the mesh holds."""
+    return simplify(mesh, FACES * parts) if len(mesh.faces) > FACES * parts else mesh
 
 
 def voxelise(mesh: Mesh, resolution: int = 64, spacing: float = 0.3) -> Tensor:
@@ -88,4 +88,5 @@ def save(outcome: Outcome, folder: Path) -> None:
     packed |= {f"hint {term}": np.packbits(grid.numpy()) for term, grid in outcome.hints.items()}
     np.savez_compressed(folder / "voxels.npz", **packed)
     if outcome.meshes:
-        write_glb(folder / "model.glb", {term: light(mesh) for term, mesh in outcome.meshes.items()}, {})
+        parts = 1 if outcome.labelled else len(outcome.grids)
+        write_glb(folder / "model.glb", {term: light(mesh, parts) for term, mesh in outcome.meshes.items()}, {})

@@ -288,8 +288,11 @@ _MOVES = [tuple(sign if i == axis else 0 for i in range(6)) for axis in range(6)
 
 
 def _box(alpha: NDArray[np.float32]) -> tuple[float, float, float]:
-    """Middle, right and down from the picture's middle, and longest side of what is opaque; in sides of the picture."""
-    rows, columns = (np.nonzero((alpha > 0.5).any(axis=axis))[0] for axis in (1, 0))
+    """Middle, right and down from the picture's middle, and longest side of what is opaque; in sides of the picture.
+
+    A stick may be thinner than a pixel: opaque is what is half as opaque as anything is.
+    """
+    rows, columns = (np.nonzero((alpha > 0.5 * min(1.0, alpha.max())).any(axis=axis))[0] for axis in (1, 0))
     size = len(alpha)
     top, bottom, left, right = rows[0] / size, (rows[-1] + 1) / size, columns[0] / size, (columns[-1] + 1) / size
     return (left + right) / 2 - 0.5, (top + bottom) / 2 - 0.5, max(right - left, bottom - top)

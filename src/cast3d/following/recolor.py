@@ -29,12 +29,13 @@ from ..splats.gaussians import dc_of
 from .sight import Array, Sight, sighted, surface_normals
 
 SIZE = 96  # pixels of a picture
-MOST = 1500  # pairs of the regression
+MOST, BLOCK = 1500, 4096  # pairs of the regression; colours that are looked up at once
 WIDTH, SPREAD = 12.0, 12.0  # Lab: colours that move alike; pairs that agree
 ROUNDS = 6  # of the robust weights
 AGREED = (0.2, 0.4)  # mean agreement of a colour's pairs where it begins to move, and moves fully
 FEW = 0.02  # share of all pairs that a colour needs near it to move half way
 COUNTED, LEAST = 0.05, 30  # a pixel counts from here on; so many must
+LIGHTS = (0.35, 1.6)  # least and most light of a picture
 LIGHT, BELIEF = 0.72, 0.5  # of a usual picture, as a factor; how far the render's brightness is believed instead
 
 
@@ -95,9 +96,10 @@ def recolored(
     # Many Gaussians are of one colour: each cell of Lab's grid of side 1 is looked up once.
     lab = _lab(old)
     _, first, cell = np.unique(np.round(lab), axis=0, return_index=True, return_inverse=True)
-    move = strength * change(lab[first])[cell.reshape(-1)]
+    looked_up = np.concatenate([change(lab[rows]) for rows in np.array_split(first, 1 + len(first) // BLOCK)])
+    move = (strength * looked_up[cell.reshape(-1)]).astype(np.float32)
     moved = np.linalg.norm(move, axis=1) > 1e-3
-    # As a difference, for what is beyond 0 to 1 is cut by the way through Lab.
+    # As a difference, so that the way through Lab and back rounds nothing off.
     new = old + np.where(moved[:, None], _rgb(lab + move) - _rgb(lab), 0)
     dc = dc_of(torch.from_numpy(new.clip(0, 1)).to(gaussians.features_dc))
     changed = torch.from_numpy(moved).to(dc.device)[:, None]
@@ -107,8 +109,12 @@ def recolored(
 def _pairs(seen: Sight) -> tuple[Array, Array, Array]:
     """Colours of the render and of the picture without light [P, 3], and weights [P]."""
     counts = seen.counts > COUNTED
-    usual = (LIGHT / float(np.median(seen.light[counts]))) ** (1 - BELIEF)
-    return seen.color[counts], seen.flat[counts] / usual, seen.counts[counts]
+    light = seen.light[counts]
+    if (light == 1).all():  # too dark or too small for the light to be told: how bright the whole is, instead
+        ratio = (seen.rgb[counts].mean(1) + 0.02) / (seen.color[counts].mean(1) + 0.02)
+        light = np.full_like(light, np.clip(np.median(ratio), *LIGHTS))
+    usual = (LIGHT / float(np.median(light))) ** (1 - BELIEF)
+    return seen.color[counts], seen.rgb[counts] / (usual * light[:, None]), seen.counts[counts]
 
 
 def _kernel(colors: Array, others: Array) -> Array:

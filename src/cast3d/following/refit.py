@@ -38,6 +38,7 @@ TURNED = (0.0, 0.3)  # cosine of the view where a Gaussian begins to change, and
 OFF = 0.22  # colour distance, blurred, at which picture and render have nothing in common
 SHARE, GAIN = 0.04, (0.7, 1.4)  # least part of the picture that is a colour of its palette; how much its level may move
 SHADES, TINT = (0.6, 1.6), 0.12  # brightness, and colour distance, within which a colour is a shade of another
+SURE = 0.5  # trust from which a colour is taken that the render lacks
 GRAIN, QUIET = 0.012, 0.12  # of the picture's side; of the logarithm: shade that is coarser or fainter is light
 
 
@@ -129,6 +130,7 @@ def view_of(
     """One picture's targets and which of its pixels count."""
     seen = sighted(gaussians, old, normals, picture, camera, size)
     level, lacking = leveled(seen.flat, seen.color, seen.counts)
+    lacking = lacking * (trust >= SURE)
     apart = (level - seen.color) * (1 - lacking[..., None])
     off = np.linalg.norm(_blurred(apart, seen.counts, size / 40), axis=-1) / np.sqrt(3)
     pixels = seen.counts * np.exp(-((off / OFF) ** 2))

@@ -30,7 +30,7 @@ class Narrator:
 
     def __init__(self, job: Job, run: RunFolder, tell: Callable[[Any], None]):
         self.run, self.tell = run, tell
-        self.terms = _terms_by_slug(job)
+        self.terms, self.alone = _terms_by_slug(job), job.kind in ("lift", "imagine")
         self.shares = _plan(job, self.terms)
         self.started: dict[str, float] = {}
         self.ended: dict[str, dict[str, Any]] = {}  # facts of stages, in the order in which they ended first
@@ -71,7 +71,12 @@ class Narrator:
         self._send("preview", stage=stage, step=step, file=name)
 
     def _end(self, name: str, seconds: float, reused: bool) -> None:
-        facts = {**_told(name, self.terms), "seconds": seconds, "reused": reused, "pictures": self._pictures(name)}
+        facts = {
+            **_told(name, self.terms, self.alone),
+            "seconds": seconds,
+            "reused": reused,
+            "pictures": self._pictures(name),
+        }
         self.ended[name] = facts
         for passed in list(self.shares)[: list(self.shares).index(name)] if name in self.shares else ():
             if passed not in self.ended and passed not in self.started:  # this run does without it
@@ -93,7 +98,7 @@ class Narrator:
         worked, spent = self._worked + current, now - self.began
         left = round(spent / worked * (whole - share), 1) if worked > 0.05 * whole else None
         self._send(
-            "progress", stage=name, **_titles(name, self.terms), done=done, total=total,
+            "progress", stage=name, **_titles(name, self.terms, self.alone), done=done, total=total,
             fraction=round(min(share / whole, 1.0), 4), seconds_left=left,
         )  # fmt: skip
 
@@ -129,16 +134,16 @@ def _plan(job: Job, terms: Mapping[str, str]) -> dict[str, float]:
     return plan | {name: SHARES[name] for name in AFTERWARDS}
 
 
-def _titles(name: str, terms: Mapping[str, str]) -> dict[str, Any]:
-    told = _told(name, terms)
+def _titles(name: str, terms: Mapping[str, str], alone: bool) -> dict[str, Any]:
+    told = _told(name, terms, alone)
     return {"title": told["title"], "term": told["term"]}
 
 
-def _told(name: str, terms: Mapping[str, str]) -> dict[str, Any]:
-    """What a stage is called, and where it stands in Fig. 3."""
+def _told(name: str, terms: Mapping[str, str], alone: bool) -> dict[str, Any]:
+    """What a stage is called, and where it stands in Fig. 3 or in making one thing `alone`."""
     from ..stages.table import stage_of
 
-    found = stage_of(name)
+    found = stage_of(name, alone)
     if found is None:
         return {"name": name, "term": None, "title": AFTERWARDS.get(name, name), "caption": "", "half": ""}
     stage, slug = found

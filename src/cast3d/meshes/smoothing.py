@@ -8,7 +8,7 @@ A round makes each triangle's normal the mean of its neighbours',
 
 with areas A, centres c and s their mean distance; across an edge n_i and n_j differ, so edges stay. Then a vertex moves
 by the mean of n (n . (c - v)) over its triangles, a few times. Triangles and their order stay, so a closed mesh stays
-closed.
+closed. What is hardly thicker than a triangle would shrink: a piece whose volume changes stays as it was.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from .mesh import Mesh
 
@@ -26,13 +27,13 @@ Array = NDArray[np.float64]
 
 EDGE = 0.45  # difference of unit normals that counts as an edge
 FOLLOWING = 10  # rounds in which vertices follow their normals
-UNFOLDED = 5  # rounds in which vertices of triangles that turned over go back
+KEPT = 0.01  # share of its volume by which a piece may change
 
 
 def smoothed(mesh: Mesh, rounds: int) -> Mesh:
     """The mesh with vertices moved, its normals dropped; colours stay at their vertices. 0 rounds: as it was.
 
-    Vertices at one place move together, and no triangle turns over.
+    Vertices at one place move together, no triangle turns over, and pieces keep their volumes.
     """
     if not rounds or not len(mesh.faces):
         return mesh
@@ -40,15 +41,14 @@ def smoothed(mesh: Mesh, rounds: int) -> Mesh:
     index = index.reshape(-1)
     faces = index[mesh.faces.cpu().numpy()]
     moved = _following(places, faces, _filtered(places, faces, rounds))
-    before, _ = _normals(places, faces)
-    for _ in range(UNFOLDED):
-        turned = (_normals(moved, faces)[0] * before).sum(1) < 0
-        if not turned.any():
-            break
+    piece = _pieces(faces, len(places))
+    before, after = (_volumes(at, faces, piece) for at in (places, moved))
+    other = np.abs(after - before) > KEPT * np.abs(before)
+    moved[other[piece]] = places[other[piece]]
+    normals, _ = _normals(places, faces)
+    while (turned := (_normals(moved, faces)[0] * normals).sum(1) < 0).any():  # it ends: at home none is turned
         back = np.unique(faces[turned])
         moved[back] = places[back]
-    else:
-        return mesh
     return replace(mesh, vertices=torch.from_numpy(moved[index]).to(mesh.vertices), normals=None)
 
 
@@ -79,6 +79,20 @@ def _following(vertices: Array, faces: NDArray[np.int64], normals: Array) -> Arr
             step += np.stack([np.bincount(corner, one, len(vertices)) for one in off.T], 1)
         vertices = vertices + step / count
     return vertices
+
+
+def _pieces(faces: NDArray[np.int64], count: int) -> NDArray[np.int32]:
+    """[V] the number of the connected piece that a vertex is of."""
+    edges = faces[:, [0, 1, 1, 2]].reshape(-1, 2)
+    joined = csr_array((np.ones(len(edges), np.int8), edges.T), shape=(count, count))
+    return connected_components(joined, directed=False)[1]
+
+
+def _volumes(vertices: Array, faces: NDArray[np.int64], piece: NDArray[np.int32]) -> Array:
+    """Of each piece; it means something where the piece is closed."""
+    a, b, c = np.moveaxis(vertices[faces], 1, 0)
+    parts = (a * np.cross(b, c)).sum(1) / 6
+    return np.bincount(piece[faces[:, 0]], parts, int(piece.max()) + 1).astype(np.float64)
 
 
 def _normals(vertices: Array, faces: NDArray[np.int64]) -> tuple[Array, Array]:

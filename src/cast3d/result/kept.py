@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ..backbones import Backbone
@@ -12,6 +14,7 @@ from ..composition import Composition
 from ..existing.cutting import Cut, all_of, cut
 from ..existing.placed import parents_of
 from ..existing.seen import Existing
+from ..following.seen import SOLID
 from ..meshes.mesh import Mesh
 from ..meshes.smoothing import smoothed
 from ..meshes.surface import color_from_points
@@ -75,7 +78,7 @@ def cuts_of(existing: Existing, regions: Regions) -> dict[int, Cut]:
 def alone_part(backbone: Backbone, term: str, slat: Slat, composed: Gaussians, smooth: int = 0) -> Part:
     """A new part by itself: the whole of it, also where the model hides it, so that it meets the model without a gap.
 
-    Its colours are those of the composition, where that shows it.
+    Its colours are those of the composition, which follow the pictures; what that hides takes those nearest to it.
     """
     kept = drop_small(to_grid(slat.coords), CRUMB, connectivity=26)
     rows = kept[tuple(slat.coords.long().unbind(1))]
@@ -84,21 +87,15 @@ def alone_part(backbone: Backbone, term: str, slat: Slat, composed: Gaussians, s
     with torch.no_grad():
         gaussians = backbone.gaussians(coords, feats)
         (mesh,) = backbone.meshes(coords, feats, owner, 1)
-    hidden = _not_near(gaussians, composed)
-    positions = torch.cat([composed.positions, gaussians.positions[hidden]])
-    colors = torch.cat([composed.colors, gaussians.colors[hidden]]).clamp(0, 1)
+    shown = composed[composed.opacities > SOLID]
+    if len(shown):
+        _, nearest = cKDTree(shown.positions.cpu().numpy()).query(gaussians.positions.cpu().numpy())
+        own = torch.from_numpy(nearest).to(shown.features_dc.device)
+        gaussians = replace(gaussians, features_dc=shown.features_dc[own])
     if mesh is not None and len(mesh.faces):
         mesh = smoothed(mesh, smooth)
-        mesh = color_from_points(mesh, positions, colors, k=4)
+        mesh = color_from_points(mesh, gaussians.positions, gaussians.colors.clamp(0, 1), 4, gaussians.opacities)
     return Part(term, mesh if mesh is not None and len(mesh.faces) else None, gaussians, to_grid(coords))
-
-
-def _not_near(gaussians: Gaussians, composed: Gaussians) -> Tensor:
-    """[J] bool: in voxels in which the composition shows nothing of the part."""
-    if not len(composed):
-        return torch.ones(len(gaussians), dtype=torch.bool, device=gaussians.positions.device)
-    shown = dilate(to_grid(cells_of(composed.positions).unique(dim=0)))
-    return ~shown[tuple(cells_of(gaussians.positions).unbind(1))]
 
 
 def _patch(backbone: Backbone, rest: Rest, slat: Slat) -> Part | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..following import Pose, find_poses, recolored, refitted
+from ..following.seen import SOLID
 from ..splats import Gaussians
 from .appearance import Appearance
 from .kit import Kit
@@ -79,7 +80,9 @@ def _asked(kit: Kit) -> bool:
 def _poses(kit: Kit, alone: Gaussians | None, term: str) -> list[Pose]:
     """Where each picture's camera stood, as the thing alone tells; nothing of what has no picture."""
     shown = kit.shown(term)
-    return list(find_poses(alone, shown, **looking(kit))) if shown and alone is not None else []
+    if not shown or alone is None or not (alone.opacities > SOLID).any():
+        return []
+    return list(find_poses(alone, shown, **looking(kit)))
 
 
 def _followed(kit: Kit, part: Gaussians, term: str, poses: Sequence[Pose]) -> Tensor:

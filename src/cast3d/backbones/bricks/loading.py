@@ -204,7 +204,7 @@ def load_bricks(source: Source, device: torch.device) -> Backbone:
         else None,
         segmenter=BricksSegmenter(cast(PromptedSegmenter, load(folder / own["segmenter"], device)), vocabulary),
         defaults=Settings().changed(own["defaults"]),
-        hashes=weight_hashes(folder) | {"pipeline": _constants_hash(source.pipeline), "nouns": compute(LIKENED)},
+        hashes=weight_hashes(folder) | {"pipeline": constants_hash(source.pipeline), "nouns": compute(LIKENED)},
         about=own.get("about", {}),
         orthographic=True,
         stand=STAND,
@@ -212,15 +212,16 @@ def load_bricks(source: Source, device: torch.device) -> Backbone:
 
 
 def weight_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of each weight file by its stem, and of `pipeline.json`, which holds the word list."""
-    return {
-        stem_of(path).removesuffix(".json"): compute(path) for path in (*weight_files(folder), folder / "pipeline.json")
-    }
+    """SHA-256 of each weight file by its stem."""
+    return {stem_of(path): compute(path) for path in weight_files(folder)}
 
 
-def _constants_hash(pipeline: Mapping[str, Any]) -> str:
-    """What networks take from `pipeline.json`. Its default settings do not count: a stage records those that it reads,
-    so that another default of one stage leaves the others of a run as they are."""
+def constants_hash(pipeline: Mapping[str, Any]) -> str:
+    """The hash of what networks take from `pipeline.json`: word list, latents' constants, names of files.
+
+    Its default settings do not count. A stage records those that it reads, so another default of one stage leaves the
+    other stages of a run as they are.
+    """
     own = {key: value for key, value in pipeline["cast3d"].items() if key not in ("defaults", "about")}
     return digest(canonical({**pipeline, "cast3d": own}))
 

@@ -24,6 +24,7 @@ from PIL import Image
 from ...errors import InputError
 from ...files import atomic_write
 from ...scene.terms import find_terms
+from ...stages.table import LIFTING
 from ...version import __version__
 from .content import InputPicture, Report, StageShots, glb_parts
 from .figure import describe
@@ -240,7 +241,7 @@ def _shot(title: str, label: str, image: Image.Image) -> str:
 
 def _alone(stages: tuple[StageShots, ...]) -> bool:
     """Whether they are those of one object without parts."""
-    return {stage.name for stage in stages} <= {"main", "appearance", "export"}
+    return {stage.name for stage in stages} <= {stage.name for stage in LIFTING} | {"export"}
 
 
 def _img(image: Image.Image, alt: str, side: int) -> str:
