@@ -75,9 +75,9 @@ MUTANTS = [
     *_of(
         "following/recolor.py", "tests/following/test_recolor.py",
         ("lead = weights * robust", "lead = weights"),
-        ("seen.flat[counts] / usual", "seen.flat[counts]"),
+        ("seen.rgb[counts] / (usual * light[:, None])", "seen.rgb[counts] / light[:, None]"),
         ("return (agreed * mass / (mass + FEW))[:, None] * move", "return (mass / (mass + FEW))[:, None] * move"),
-        ("move = strength * change(lab[first])[cell.reshape(-1)]", "move = change(lab[first])[cell.reshape(-1)]"),
+        ("move = (strength * looked_up[cell.reshape(-1)])", "move = (looked_up[cell.reshape(-1)])"),
         ("return ColorMap(source, shift, weights, robust)", "return ColorMap(wanted, shift, weights, robust)"),
     ),
     *_of(

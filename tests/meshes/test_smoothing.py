@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 import trimesh
+from skimage.measure import marching_cubes
 
 from cast3d.meshes.facts import facts
 from cast3d.meshes.mesh import Mesh
@@ -30,6 +33,17 @@ def bumpy(shape: trimesh.Trimesh, bumps: float) -> Mesh:
     vertices = shape.vertices + bumps * shape.edges_unique_length.mean() * noise * shape.vertex_normals
     colors = torch.rand(len(vertices), 3, generator=torch.Generator().manual_seed(0))
     return Mesh(torch.from_numpy(np.array(vertices)).float(), torch.from_numpy(np.array(shape.faces)).long(), colors)
+
+
+def cells() -> np.ndarray:
+    """Coordinates [3, 64, 64, 64] of a grid's nodes about a point near its middle."""
+    return np.stack(np.meshgrid(*[np.arange(64.0)] * 3, indexing="ij")) - 31.6
+
+
+def surface(distance: np.ndarray) -> Mesh:
+    """Of a field [64, 64, 64], by marching cubes."""
+    vertices, faces, _, _ = marching_cubes(distance, 0)
+    return Mesh(torch.from_numpy(vertices / 64 - 0.5).float(), torch.from_numpy(faces.copy()).long())
 
 
 def off_box(mesh: Mesh) -> np.ndarray:
@@ -66,7 +80,9 @@ def test_what_is_smooth_stays():
 
 
 def test_triangles_and_colours_stay_and_the_mesh_is_closed():
-    rough = ball(0.4)  # so rough that some triangles would turn over
+    field = np.linalg.norm(cells(), axis=0) - 12
+    rough = surface(field + 0.3 * np.random.default_rng(0).normal(size=field.shape))  # 39 triangles would turn over
+    rough = replace(rough, colors=torch.rand(len(rough.vertices), 3))
     smooth = smoothed(rough, 20)
     assert torch.equal(smooth.faces, rough.faces) and torch.equal(smooth.colors, rough.colors)
     assert facts(smooth).watertight
@@ -97,12 +113,13 @@ def test_the_sides_of_a_thin_sheet_keep_their_distance():
 
 
 def test_a_thin_rod_keeps_its_volume_and_what_stands_beside_it_is_smoothed():
-    rod = trimesh.creation.cylinder(0.012, 0.6, sections=6)
-    for _ in range(4):
-        rod = rod.subdivide()
-    rod.apply_translation((0.45, 0, 0))
-    thin, thick = bumpy(rod, 0.02), ball(0.15)
-    both = Mesh(torch.cat([thin.vertices, thick.vertices]), torch.cat([thin.faces, thick.faces + len(thin.vertices)]))
+    """A rod a cell thick would lose a fifth; it stays as it was."""
+    x, y, z = cells()
+    thin, thick = surface(np.maximum(np.hypot(x, y) - 1, abs(z) - 20)), ball(0.15)
+    apart = torch.tensor([0.45, 0.0, 0.0])
+    both = Mesh(
+        torch.cat([thin.vertices + apart, thick.vertices]), torch.cat([thin.faces, thick.faces + len(thin.vertices)])
+    )
     smooth = smoothed(both, 30).vertices
     own = Mesh(smooth[: len(thin.vertices)], thin.faces)
     assert facts(own).volume == pytest.approx(facts(thin).volume, rel=0.011)
