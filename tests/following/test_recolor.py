@@ -11,7 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from cast3d.following import recolored
-from cast3d.following.recolor import FEW, LIGHT, LIGHTS, ColorMap
+from cast3d.following.recolor import FEW, LIGHT, ColorMap
+from cast3d.following.sight import LIGHTS
 from cast3d.splats import Gaussians, orbit
 
 from .things import gaussians, picture

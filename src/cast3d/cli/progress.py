@@ -19,11 +19,13 @@ def labels_of(scene: Scene | EditScene | None, imagined: bool = False) -> dict[s
     from ..stages.table import COMPOSITION, IMAGINING, LIFTING, editing
 
     edit = isinstance(scene, EditScene)
-    table: tuple[Stage, ...] = COMPOSITION
+    table: tuple[Stage, ...]
     if scene is None:
         table = IMAGINING if imagined else LIFTING
-    if isinstance(scene, EditScene):
+    elif isinstance(scene, EditScene):
         table = editing(bool(scene.change.added or scene.change.replaced))
+    else:
+        table = COMPOSITION
     labels: dict[str, str] = {}
     for stage in table:
         if not stage.per_term:

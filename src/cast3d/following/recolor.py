@@ -26,7 +26,7 @@ from skimage.color import lab2rgb, rgb2lab
 
 from ..splats import Camera, Gaussians
 from ..splats.gaussians import dc_of
-from .sight import Array, Sight, sighted, surface_normals
+from .sight import LIGHTS, Array, Sight, sighted, surface_normals
 
 SIZE = 96  # pixels of a picture
 MOST, BLOCK = 1500, 4096  # pairs of the regression; colours that are looked up at once
@@ -35,7 +35,6 @@ ROUNDS = 6  # of the robust weights
 AGREED = (0.2, 0.4)  # mean agreement of a colour's pairs where it begins to move, and moves fully
 FEW = 0.02  # share of all pairs that a colour needs near it to move half way
 COUNTED, LEAST = 0.05, 30  # a pixel counts from here on; so many must
-LIGHTS = (0.35, 1.6)  # least and most light of a picture
 LIGHT, BELIEF = 0.72, 0.5  # of a usual picture, as a factor; how far the render's brightness is believed instead
 
 

@@ -26,9 +26,7 @@ from scipy.spatial import cKDTree
 
 from ..splats import Camera, Gaussians
 from ..splats.gaussians import dc_of
-from .sight import sighted, surface_normals
-
-Array = NDArray[np.float32]
+from .sight import Array, sighted, surface_normals
 
 SIZE = 192  # pixels of a fitted picture
 PRODUCTS = 15  # of the conjugate gradients

@@ -21,7 +21,7 @@ ROUND = 2.0  # voxels of blur for the normals
 GRAZING, FACING = 0.25, 0.6  # cosine of the view where pixels begin to count, and count fully
 RIM = (1.0, 3.0)  # pixels from an outline or a depth edge where pixels begin to count, and count fully, of 128
 STEP = 0.06  # world units of depth between neighbouring pixels that make an edge
-DARKEST = 0.35  # least light of a lit pixel
+LIGHTS = (0.35, 1.6)  # least and most light of a lit pixel
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def light_of(rgb: Array, color: Array, normal: Array, pixels: Array) -> Array:
         off = values - rows @ found
         spread = 1.5 * np.median(np.abs(off)) + 0.02
         robust = weight / (1 + (off / spread) ** 2) ** 2
-    return np.clip(basis @ found, DARKEST, 1.6).astype(np.float32)
+    return np.clip(basis @ found, *LIGHTS).astype(np.float32)
 
 
 def _harmonics(normal: Array) -> Array:

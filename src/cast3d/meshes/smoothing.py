@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from .mesh import Mesh
+from .pieces import pieces, volumes
 
 Array = NDArray[np.float64]
 
@@ -41,8 +41,8 @@ def smoothed(mesh: Mesh, rounds: int) -> Mesh:
     index = index.reshape(-1)
     faces = index[mesh.faces.cpu().numpy()]
     moved = _following(places, faces, _filtered(places, faces, rounds))
-    piece = _pieces(faces, len(places))
-    before, after = (_volumes(at, faces, piece) for at in (places, moved))
+    piece = pieces(faces, len(places))
+    before, after = (volumes(at, faces, piece) for at in (places, moved))
     other = np.abs(after - before) > KEPT * np.abs(before)
     moved[other[piece]] = places[other[piece]]
     normals, _ = _normals(places, faces)
@@ -79,20 +79,6 @@ def _following(vertices: Array, faces: NDArray[np.int64], normals: Array) -> Arr
             step += np.stack([np.bincount(corner, one, len(vertices)) for one in off.T], 1)
         vertices = vertices + step / count
     return vertices
-
-
-def _pieces(faces: NDArray[np.int64], count: int) -> NDArray[np.int32]:
-    """[V] the number of the connected piece that a vertex is of."""
-    edges = faces[:, [0, 1, 1, 2]].reshape(-1, 2)
-    joined = csr_array((np.ones(len(edges), np.int8), edges.T), shape=(count, count))
-    return connected_components(joined, directed=False)[1]
-
-
-def _volumes(vertices: Array, faces: NDArray[np.int64], piece: NDArray[np.int32]) -> Array:
-    """Of each piece; it means something where the piece is closed."""
-    a, b, c = np.moveaxis(vertices[faces], 1, 0)
-    parts = (a * np.cross(b, c)).sum(1) / 6
-    return np.bincount(piece[faces[:, 0]], parts, int(piece.max()) + 1).astype(np.float64)
 
 
 def _normals(vertices: Array, faces: NDArray[np.int64]) -> tuple[Array, Array]:

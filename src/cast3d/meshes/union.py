@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from ..errors import InputError
 from .mesh import Mesh
+from .pieces import pieces, volumes
 
 SCRAP = 1e-4  # pieces with a smaller share of the whole, and rooms inside, are what inexact contact leaves
 APART = 2e-5  # of the size: how far vertices that came to lie at one place are moved apart
@@ -52,12 +51,8 @@ def united(meshes: Sequence[Mesh]) -> Mesh:
 
 def _whole_pieces(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.int64]:
     """The faces without those of scraps and of rooms inside, which have a negative volume."""
-    ends = faces[:, [0, 1]], faces[:, [1, 2]]
-    rows, columns = np.concatenate(ends).T
-    graph = coo_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(len(vertices),) * 2)
-    count, piece = connected_components(graph.tocsr(), directed=False)
-    a, b, c = np.moveaxis(vertices[faces], 1, 0)
-    volume = np.bincount(piece[faces[:, 0]], np.einsum("ij,ij->i", a, np.cross(b, c)) / 6, minlength=count)
+    piece = pieces(faces, len(vertices))
+    volume = volumes(vertices, faces, piece)
     return faces[(volume > SCRAP * volume.sum())[piece[faces[:, 0]]]]
 
 

@@ -16,7 +16,6 @@ from ..existing.placed import parents_of
 from ..existing.seen import Existing
 from ..following.seen import SOLID
 from ..meshes.mesh import Mesh
-from ..meshes.smoothing import smoothed
 from ..meshes.surface import color_from_points
 from ..scene.change import Change
 from ..scene.names import alike
@@ -26,7 +25,7 @@ from ..stages.regions import Regions
 from ..stages.rest import Rest
 from ..voxels import cells_of, dilate, drop_small, to_grid
 from .edited import EditedResult
-from .part import Part
+from .part import Part, finished
 
 CRUMB = 12  # voxels of the smallest piece of a new part
 
@@ -92,10 +91,7 @@ def alone_part(backbone: Backbone, term: str, slat: Slat, composed: Gaussians, s
         _, nearest = cKDTree(shown.positions.cpu().numpy()).query(gaussians.positions.cpu().numpy())
         own = torch.from_numpy(nearest).to(shown.features_dc.device)
         gaussians = replace(gaussians, features_dc=shown.features_dc[own])
-    if mesh is not None and len(mesh.faces):
-        mesh = smoothed(mesh, smooth)
-        mesh = color_from_points(mesh, gaussians.positions, gaussians.colors.clamp(0, 1), 4, gaussians.opacities)
-    return Part(term, mesh if mesh is not None and len(mesh.faces) else None, gaussians, to_grid(coords))
+    return Part(term, finished(mesh, gaussians, smooth), gaussians, to_grid(coords))
 
 
 def _patch(backbone: Backbone, rest: Rest, slat: Slat) -> Part | None:

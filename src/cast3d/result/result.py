@@ -17,7 +17,7 @@ from ..settings import Settings
 from ..splats import Gaussians
 from ..stages.appearance import Appearance
 from ..voxels import to_grid
-from .part import Part
+from .part import Part, finished
 from .recipe import Recipe
 
 
@@ -50,9 +50,6 @@ class Result:
         `shapes` are the parts' own geometries, p_B and p_i: they tell whose the inside is (see `Backbone.meshes`).
         `colors` take the place of the decoded ones; `smooth` is as in `meshes.smoothing.smoothed`.
         """
-        from ..meshes.smoothing import smoothed
-        from ..meshes.surface import color_from_points
-
         with torch.no_grad():
             splat = backbone.gaussians(appearance.coords, appearance.feats)
             if colors is not None:
@@ -63,13 +60,9 @@ class Result:
         parts = {}
         for i, term in enumerate(terms):
             mine = splat[part == i]
-            mesh = meshes[i]
-            if mesh is not None and len(mesh.faces) and len(mine):
-                mesh = smoothed(mesh, smooth)
-                mesh = color_from_points(mesh, mine.positions, mine.colors.clamp(0, 1), 4, mine.opacities)
-            elif mesh is not None and not len(mesh.faces):
-                mesh = None
-            parts[term] = Part(term, mesh, mine, to_grid(appearance.coords[appearance.owner == i]))
+            parts[term] = Part(
+                term, finished(meshes[i], mine, smooth), mine, to_grid(appearance.coords[appearance.owner == i])
+            )
         return cls(parts, splat)
 
     @in_float32

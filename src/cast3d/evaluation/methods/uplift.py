@@ -10,7 +10,7 @@ from torch import Tensor
 from ...composition import hint
 from ...result.making import alone
 from ...result.part import Part
-from ...stages.refit import refit_lifted
+from ...stages.table import LIFTED_REFIT
 from ...voxels import Similarity, fill, outside, resample, to_coords, to_world
 from ..bench import Bench, on_cpu
 from ..outcome import Outcome, meshes_of
@@ -46,7 +46,7 @@ def lifted_parts(bench: Bench) -> tuple[Part, dict[str, Part]]:
     """The base in its place, and every accessory filling the cube, as single objects are lifted."""
     main = bench.case.main
     base = bench.base()
-    detail = refit_lifted(base.run.kit, base.slat, main)  # as `lift` does it
+    detail = base.run(LIFTED_REFIT, base.slat, main)
     whole = on_cpu(alone(base.run, main, base.slat, detail)).parts[main]
     lifted = {term: bench.lifted([bench.picture(term)], term, "filled") for term in bench.case.accessories}
     return whole, {term: result.parts[term] for term, result in lifted.items()}
