@@ -77,7 +77,7 @@ def bench(data):  # noqa: F811
 
 def varied(bench, seed=0):
     bank, objects = bench
-    masks = (torch.tensor(objects.family == FAMILIES.index(name)) for name in ("filled", "in_place", "person"))
+    masks = (torch.tensor(objects.family == FAMILIES.index(name)) for name in ("filled", "in_place", "person", "scene"))
     batch = Batch.of(objects, range(len(objects)), "cpu")
     return bank, batch, *variety.vary(bank, batch, *masks, torch.Generator().manual_seed(seed))
 
@@ -142,7 +142,7 @@ def test_people_change_their_build_with_all_they_wear(bench):
     batch = Batch.of(objects, range(len(objects)), "cpu")
     none = torch.zeros(len(objects), dtype=torch.bool)
     with mock.patch.object(variety, "OTHER_BUILD", 1.1):
-        varied, changed = variety.vary(bank, batch, none, none, ~none, torch.Generator().manual_seed(2))
+        varied, changed = variety.vary(bank, batch, none, none, ~none, none, torch.Generator().manual_seed(2))
     assert not changed.any()  # they keep their names
     assert (varied.warp == varied.warp[:, :1]).all()  # every piece alike
     linear = varied.warp[:, 0, :, :3]
@@ -153,3 +153,15 @@ def test_people_change_their_build_with_all_they_wear(bench):
     assert torch.allclose(
         varied.warp[:, 0, :, :3] @ floor + varied.warp[:, 0, :, 3], floor.expand(len(objects), 3), atol=1e-4
     )
+
+
+def test_bases_change_their_form_with_all_that_stands_on_them_and_nothing_leaves_the_cube(bench):
+    bank, objects = bench
+    batch = Batch.of(objects, range(len(objects)), "cpu")
+    none = torch.zeros(len(objects), dtype=torch.bool)
+    with mock.patch.object(variety, "OTHER_FORM", 1.1):
+        varied, changed = variety.vary(bank, batch, none, none, none, ~none, torch.Generator().manual_seed(2))
+    assert not changed.any() and (varied.warp == varied.warp[:, :1]).all()
+    sides = varied.warp[:, 0, :, :3].diagonal(dim1=1, dim2=2)
+    assert torch.allclose(sides.amax(1), torch.ones(len(objects)))  # one side keeps its length
+    assert (sides > 0.5).all() and (sides.amin(1) < 0.95).float().mean() > 0.5

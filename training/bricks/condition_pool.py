@@ -22,6 +22,7 @@ WORDS = 32
 CELLS = 28  # per side of a picture, in which places are told: quarters of the encoder's patches
 FILLING = ("filled", "thing")  # families of single objects that fill the grid
 PEOPLE = ("person", "bare_person")
+BASES = ("stand", "scene")
 MOST_YAW, MOST_PITCH = math.pi / 3, 35 / 180 * math.pi  # of the cameras, to both sides and upwards only
 
 
@@ -179,13 +180,14 @@ def build(
     families = objects.family
     filled = torch.tensor(np.isin(families, [FAMILIES.index(name) for name in FILLING]), device=device)
     people = torch.tensor(np.isin(families, [FAMILIES.index(name) for name in PEOPLE]), device=device)
+    bases = torch.tensor(np.isin(families, [FAMILIES.index(name) for name in BASES]), device=device)
     in_place = torch.tensor(families == FAMILIES.index("in_place"), device=device)
     shots, targets, text_ok = [], [], ~in_place
     for start in range(0, len(families), chunk):
         rows = np.arange(start, min(start + chunk, len(families)))
         batch, here = Batch.of(objects, rows, device), slice(start, start + len(rows))
         if varied:
-            batch, changed = vary(bank, batch, filled[here], in_place[here], people[here], generator)
+            batch, changed = vary(bank, batch, filled[here], in_place[here], people[here], bases[here], generator)
             text_ok[here] &= ~changed
         surface = shell(occupancy(bank, batch))
         targets.append(target(batch, surface))

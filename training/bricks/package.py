@@ -3,12 +3,14 @@
     python -m training.bricks.package --checkpoints checkpoints --data data/bricks
 
 Writes src/cast3d/weights/bricks: pipeline.json in the released form and ckpts/*.json + *.safetensors.gz. The namer
-is made and added afterwards, from the packaged picture encoder (`train_namer`).
+is made and added afterwards, from the packaged picture encoder (`train_namer`). --squeeze compresses harder (0.7% smaller,
+two minutes; needs the package zopfli); what is read is the same.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 from pathlib import Path
 
@@ -135,11 +137,19 @@ def pipeline(words: list[str], unread: list[str]) -> dict:
     }
 
 
+def squeeze(file: Path) -> None:
+    """The same gzip file from a compressor that searches longer."""
+    from zopfli.gzip import compress
+
+    file.write_bytes(compress(gzip.decompress(file.read_bytes())))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
     parser.add_argument("--data", type=Path, default=Path("data/bricks"))
     parser.add_argument("--out", type=Path, default=Path("src/cast3d/weights/bricks"))
+    parser.add_argument("--squeeze", action="store_true", help="compress with zopfli")
     parser.add_argument("--half", action="store_true", help="no 8-bit matrices, to measure what they cost")
     args = parser.parse_args()
 
@@ -157,7 +167,10 @@ def main() -> None:
         save_file(packed, f"{stem}.safetensors")
         config = {"name": name_of(type(net)), "args": net.config}
         stem.with_suffix(".json").write_text(json.dumps(config, indent=1) + "\n")
-        size = deflate(Path(f"{stem}.safetensors")).stat().st_size
+        file = deflate(Path(f"{stem}.safetensors"))
+        if args.squeeze:
+            squeeze(file)
+        size = file.stat().st_size
         total += size
         print(f"{STEMS[key]:<18} {sum(p.numel() for p in net.parameters()) / 1e6:6.2f} M  {size / 1e6:6.2f} MB")
     (args.out / "pipeline.json").write_text(json.dumps(pipeline(words, unread), indent=1) + "\n")

@@ -41,8 +41,8 @@ FEATURES = "features"  # checkpoint of the features that pictures are read with 
 # Single parts more often than they are met (`objects.MIX`): they are the hardest to read off a picture.
 MIX = {"figure": 0.36, "bare": 0.04, "filled": 0.27, "in_place": 0.2, "rider": 0.05, "creature": 0.04, "animal": 0.04}
 WORLD_MIX = {
-    "figure": 0.21, "bare": 0.02, "filled": 0.16, "in_place": 0.14, "rider": 0.04, "creature": 0.03, "animal": 0.04,
-    "person": 0.08, "bare_person": 0.01, "thing": 0.08, "stand": 0.04, "scene": 0.15,
+    "figure": 0.21, "bare": 0.02, "filled": 0.15, "in_place": 0.11, "rider": 0.04, "creature": 0.03, "animal": 0.04,
+    "person": 0.09, "bare_person": 0.01, "thing": 0.14, "stand": 0.07, "scene": 0.09,
 }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ MOST_STRETCH = 2.0  # `assemble.warped` leaves no gaps up to here
 EXTRA = 2  # pieces that a glued shape may have beside its first
 UPRIGHT = 0.85  # of glued shapes' first pieces; the others are turned, and which side is their front nobody can see
 OTHER_BUILD, BUILD = 0.5, (0.06, 0.06, 0.03)  # share of the people, and how much they differ along x, y and z
+OTHER_FORM, FORM = 0.6, (0.15, 0.15, 0.1)  # the same of things that others stand on
 TWINS = 0.4  # of glued shapes have the same piece on both sides, as most things that are worn are symmetrical
 
 
@@ -30,11 +31,13 @@ def vary(
     filled: Tensor,  # [B] bool, single parts that fill the grid
     in_place: Tensor,  # [B] bool, single parts in their place
     people: Tensor,  # [B] bool
+    bases: Tensor,  # [B] bool, things that others stand on, with or without those
     generator: torch.Generator,
 ) -> tuple[Batch, Tensor]:
     """The batch with some single parts stretched or glued to others of the batch, and which of those changed [B].
 
-    People are made broader or slimmer, deeper or flatter, taller or shorter with all they wear: they keep their names.
+    People are made broader or slimmer, deeper or flatter, taller or shorter with all they wear, bases with all that
+    stands on them: they keep their names.
     """
     device = batch.placement.device
     coin = torch.rand(len(filled), generator=generator, device=device)
@@ -45,7 +48,9 @@ def vary(
     moved = in_place & (coin >= GLUED_IN_PLACE) & (coin < GLUED_IN_PLACE + STRETCHED_IN_PLACE)
     warp = torch.eye(3, 4, device=device).repeat(*batch.placement.shape, 1, 1)
     batch = replace(batch, **{key: value.clone() for key, value in vars(batch).items() if key != "warp"}, warp=warp)
-    _build(batch, (people & (torch.rand(len(filled), generator=generator, device=device) < OTHER_BUILD)), generator)
+    other = torch.rand(len(filled), generator=generator, device=device)
+    _build(batch, people & (other < OTHER_BUILD), BUILD, generator)
+    _build(batch, bases & (other < OTHER_FORM), FORM, generator, inside=True)
     for rows, fit in ((glued, True), (grown, False)):
         if rows.any() and filled.any():
             _glue(bank, batch, rows.nonzero()[:, 0], filled.nonzero()[:, 0], generator, fit)
@@ -63,13 +68,20 @@ def vary(
     return batch, glued | grown | stretched | moved
 
 
-def _build(batch: Batch, rows: Tensor, generator: torch.Generator) -> None:
-    """Stretches all pieces of some objects alike, about the middle of the floor; changes `batch`."""
+def _build(
+    batch: Batch, rows: Tensor, spread: tuple[float, ...], generator: torch.Generator, inside: bool = False
+) -> None:
+    """Stretches all pieces of some objects alike, about the middle of the floor; changes `batch`.
+
+    With `inside` nothing grows: the side that is stretched most keeps its length, as bases have theirs by rule.
+    """
     index = rows.nonzero()[:, 0]
     if not len(index):
         return
-    spread = rows.new_tensor(BUILD, dtype=torch.float32)
-    stretch = (spread * _normal((len(index), 3), generator, rows.device)).exp()
+    widths = rows.new_tensor(spread, dtype=torch.float32)
+    stretch = (widths * _normal((len(index), 3), generator, rows.device)).exp()
+    if inside:
+        stretch = stretch / stretch.amax(1, keepdim=True)
     floor = stretch.new_tensor([R / 2, R / 2, MARGIN]).expand(len(index), 3)
     batch.warp[index] = _affine(torch.diag_embed(stretch), floor, floor)[:, None]
 
