@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 MODES = ("auto", "resident", "offload")
-WORKING = 4 << 30  # bytes that a composition takes beside the weights, generously
+WORKING = 5 << 30  # bytes beside the weights: 4.1 GiB were taken for 30,000 voxels (docs/performance.md)
 
 
 class Residency(Protocol):

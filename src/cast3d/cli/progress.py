@@ -9,23 +9,21 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..jobs.narrator import AFTERWARDS
-from ..run.staging import Stage
 from ..scene import Scene
 from ..scene.edits import EditScene
 
 
 def labels_of(scene: Scene | EditScene | None, imagined: bool = False) -> dict[str, str]:
     """The stages in words: of a composition, of an edit or, without parts, of `lift` and `imagine`."""
-    from ..stages.table import COMPOSITION, IMAGINING, LIFTING, editing
+    from ..stages.table import stages_of
 
     edit = isinstance(scene, EditScene)
-    table: tuple[Stage, ...]
     if scene is None:
-        table = IMAGINING if imagined else LIFTING
+        table = stages_of("imagine" if imagined else "lift")
     elif isinstance(scene, EditScene):
-        table = editing(bool(scene.change.added or scene.change.replaced))
+        table = stages_of("edit", bool(scene.change.added or scene.change.replaced))
     else:
-        table = COMPOSITION
+        table = stages_of("compose")
     labels: dict[str, str] = {}
     for stage in table:
         if not stage.per_term:

@@ -121,11 +121,10 @@ def _terms_by_slug(job: Job) -> dict[str, str]:
 
 def _plan(job: Job, terms: Mapping[str, str]) -> dict[str, float]:
     """The stages to come and their shares."""
-    from ..stages.table import COMPOSITION, IMAGINING, LIFTING, editing
+    from ..stages.table import stages_of
 
     plan: dict[str, float] = {}
-    tables = {"compose": COMPOSITION, "lift": LIFTING, "imagine": IMAGINING}
-    for stage in tables.get(job.kind) or editing(bool(job.add or job.replace)):
+    for stage in stages_of(job.kind, job.kind != "edit" or bool(job.add or job.replace)):
         if not stage.per_term:
             plan[stage.name] = SHARES.get(stage.name, 1.0)
         else:

@@ -104,11 +104,6 @@ EDITING = (
 LAYOUT_STAGES = (LAYOUT, LAYOUT_APPEARANCE, HINTS)  # of an edit, only where something new is drawn
 
 
-def editing(new: bool) -> tuple[Stage, ...]:
-    """The stages of an edit in which something `new` comes, or only goes."""
-    return tuple(stage for stage in EDITING if new or stage not in LAYOUT_STAGES)
-
-
 # One object without parts.
 LIFTED = Stage("main", 1, MainGeometry, lifted_geometry, "Geometry", "Its structure, from noise.", ALONE)
 LIFTED_APPEARANCE = Stage(
@@ -122,6 +117,13 @@ IMAGINED_APPEARANCE = Stage(
 LIFTED_REFIT = Stage("refit", 3, Refit, refit_lifted, REFIT.title, REFIT.caption, ALONE)
 LIFTING = (LIFTED, LIFTED_APPEARANCE, LIFTED_REFIT)
 IMAGINING = (IMAGINED, IMAGINED_APPEARANCE)
+
+_TASKS = {"compose": COMPOSITION, "edit": EDITING, "lift": LIFTING, "imagine": IMAGINING}
+
+
+def stages_of(task: str, new: bool = True) -> tuple[Stage, ...]:
+    """The stages of "compose", "lift", "imagine", or of "edit", in which something `new` comes, or only goes."""
+    return tuple(stage for stage in _TASKS[task] if new or stage not in LAYOUT_STAGES)
 
 
 def stage_of(name: str, alone: bool = False) -> tuple[Stage, str] | None:
