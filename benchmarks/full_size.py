@@ -245,7 +245,7 @@ def main() -> None:
     parser.add_argument("--case", default="cap", help="of suites/bricks-dev")
     parser.add_argument("--thick", type=int, default=0, help="voxels put on every side: 1 and 2 give larger objects")
     parser.add_argument("--extent", type=float, default=0.98, help="the longest side, as a share of the grid's")
-    parser.add_argument("--memory", action="store_true", help="only what memory tells: resident, offloaded, with meshes")
+    parser.add_argument("--memory", action="store_true", help="only what tells memory: fewer modes")
     parser.add_argument("--json", type=Path, help="write the results here too")
     args = parser.parse_args()
     device = torch.device(args.device)

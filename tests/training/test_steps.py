@@ -1,6 +1,7 @@
 """Every training step, end to end at toy size: it runs, logs, saves, and goes on from what it saved."""
 
 import dataclasses
+import gzip
 import json
 import shutil
 import sys
@@ -8,10 +9,11 @@ from unittest import mock
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from cast3d.backbones.bricks.features import PictureFeatures, released
 from cast3d.backbones.bricks.words import Vocabulary
+from cast3d.models.weights import deflate
 from tests.backbones.bricks.test_features import whole_network
 from tests.training.tiny_ldraw import write
 from training.bricks import (
@@ -333,3 +335,14 @@ def test_softened_pictures_lie_between_the_picture_and_its_blur():
     assert torch.allclose(soft[:, 0, 3, 4], (1 - soft[:, 0, 4, 4]) / 6)
     flat = torch.full((2, 4, 5, 5), 0.7)
     assert torch.allclose(softened(flat), flat)  # borders, too
+
+
+def test_squeezed_weights_are_smaller_and_read_the_same(tmp_path):
+    file, same = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    weights = {"w": torch.arange(4096).remainder(61).to(torch.int8)}
+    save_file(weights, file)
+    save_file(weights, same)
+    plain, squeezed = deflate(same), deflate(file)
+    package.squeeze(squeezed)
+    assert squeezed.stat().st_size < plain.stat().st_size
+    assert gzip.decompress(squeezed.read_bytes()) == gzip.decompress(plain.read_bytes())

@@ -3,8 +3,8 @@
     python -m training.bricks.package --checkpoints checkpoints --data data/bricks
 
 Writes src/cast3d/weights/bricks: pipeline.json in the released form and ckpts/*.json + *.safetensors.gz. The namer
-is made and added afterwards, from the packaged picture encoder (`train_namer`). --squeeze compresses harder (0.7% smaller,
-two minutes; needs the package zopfli); what is read is the same.
+is made and added afterwards, from the packaged picture encoder (`train_namer`). --squeeze compresses harder (0.7%
+smaller, two minutes, needs the package zopfli); what is read is the same.
 """
 
 from __future__ import annotations
