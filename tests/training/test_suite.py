@@ -1,6 +1,7 @@
 """The evaluation suite: cases, pictures, ground truth, what is dropped and why."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -10,9 +11,10 @@ from PIL import Image
 from cast3d.errors import InputError
 from tests.training.tiny_ldraw import tiny, tiny_bank
 from training.bricks import assembly, combinations, combos, grids, suite
-from training.bricks.assembly import pose_name
+from training.bricks.assembly import FILLED, pose_name
 from training.bricks.objects import sample, stack
 from training.bricks.options import Options
+from training.bricks.pictures import Studio
 from training.bricks.placement import HANGING, Pose
 
 BARE = {"torso_color": "", "skin_color": "", "head": "", "lower": ""}
@@ -158,3 +160,29 @@ def test_sampled_combinations_can_be_written_and_read(tmp_path):
     combinations = list(suite.read(table(tmp_path / "combos.csv", found)))
     assert len(combinations) == len(found) > 5
     assert suite.write(combinations[:4], library, parts, tmp_path / "out", workers=1)[0] == 4
+
+
+def test_a_pair_of_wings_is_pictured_as_the_pair(tmp_path):
+    """A shape of its own, as what is fitted to a person is, but not one that a single wing stands for."""
+    library, parts = tiny()
+    plain = tiny_bank()
+    worn = plain.lookup["pack", "figure", "neckwear", ""]
+    (filled,) = np.flatnonzero((plain.part == "pack") & (plain.frame == FILLED))
+    (other,) = np.flatnonzero((plain.part == "hat") & (plain.frame == FILLED))
+    shape, variant = plain.shape_index.copy(), plain.variant.astype(object)
+    shape[filled] = shape[other]  # so the worn shape has no upright one of its own
+    (row,) = suite.read(table(tmp_path / "combos.csv", ROWS[:1]))
+    objects = stack([combinations.compose(row, parts, Options(plain, parts, split=None))])
+    role = objects.terms[0].index("backpack")
+
+    def seen(value):
+        variant[worn] = value
+        bank = dataclasses.replace(plain, shape_index=shape, variant=variant.astype(str))
+        studio = Studio(library, parts, bank)
+        as_worn = studio.triangles(objects, 0, lambda r: r == role)[0]
+        return suite.alone(studio, objects, role)[0], as_worn
+
+    drawn, stands = seen(assembly.PAIR)
+    assert np.array_equal(drawn, stands)
+    drawn, stands = seen("")
+    assert drawn.shape != stands.shape or not np.array_equal(drawn, stands)

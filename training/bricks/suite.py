@@ -30,7 +30,7 @@ from PIL import Image
 
 from cast3d.errors import InputError
 from training.bricks import assembly, bank, catalog, grids, splits
-from training.bricks.assembly import FILLED
+from training.bricks.assembly import FILLED, PAIR
 from training.bricks.bank import Bank
 from training.bricks.catalog import ACCESSORY_FAMILIES, Catalog
 from training.bricks.combinations import COLUMNS, FURTHER, MAIN, SLOTS, Combination, Dropped, compose, read
@@ -114,7 +114,8 @@ class Writer:
 def alone(studio: Studio, objects: Objects, role: int) -> tuple[NDArray[np.float32], NDArray[np.uint8], str]:
     """World vertices [T, 3, 3] and sRGB [T, 3] of one role, and a text that says what it is.
 
-    A single part is taken upright, from the frame that it fills alone; several pieces (a figure) as they stand.
+    A single part is taken upright, from the frame that it fills alone; several pieces (a figure) and pairs (wings) as
+    they stand.
     """
     b = studio.bank
     pieces = np.flatnonzero((objects.placement[0] >= 0) & (objects.role[0] == role))
@@ -122,7 +123,7 @@ def alone(studio: Studio, objects: Objects, role: int) -> tuple[NDArray[np.float
     what = [f"{b.shape_key[b.shape_index[row]]} {objects.main_rgb[0, m].tolist()}" for m, row in zip(pieces, rows)]
     what += [f"skin {objects.skin_rgb[0, pieces[0]].tolist()}"] if len(pieces) > 1 else []
     upright = np.flatnonzero((b.shape_index == b.shape_index[rows[0]]) & (b.frame == FILLED))
-    if not len(upright):  # worn by a person, fitted to whom it is a shape of its own
+    if not len(upright) and b.variant[rows[0]] != PAIR:  # worn by a person, fitted to whom it is a shape of its own
         upright = np.flatnonzero((b.part == b.part[rows[0]]) & (b.frame == FILLED))
     placement = objects.placement.copy()
     if len(pieces) == 1 and len(upright):
