@@ -22,7 +22,7 @@ from .halves import GENERATION
 from .hints import Hints
 from .kit import Kit
 from .layout import main_geometry
-from .outlines import FOV, looking, outlined, outlines, steering
+from .outlines import FOV, looking, outlines, steering
 from .parts import PartGeometry, moved, planned, remade
 
 HINTED, LIFTED, GUIDED = "hint", "lifted", "guided"  # how a candidate was made
@@ -68,10 +68,9 @@ def of_part(kit: Kit, term: str, hint: Tensor, part: PartGeometry, things: int =
     add(HINTED, part.grid)
     wanted = kit.settings.candidates if made[0][2].outline < GOOD and things == 1 else 1
     if wanted > 1:
+        # Not guided: that makes anything look like its picture from one side, and brought compositions nothing.
         lifted = main_geometry(quiet, term, "filled")
-        # Before guidance, which makes anything look like its picture from one side.
         if agree(lifted.grid, shown, **looking(kit)).confidence >= SURE:
-            lifted = outlined(quiet, lifted, term, "filled")
             there = placed(lifted.grid, registered(lifted.grid, hint))
             if there.any():
                 add(LIFTED, remade(quiet, [planned(quiet, term, there)])[0])
