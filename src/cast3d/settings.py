@@ -160,8 +160,8 @@ class Settings:
 
     outline: float = _of(
         0.0,
-        "how strongly the outlines of the pictures guide sampling, where the result then agrees better with them; 0: "
-        "not at all, 1: the strength that was measured",
+        "how strongly the outlines of the pictures guide what is lifted alone (`lift`, things placed by rule) and the "
+        "third candidate, where the result then agrees better with them; 0: not at all, 1: as measured",
         within=(0, 4),
         off=0.0,
     )

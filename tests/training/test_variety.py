@@ -155,7 +155,7 @@ def test_people_change_their_build_with_all_they_wear(bench):
     )
 
 
-def test_bases_change_their_form_with_all_that_stands_on_them_and_nothing_leaves_the_cube(bench):
+def test_bases_change_their_form_with_all_that_stands_on_them_and_nothing_grows(bench):
     bank, objects = bench
     batch = Batch.of(objects, range(len(objects)), "cpu")
     none = torch.zeros(len(objects), dtype=torch.bool)

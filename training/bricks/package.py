@@ -138,7 +138,7 @@ def pipeline(words: list[str], unread: list[str]) -> dict:
 
 
 def squeeze(file: Path) -> None:
-    """The same gzip file from a compressor that searches longer."""
+    """Compresses the same content again, by a longer search."""
     from zopfli.gzip import compress
 
     file.write_bytes(compress(gzip.decompress(file.read_bytes())))
@@ -153,6 +153,8 @@ def main() -> None:
     parser.add_argument("--half", action="store_true", help="no 8-bit matrices, to measure what they cost")
     args = parser.parse_args()
 
+    if args.squeeze:
+        import zopfli.gzip  # noqa: F401  (before any work, where it lacks)
     words, unread = (json.loads((args.data / name).read_text()) for name in ("words.json", "unread.json"))
     (args.out / "ckpts").mkdir(parents=True, exist_ok=True)
     total = 0

@@ -1,7 +1,8 @@
-"""Shapes that no part has: single parts stretched, and parts glued together.
+"""Shapes that no part has: single parts stretched, parts glued together, people and bases of other proportions.
 
 Six hundred parts are few: a network that only ever sees those learns to recognise them instead of reading the picture.
-Stretched and glued parts never repeat. They have no names, so they are conditions of the picture path only.
+Stretched and glued parts never repeat. They have no names, so they are conditions of the picture path only; people and
+bases keep theirs.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ MOST_STRETCH = 2.0  # `assemble.warped` leaves no gaps up to here
 EXTRA = 2  # pieces that a glued shape may have beside its first
 UPRIGHT = 0.85  # of glued shapes' first pieces; the others are turned, and which side is their front nobody can see
 OTHER_BUILD, BUILD = 0.5, (0.06, 0.06, 0.03)  # share of the people, and how much they differ along x, y and z
-OTHER_FORM, FORM = 0.6, (0.15, 0.15, 0.1)  # the same of things that others stand on
+OTHER_FORM, FORM = 0.6, (0.15, 0.15, 0.1)  # share of the bases, and how much their sides differ from each other
 TWINS = 0.4  # of glued shapes have the same piece on both sides, as most things that are worn are symmetrical
 
 
@@ -49,8 +50,8 @@ def vary(
     warp = torch.eye(3, 4, device=device).repeat(*batch.placement.shape, 1, 1)
     batch = replace(batch, **{key: value.clone() for key, value in vars(batch).items() if key != "warp"}, warp=warp)
     other = torch.rand(len(filled), generator=generator, device=device)
-    _build(batch, people & (other < OTHER_BUILD), BUILD, generator)
-    _build(batch, bases & (other < OTHER_FORM), FORM, generator, inside=True)
+    _stretch_whole(batch, people & (other < OTHER_BUILD), BUILD, generator)
+    _stretch_whole(batch, bases & (other < OTHER_FORM), FORM, generator, inside=True)
     for rows, fit in ((glued, True), (grown, False)):
         if rows.any() and filled.any():
             _glue(bank, batch, rows.nonzero()[:, 0], filled.nonzero()[:, 0], generator, fit)
@@ -68,12 +69,12 @@ def vary(
     return batch, glued | grown | stretched | moved
 
 
-def _build(
+def _stretch_whole(
     batch: Batch, rows: Tensor, spread: tuple[float, ...], generator: torch.Generator, inside: bool = False
 ) -> None:
     """Stretches all pieces of some objects alike, about the middle of the floor; changes `batch`.
 
-    With `inside` nothing grows: the side that is stretched most keeps its length, as bases have theirs by rule.
+    With `inside` nothing grows, so nothing leaves the cube: the side that is stretched most keeps its length.
     """
     index = rows.nonzero()[:, 0]
     if not len(index):

@@ -17,13 +17,13 @@ def labels_of(scene: Scene | EditScene | None, imagined: bool = False) -> dict[s
     """The stages in words: of a composition, of an edit or, without parts, of `lift` and `imagine`."""
     from ..stages.table import stages_of
 
-    edit = isinstance(scene, EditScene)
     if scene is None:
         table = stages_of("imagine" if imagined else "lift")
     elif isinstance(scene, EditScene):
-        table = stages_of("edit", bool(scene.change.added or scene.change.replaced))
+        table = stages_of("edit", new=bool(scene.change.added or scene.change.replaced))
     else:
         table = stages_of("compose")
+    edit = isinstance(scene, EditScene)
     labels: dict[str, str] = {}
     for stage in table:
         if not stage.per_term:

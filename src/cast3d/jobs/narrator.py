@@ -124,7 +124,7 @@ def _plan(job: Job, terms: Mapping[str, str]) -> dict[str, float]:
     from ..stages.table import stages_of
 
     plan: dict[str, float] = {}
-    for stage in stages_of(job.kind, job.kind != "edit" or bool(job.add or job.replace)):
+    for stage in stages_of(job.kind, new=bool(job.add or job.replace)):
         if not stage.per_term:
             plan[stage.name] = SHARES.get(stage.name, 1.0)
         else:

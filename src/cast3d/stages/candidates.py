@@ -68,7 +68,7 @@ def of_part(kit: Kit, term: str, hint: Tensor, part: PartGeometry, things: int =
     add(HINTED, part.grid)
     wanted = kit.settings.candidates if made[0][2].outline < GOOD and things == 1 else 1
     if wanted > 1:
-        # Not guided: that makes anything look like its picture from one side, and brought compositions nothing.
+        # Guidance would make anything look like its picture from one side; compositions gained nothing by it.
         lifted = main_geometry(quiet, term, "filled")
         if agree(lifted.grid, shown, **looking(kit)).confidence >= SURE:
             there = placed(lifted.grid, registered(lifted.grid, hint))

@@ -48,11 +48,7 @@ def steering(kit: Kit, told: Sequence[Sequence[Outline]]) -> Steer | None:
 
 def lifted_geometry(kit: Kit, term: str, frame: str = "in_place") -> MainGeometry:
     """One thing from its pictures: D_ss(noise; I), the later levels again under guidance where that is better."""
-    return outlined(kit, main_geometry(kit, term, frame), term, frame)
-
-
-def outlined(kit: Kit, plain: MainGeometry, term: str, frame: str) -> MainGeometry:
-    """What was sampled without guidance, or the later levels of the same noise under guidance where that is better."""
+    plain = main_geometry(kit, term, frame)
     steer = steering(kit, [outlines(kit, plain.grid, term, **looking(kit))])
     if steer is None:
         return plain

@@ -103,7 +103,6 @@ EDITING = (
 
 LAYOUT_STAGES = (LAYOUT, LAYOUT_APPEARANCE, HINTS)  # of an edit, only where something new is drawn
 
-
 # One object without parts.
 LIFTED = Stage("main", 1, MainGeometry, lifted_geometry, "Geometry", "Its structure, from noise.", ALONE)
 LIFTED_APPEARANCE = Stage(
@@ -122,8 +121,9 @@ _TASKS = {"compose": COMPOSITION, "edit": EDITING, "lift": LIFTING, "imagine": I
 
 
 def stages_of(task: str, new: bool = True) -> tuple[Stage, ...]:
-    """The stages of "compose", "lift", "imagine", or of "edit", in which something `new` comes, or only goes."""
-    return tuple(stage for stage in _TASKS[task] if new or stage not in LAYOUT_STAGES)
+    """The stages of "compose", "edit", "lift" or "imagine"; an edit has a layout only where something `new` comes."""
+    stages = _TASKS[task]
+    return tuple(s for s in stages if s not in LAYOUT_STAGES) if task == "edit" and not new else stages
 
 
 def stage_of(name: str, alone: bool = False) -> tuple[Stage, str] | None:
