@@ -178,10 +178,11 @@ def build(
     Pictures are cropped to the object, except half of those of in-place parts and 15% of bases (the frame camera).
     """
     families = objects.family
-    filled = torch.tensor(np.isin(families, [FAMILIES.index(name) for name in FILLING]), device=device)
-    people = torch.tensor(np.isin(families, [FAMILIES.index(name) for name in PEOPLE]), device=device)
-    bases = torch.tensor(np.isin(families, [FAMILIES.index(name) for name in BASES]), device=device)
-    in_place = torch.tensor(families == FAMILIES.index("in_place"), device=device)
+
+    def of(*names: str) -> Tensor:
+        return torch.tensor(np.isin(families, [FAMILIES.index(name) for name in names]), device=device)
+
+    filled, in_place, people, bases = of(*FILLING), of("in_place"), of(*PEOPLE), of(*BASES)
     shots, targets, text_ok = [], [], ~in_place
     for start in range(0, len(families), chunk):
         rows = np.arange(start, min(start + chunk, len(families)))
