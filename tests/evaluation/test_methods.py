@@ -15,7 +15,7 @@ from cast3d.evaluation import bench as module
 from cast3d.evaluation import cells, methods
 from cast3d.evaluation.bench import Bench
 from cast3d.evaluation.cache import StageCache
-from cast3d.evaluation.measure import failed
+from cast3d.evaluation.measure import failed, measure
 from cast3d.evaluation.methods import cast3d, customise, folder, hinted, nano3d, placing, uplift, voxhammer
 from cast3d.evaluation.suite import Case, load_suite
 from cast3d.meshes.glb import write_glb
@@ -49,6 +49,24 @@ def test_every_method_makes_an_outcome(bench, name):
     assert set(made.grids) == ({"figure"} if unnamed else set(BOXES))
     for mesh in made.meshes.values():
         assert mesh.colors is not None and len(mesh.faces)
+
+
+def test_the_truth_is_a_ceiling(bench):
+    made = methods.find("truth").run(bench)
+    measured = measure(made, bench.case, {term: bench.picture(term) for term in bench.case.terms})
+    for part in measured["parts"].values():
+        assert part["f1_1"] == part["iou"] == part["present"] == 1
+        assert part["chamfer"] == part["offset"] == 0
+    assert measured["object"]["rationality"] == pytest.approx(10)
+    for term, mesh in made.meshes.items():  # closed, around what the shell encloses
+        at = voxels.to_world(voxels.to_coords(bench.case.truth[term].voxels))
+        half = 0.5 / 64
+        assert torch.allclose(mesh.vertices.amin(0), at.amin(0).float() - half, atol=0.5 * half)
+        assert torch.allclose(mesh.vertices.amax(0), at.amax(0).float() + half, atol=0.5 * half)
+        corners = mesh.vertices[mesh.faces].double()
+        volume = (corners[:, 0].cross(corners[:, 1], dim=-1) * corners[:, 2]).sum() / 6
+        sides = (at.amax(0) - at.amin(0)) + 1 / 64
+        assert volume > 0.8 * sides.prod()
 
 
 @pytest.mark.parametrize("editor", EDITORS)

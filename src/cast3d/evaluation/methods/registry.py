@@ -12,7 +12,7 @@ from ...errors import InputError, nearest
 from ...run.plain_data import digest
 from ..bench import Bench
 from ..outcome import Outcome
-from . import cast3d, customise, hinted, nano3d, qwen, uplift, voxhammer
+from . import cast3d, customise, hinted, nano3d, qwen, truth, uplift, voxhammer
 from .folder import outcome_of_folder
 
 Check = Callable[[], None]
@@ -75,6 +75,7 @@ def _methods() -> list[Method]:
     ]
     for name in ("sdedit", "ode-inversion", "rf-inversion", "flowedit", "flowedit-own", "flowalign"):
         made.append(Method(f"layout-{name}", partial(editor, editor=name), f"layout by {name} in place of STM"))
+    made.append(Method("truth", truth.truth, "the true parts, grey (a ceiling for shape and outlines, no method)"))
     for name in ("true", "shifted", "blurred", "swapped", "existing"):
         run = partial(hinted.hinted, perturb=getattr(hinted, name))
         about = f"second stage on {name} hints (a measurement, no method)"
