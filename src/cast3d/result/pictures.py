@@ -22,7 +22,7 @@ from ..meshes.mesh import Mesh
 from ..meshes.raster import joined, on_screen, rasterise
 from ..meshes.surface import unit_normals
 from ..splats import Camera, orbit
-from .shading import GOLDEN, blocked, shade
+from .shading import blocked, shade
 
 Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]  # [S, S, 3]
@@ -32,6 +32,7 @@ FIELD = 0.55  # radians, angle of view that sets the distance
 SAMPLES = 3  # per pixel and axis
 THREADS = 2  # frames at a time; more would take memory and the cores of other work
 SKY, SKY_SIZE = 64, 160  # directions from which the sky is looked at, and pixels of each look
+GOLDEN = np.pi * (3 - np.sqrt(5))  # directions that far apart are spread evenly
 KEY_SIZE = 384  # pixels of the key light's shadow map
 GROUND, REACH = 96, 1.6  # samples a side of the ground's shadow, and half its side in radii of the object
 SOFTNESS = 2.2  # samples by which the ground's shadow is blurred

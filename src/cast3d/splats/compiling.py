@@ -15,10 +15,16 @@ def compiled(**options: Any) -> Callable[[T], T]:
 
     Without a cache every process compiles again, which takes some seconds. NUMBA_CACHE_DIR names another folder. Do not
     name one that everybody can write to, such as /tmp: cached code is executed.
+
+    Raises TypeError for a function within another one that calls a compiled one beside it: what it closes over is part
+    of the cache's key and differs between processes, so each would compile it again and keep one more copy.
     """
     import numba
+    from numba.core.dispatcher import Dispatcher
 
     def decorate(function: T) -> T:
+        if any(isinstance(cell.cell_contents, Dispatcher) for cell in function.__closure__ or ()):
+            raise TypeError(f"{function.__qualname__} calls compiled functions: move it and them to a module's top")
         try:
             return numba.njit(cache=True, **options)(function)
         except (RuntimeError, OSError):  # "no locator available"
