@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
+from cast3d import composition
 from cast3d.composer import Composer
 from cast3d.errors import InputError, Paused, TermNotFound
 from cast3d.result.report import report_of_run
 from cast3d.run.folder import RunFolder
 from cast3d.scene import Scene
+from cast3d.stages import layout, search, table
 from cast3d.stages.hints import YAWS
 from tests.tiny_backbone import BANDS, PROMPT, Bands, pictures, tiny_backbone, with_bias, with_namer
 
@@ -221,6 +224,45 @@ def test_the_next_rung_is_tried_until_a_term_shows(tmp_path):
     assert torch.equal(alone.parts["cap"].voxels, result.parts["cap"].voxels)
     _, again = compose(tmp_path / "run", CAP_ONLY, Bands({}))
     assert again.computed == []  # not even the first rung
+
+
+RED, BLUE = (180, 0, 0), (25, 75, 150)
+
+
+def square(color: tuple[int, int, int], side: int = 30) -> Image.Image:
+    image = Image.new("RGBA", (64, 64))
+    image.paste(color, (8, 8, 8 + side, 8 + side))
+    return image
+
+
+def test_the_layout_is_painted_in_the_colours_of_the_pictures(monkeypatch):
+    asked, painted = [], layout.layout_appearance
+
+    def listening(kit, shape, prompt):
+        asked.append(prompt)
+        return painted(kit, shape, prompt)
+
+    composer = Composer(tiny_backbone(layout_colors=True))
+    swapped = replace(table.LAYOUT_APPEARANCE, function=listening)
+    for module in (search, composition):
+        monkeypatch.setattr(module, "LAYOUT_APPEARANCE", swapped)
+    given = {**pictures(), "cap": square(BLUE), "backpack": square(RED)}
+    composer.compose("a figure wearing a cap and a green backpack", given)
+    assert set(asked) == {"a figure wearing a blue cap and a green backpack"}
+    asked.clear()
+    compose(None)
+    assert set(asked) == {PROMPT}  # off by itself, as in the paper
+
+
+def test_a_picture_of_the_same_colour_leaves_the_layout(finished, tmp_path):
+    composer, out = Composer(tiny_backbone(layout_colors=True)), tmp_path / "run"
+    composer.compose(PROMPT, {**pictures(), "cap": square(RED)}, out=out)
+    watch = Watch()
+    composer.compose(PROMPT, {**pictures(), "cap": square(RED, 40)}, out=out, progress=watch)
+    assert "part-cap" in watch.computed and not {"main", "layout", "layout_appearance", "hints"} & set(watch.computed)
+    watch = Watch()
+    composer.compose(PROMPT, {**pictures(), "cap": square(BLUE, 40)}, out=out, progress=watch)
+    assert "layout_appearance" in watch.computed and not {"main", "layout"} & set(watch.computed)
 
 
 def test_a_term_that_never_shows_is_named(tmp_path):

@@ -92,7 +92,7 @@ def known(run: Staging[Kit], change: Change) -> Hinted:
     if terms := run(DRAWN, change, rest).terms:  # what is new has a place in a layout only
         new = run(READING, change.layout(*terms), rest).keeping(change.replaced.values())
         layout = run(LAYOUT, rest, new.for_layout)  # p_C, Eq. 10
-        voted = run(HINTS, rest, run(LAYOUT_APPEARANCE, layout, new.for_layout), new.for_layout)  # Eq. 11, 12
+        voted = run(HINTS, rest, run(LAYOUT_APPEARANCE, layout, new.painted), new.for_layout)  # Eq. 11, 12
         shown = as_placed(run, rest, voted, new)
         reading = replace(read(change.sentence, new.lookalikes, new.start), absent=new.absent)
     hints = run(PLACES, rest, regions, shown, change)  # h_i
@@ -111,7 +111,7 @@ def hint(run: Staging[Kit], sentence: Sentence) -> Hinted:
     main = run(MAIN, sentence.main)  # p_B, Eq. 10
     reading = run(READING, sentence, main)  # n_max, and names that the layout shows
     layout = run(LAYOUT, main, reading.for_layout)  # p_C, Eq. 10
-    painted = run(LAYOUT_APPEARANCE, layout, reading.for_layout)  # z_C, Eq. 11
+    painted = run(LAYOUT_APPEARANCE, layout, reading.painted)  # z_C, Eq. 11
     voted = run(HINTS, main, painted, reading.for_layout)  # h_i, Eq. 12
     hints = as_painted(run, as_placed(run, main, voted, reading), reading)  # ours: by rule, by a person
     run.pass_by(HINTS.name)

@@ -62,6 +62,12 @@ class Settings:
     layout_starts: tuple[int, ...] = _of(
         (18, 21, 15), "start levels of the layout's STM; they are tried in turn until every term is found", "n_max"
     )
+    layout_colors: bool = _of(
+        False,
+        'the layout is painted in the colours of the pictures ("a red cap") where the sentence tells none, so that '
+        "things do not come in the colour of what is beside them",
+        off=False,
+    )
     lookalikes: int = _of(
         0,
         "most names of similar things that are tried for a term, where the text model has no words for it or the "

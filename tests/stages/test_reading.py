@@ -29,6 +29,29 @@ def test_lookalikes_stand_in_the_sentence_under_their_last_name():
     assert made.terms == SENTENCE.terms and made.base == 0
 
 
+def test_colours_go_before_what_the_layout_is_painted_after():
+    made = read(SENTENCE, {"sai": ("sword",)}, 1, (), {"helmet with horns": "orange", "sai": "dark grey"})
+    assert made.painted == ("A figure wearing an orange helmet with horns and a cap, holding a dark grey sword")
+    assert made.prompt == "A figure wearing a helmet with horns and a cap, holding a sword"
+    assert made.for_layout.painted == made.prompt and made.names[3] == "sword"
+    assert reading().painted == SENTENCE.prompt
+
+
+def test_articles_fit_lookalikes():
+    sentence = Sentence("a figure with an outback hat and a sai", ("figure", "outback hat", "sai"), "figure")
+    made = read(sentence, {"outback hat": ("sun hat",), "sai": ("axe",)}, 1)
+    assert made.prompt == "a figure with a sun hat and an axe"
+    made = read(sentence, {"outback hat": ("umbrella",), "sai": ("utility belt",)}, 1)
+    assert made.prompt == "a figure with an umbrella and a utility belt"
+
+
+def test_articles_fit_the_colour():
+    sentence = Sentence("An axe, an umbrella, a cap and anchor", ("axe", "umbrella", "cap", "anchor"), "axe")
+    made = read(sentence, {}, 1, (), {"umbrella": "red", "cap": "orange", "anchor": "grey"})
+    assert made.painted == "An axe, a red umbrella, an orange cap and grey anchor"
+    assert read(sentence, {}, 1, (), {"axe": "red"}).painted.startswith("A red axe")
+
+
 @pytest.mark.parametrize("term, relation", [("cap", "wearing"), ("sai", "holding"), ("figure", "")])
 def test_the_relation_is_the_last_word_outside_of_terms(term, relation):
     assert SENTENCE.relation(term) == relation

@@ -50,6 +50,7 @@ DEFAULTS = {
     "slat_text_guidance": 0.0,
     "layout_generator": "static",
     "layout_starts": [10, 11, 12],
+    "layout_colors": True,
     "lookalikes": 3,
     "mask_threshold": 0.4,
     "part_start": 5,

@@ -98,9 +98,9 @@ def _against(kit: Kit, target: Condition, source: Condition) -> Condition:
             return Condition(target.kind, target.tokens, source.tokens[0])
 
 
-def layout_appearance(kit: Kit, layout: Layout, reading: Reading) -> Slat:
+def layout_appearance(kit: Kit, layout: Layout, prompt: str) -> Slat:
     """z_C = D_slat(noise; c) on the voxels of p_C (Eq. 11)."""
     coords = to_coords(layout.grid)
     noise = kit.slat_noise(coords, "layout_appearance")
-    (feats,) = d_slat(kit, [coords], [kit.text(reading.prompt)], kit.settings.slat_text_guidance, [noise])
+    (feats,) = d_slat(kit, [coords], [kit.text(prompt)], kit.settings.slat_text_guidance, [noise])
     return Slat(coords, feats)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..scene.sentence import Sentence
-from ..scene.terms import match_key
+from ..scene.terms import Span, match_key
 from .places import STANDING
+
+_ARTICLE = re.compile(r"\b([aA])n? $")
+_VOWELS = ("a", "e", "i", "o", "hour", "ul", "um", "un", "up", "urn")  # "an umbrella" but "a utility belt"
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Reading:
     lookalikes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by term: all tried, the present one last
     taught: tuple[str, ...] = ()  # terms that have theirs because the text model knows their noun only
     absent: Mapping[str, str] = field(default_factory=dict)  # terms for a rule to place, and their relations
+    colored: str = ""  # the prompt with colours of the pictures, for the layout's appearance; "": as it is
 
     @property
     def base(self) -> int:
@@ -33,8 +38,13 @@ class Reading:
 
     @property
     def for_layout(self) -> Reading:
-        """What its layout is drawn after: a thing that a rule places afterwards changes nothing there."""
-        return replace(self, absent={})
+        """What its layout is drawn after: neither what a rule places afterwards nor colours change anything there."""
+        return replace(self, absent={}, colored="")
+
+    @property
+    def painted(self) -> str:
+        """What the layout is painted after."""
+        return self.colored or self.prompt
 
     def keeping(self, terms: Collection[str]) -> Reading:
         """For an edit: those of `terms` that would stand on the main thing take the place of what they replace."""
@@ -43,14 +53,33 @@ class Reading:
 
 
 def read(
-    sentence: Sentence, lookalikes: Mapping[str, tuple[str, ...]], start: int, taught: Collection[str] = ()
+    sentence: Sentence,
+    lookalikes: Mapping[str, tuple[str, ...]],
+    start: int,
+    taught: Collection[str] = (),
+    colors: Mapping[str, str] | None = None,
 ) -> Reading:
-    """The sentence with the last of each term's lookalikes in its place."""
+    """The sentence with the last of each term's lookalikes in its place, and with the words of `colors` by term."""
     names = {term: lookalikes[term][-1] if term in lookalikes else term for term in sentence.terms}
-    text, spans = sentence.prompt, sentence.spans
-    for term in sorted(lookalikes, key=lambda term: -spans[term].start):
-        text = text[: spans[term].start] + names[term] + text[spans[term].end :]
-    return Reading(text, sentence.terms, tuple(names.values()), sentence.main, start, dict(lookalikes), tuple(taught))
+    text = colored = sentence.prompt
+    spans = sentence.spans
+    for term in sorted(spans, key=lambda term: -spans[term].start):
+        said = sentence.prompt[spans[term].start : spans[term].end]
+        name, color = lookalikes[term][-1] if term in lookalikes else said, (colors or {}).get(term, "")
+        text = _with(text, spans[term], said, name)
+        colored = _with(colored, spans[term], said, f"{color} {name}" if color else name)
+    return Reading(
+        text, sentence.terms, tuple(names.values()), sentence.main, start, dict(lookalikes), tuple(taught),
+        colored=colored if colors else "",
+    )  # fmt: skip
+
+
+def _with(text: str, span: Span, said: str, name: str) -> str:
+    """The text with `name` in place of what is `said` there, under the article that fits it."""
+    before = text[: span.start]
+    if name != said:
+        before = _ARTICLE.sub(r"\1n " if name.lower().startswith(_VOWELS) else r"\1 ", before)
+    return before + name + text[span.end :]
 
 
 def renamed(

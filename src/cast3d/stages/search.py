@@ -13,9 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ..errors import TermNotFound
+from ..following.color_words import NAMED, color_word
 from ..run.staging import Stage, Staging
 from ..scene.change import Change
+from ..scene.grammar import counts
 from ..scene.sentence import Sentence
+from ..scene.terms import match_key
 from ..voxels import to_coords
 from .hints import Hints
 from .kit import Kit
@@ -56,11 +59,12 @@ def _reading_that_shows(
     """The same for all terms but those that stand."""
     starts, terms = kit.settings.layout_starts, sentence.terms
     lookalikes, taught = first_names(kit, sentence, but=stands)
+    colors = colors_shown(kit, sentence)
     shown: Reading | None = None  # the first that lacks no term, but has crumbs
     while True:
         missing: list[list[str]] = []  # per start
         for done, start in enumerate(starts, 1):
-            reading = read(sentence, lookalikes, start, taught)
+            reading = read(sentence, lookalikes, start, taught, colors)
             hints = hints_of(run, main, reading)
             missing.append([term for term in lost_terms(kit, hints, sentence) if hints is None or term not in stands])
             if not missing[-1]:
@@ -107,7 +111,7 @@ def placeable(
     if not all(absent.values()):
         return None
     for start in dict.fromkeys((kit.settings.layout_starts[best], *kit.settings.layout_starts)):
-        reading = read(sentence, lookalikes, start, taught)
+        reading = read(sentence, lookalikes, start, taught, colors_shown(kit, sentence))
         if hints_of(run, main, reading) is not None:  # an empty layout shows nothing of the others
             return replace(reading, absent=absent)
     return None
@@ -132,6 +136,26 @@ def first_names(kit: Kit, sentence: Sentence, but: Collection[str] = ()) -> tupl
     return with_taught(sentence, lookalikes, taught), list(taught)
 
 
+def colors_shown(kit: Kit, sentence: Sentence) -> dict[str, str]:
+    """What the colours of accessories are called that the sentence does not tell; none where `layout_colors` is off.
+
+    Not in the paper: a layout that is painted in any colours may have a cap in that of the head below it, and then no
+    segmenter finds it.
+    """
+    if not kit.settings.layout_colors:
+        return {}
+    plain = [term for term in sentence.accessories if not tells_color(sentence, term)]
+    words = {term: color_word(kit.shown(term)) for term in plain}
+    return {term: word for term, word in words.items() if word}
+
+
+def tells_color(sentence: Sentence, term: str) -> bool:
+    """Whether the sentence says of which colour a term is, or no colour can go before it: "two caps", "帽子"."""
+    spans = sentence.spans
+    words = (*match_key(term), *match_key(sentence.prompt[: spans[term].start])[-1:])
+    return not term.isascii() or term in counts(sentence.prompt, spans) or any(word in NAMED for word in words)
+
+
 def other_names(kit: Kit, sentence: Sentence, lookalikes: Lookalikes, terms: Sequence[str]) -> Lookalikes | None:
     """Lookalikes with `terms` under other names, as their pictures suggest; None where there are none left to try."""
 
@@ -143,10 +167,10 @@ def other_names(kit: Kit, sentence: Sentence, lookalikes: Lookalikes, terms: Seq
 
 def hints_of(run: Staging[Kit], main: MainGeometry, reading: Reading) -> Hints | None:
     """The hints of one layout; None where it is empty."""
-    layout = run(LAYOUT, main, reading)
+    layout = run(LAYOUT, main, reading.for_layout)
     if not len(to_coords(layout.grid)):
         return None
-    return run(HINTS, main, run(LAYOUT_APPEARANCE, layout, reading), reading)
+    return run(HINTS, main, run(LAYOUT_APPEARANCE, layout, reading.painted), reading.for_layout)
 
 
 def lost_terms(kit: Kit, hints: Hints | None, sentence: Sentence) -> list[str]:
