@@ -64,8 +64,8 @@ class Settings:
     )
     layout_colors: bool = _of(
         False,
-        'the layout is painted in the colours of the pictures ("a red cap") where the sentence tells none, so that '
-        "things do not come in the colour of what is beside them",
+        "where a term is not found, the first layout is painted once more, things in the colours of their pictures "
+        "where the sentence tells none: they may have come in the colour of what is beside them",
         off=False,
     )
     lookalikes: int = _of(

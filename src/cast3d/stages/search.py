@@ -57,27 +57,26 @@ def _reading_that_shows(
     kit: Kit, run: Staging[Kit], sentence: Sentence, main: MainGeometry, stands: Collection[str]
 ) -> Reading:
     """The same for all terms but those that stand."""
-    starts, terms = kit.settings.layout_starts, sentence.terms
+    terms = sentence.terms
     lookalikes, taught = first_names(kit, sentence, but=stands)
-    colors = colors_shown(kit, sentence)
     shown: Reading | None = None  # the first that lacks no term, but has crumbs
     while True:
-        missing: list[list[str]] = []  # per start
-        for done, start in enumerate(starts, 1):
-            reading = read(sentence, lookalikes, start, taught, colors)
+        missing: list[list[str]] = []  # per try
+        tries = readings(kit, sentence, lookalikes, taught)
+        for done, reading in enumerate(tries, 1):
             hints = hints_of(run, main, reading)
             missing.append([term for term in lost_terms(kit, hints, sentence) if hints is None or term not in stands])
             if not missing[-1]:
                 return reading
             if shown is None and not without_hint(kit, hints, sentence):
                 shown = reading
-            kit.retry(done, len(starts))
+            kit.retry(done, len(tries))
         lost = [term for term in missing[-1] if all(term in one for one in missing)] or missing[-1]
         # Of two that differ by their side, another name does not help where the layout shows one.
         more = other_names(kit, sentence, lookalikes, [term for term in lost if twin(term, lost) == twin(term, terms)])
         if more is None and hints is not None and all(kit.painted(term) is not None for term in missing[-1]):
             return reading  # what this layout lacks, a person painted into it
-        if more is None and (told := placeable(kit, run, main, sentence, lookalikes, taught, missing)):
+        if more is None and (told := placeable(kit, run, main, sentence, tries, missing)):
             return told
         if more is None and shown is not None:
             return shown
@@ -85,8 +84,19 @@ def _reading_that_shows(
             found = [term for term in sentence.terms if term not in missing[-1]]
             tried = {term: names for term, names in lookalikes.items() if term in missing[-1]}
             raise LayoutShowsNot(missing[-1], found, tried, hints)
-        kit.retry(0, len(starts))
+        kit.retry(0, len(tries))
         lookalikes = more
+
+
+def readings(kit: Kit, sentence: Sentence, lookalikes: Lookalikes, taught: Sequence[str]) -> list[Reading]:
+    """What is tried in turn under these names: the starts, the first of them again in the colours of the pictures.
+
+    To paint a layout again takes a third of the time of another one.
+    """
+    plain = [read(sentence, lookalikes, start, taught) for start in kit.settings.layout_starts]
+    if colors := colors_shown(kit, sentence):
+        plain.insert(1, read(sentence, lookalikes, plain[0].start, taught, colors))
+    return plain
 
 
 def placeable(
@@ -94,9 +104,8 @@ def placeable(
     run: Staging[Kit],
     main: MainGeometry,
     sentence: Sentence,
-    lookalikes: Lookalikes,
-    taught: Sequence[str],
-    missing: Sequence[Sequence[str]],  # terms, per start
+    tries: Sequence[Reading],
+    missing: Sequence[Sequence[str]],  # terms, per try
 ) -> Reading | None:
     """The reading that lacks the fewest terms, those for a rule to place; None where that is off or knows no relation.
 
@@ -110,8 +119,7 @@ def placeable(
     absent = {term: tie(kit, sentence, term) for term in missing[best]}
     if not all(absent.values()):
         return None
-    for start in dict.fromkeys((kit.settings.layout_starts[best], *kit.settings.layout_starts)):
-        reading = read(sentence, lookalikes, start, taught, colors_shown(kit, sentence))
+    for reading in (tries[best], *tries):
         if hints_of(run, main, reading) is not None:  # an empty layout shows nothing of the others
             return replace(reading, absent=absent)
     return None
@@ -140,7 +148,7 @@ def colors_shown(kit: Kit, sentence: Sentence) -> dict[str, str]:
     """What the colours of accessories are called that the sentence does not tell; none where `layout_colors` is off.
 
     Not in the paper: a layout that is painted in any colours may have a cap in that of the head below it, and then no
-    segmenter finds it.
+    segmenter finds it. The pictures' own colours are no surer (a white helmet on a white horse), but fail elsewhere.
     """
     if not kit.settings.layout_colors:
         return {}
