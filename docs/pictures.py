@@ -6,6 +6,7 @@ cast3d evaluate suites/bricks-27 -m cast3d,utc,ctg -o out && python docs/picture
     --suite suites/bricks-27 --methods cast3d,utc,ctg --cases hero,pirate --name results-good
 cast3d evaluate suites/edits-24 -m cast3d -o out && python docs/pictures.py out \\
     --edits cook-wizard,fairy-no-wings --name results-edits
+python docs/pictures.py --followed suites/bricks-27/assets/figure-*.webp   # lifted, pictures not followed and followed
 python docs/pictures.py --since 054fb5a   # every example, as it was at that commit and as it is
 """
 
@@ -27,6 +28,7 @@ from cast3d.existing.seen import Existing
 from cast3d.existing.views import meshes_of
 from cast3d.meshes.glb import read_glb
 from cast3d.meshes.texture import Textured
+from cast3d.pictures.cutout import open_cut_out
 from cast3d.result.pictures import Studio, alike, portrait
 from cast3d.run.folder import RunFolder
 from cast3d.run.store import StageStore
@@ -44,6 +46,7 @@ SHEETS = {  # picture: stages, their previews in order
 HEIGHT, GAP = 200, 16  # pixels
 CELL, TITLE, SIDE = 144, 20, 45.0  # pixels of a comparison's tiles and titles; yaw of the true view
 EDIT_YAWS = (30.0, 150.0)
+SMALL, ASIDE = 96, (0.0, 45.0)
 TILE, YAWS = 256, (30.0, 150.0, 315.0)  # pixels, and degrees from the front that show an example's front, back and side
 
 
@@ -164,6 +167,29 @@ def then_and_now(examples: Path, commit: str) -> Image.Image:
     return sheet
 
 
+def followed(pictures: Sequence[Path]) -> Image.Image:
+    """Of each picture a row: itself, the thing lifted from it without its colours and detail, and with them.
+
+    Each from the front and from 45 degrees aside.
+    """
+    from cast3d import load
+
+    composer, rows = load("bricks"), []
+    for picture in pictures:
+        tiles = [on_white(open_cut_out(picture).rgba, SMALL)]
+        for change in ({"recolor": 0.0, "refit": 0.0}, {}):
+            part = next(iter(composer.lift(picture, frame="in_place", settings=change).parts.values()))
+            tiles += [
+                Image.fromarray(drawn).resize((SMALL, SMALL)) for drawn in alike([[part.mesh]], ASIDE, 2 * SMALL)[0]
+            ]
+        rows.append(tiles)
+    sheet = Image.new("RGB", (SMALL * len(rows[0]), SMALL * len(rows)), "white")
+    for y, tiles in enumerate(rows):
+        for x, tile in enumerate(tiles):
+            sheet.paste(tile, (SMALL * x, SMALL * y))
+    return sheet
+
+
 def _tiles(row: Image.Image, first: int, end: int | None = None) -> Image.Image:
     """Square tiles of a row, counted as in a slice."""
     start, stop, _ = slice(first, end).indices(row.width // TILE)
@@ -222,6 +248,9 @@ if __name__ == "__main__":
     parser.add_argument("--example", type=Path, help="folder of an example: writes its result.webp instead")
     parser.add_argument("--suite", type=Path, help="of an evaluation: writes NAME.webp of some cases instead")
     parser.add_argument("--edits", help="cases of an evaluation of edits: writes NAME.webp of them instead")
+    parser.add_argument(
+        "--followed", nargs="+", type=Path, metavar="PICTURE", help="writes followed.webp of them instead"
+    )
     parser.add_argument("--cases", default="")
     parser.add_argument("--methods", default="cast3d,utc,ctg")
     parser.add_argument("--name", default="results")
@@ -229,8 +258,10 @@ if __name__ == "__main__":
     if arguments.since:
         rows = then_and_now(Path(__file__).parent.parent / "examples", arguments.since)
         print(f"{write({'examples': rows}, Path(__file__).parent) / 1000:.0f} kB")
+    elif arguments.followed:
+        write({"followed": followed(arguments.followed)}, Path(__file__).parent / "pictures")
     elif arguments.run is None:
-        parser.error("name the folder of a run, or a commit with --since")
+        parser.error("name the folder of a run, a commit with --since, or pictures with --followed")
     elif arguments.edits:
         write({arguments.name: edited(arguments.run, arguments.edits.split(","))}, Path(__file__).parent / "pictures")
     elif arguments.suite:
