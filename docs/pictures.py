@@ -249,7 +249,7 @@ if __name__ == "__main__":
     parser.add_argument("--suite", type=Path, help="of an evaluation: writes NAME.webp of some cases instead")
     parser.add_argument("--edits", help="cases of an evaluation of edits: writes NAME.webp of them instead")
     parser.add_argument(
-        "--followed", nargs="+", type=Path, metavar="PICTURE", help="writes followed.webp of them instead"
+        "--followed", nargs="+", type=Path, metavar="PICTURE", help="writes results-followed.webp of them instead"
     )
     parser.add_argument("--cases", default="")
     parser.add_argument("--methods", default="cast3d,utc,ctg")
@@ -259,7 +259,7 @@ if __name__ == "__main__":
         rows = then_and_now(Path(__file__).parent.parent / "examples", arguments.since)
         print(f"{write({'examples': rows}, Path(__file__).parent) / 1000:.0f} kB")
     elif arguments.followed:
-        write({"followed": followed(arguments.followed)}, Path(__file__).parent / "pictures")
+        write({"results-followed": followed(arguments.followed)}, Path(__file__).parent / "pictures")
     elif arguments.run is None:
         parser.error("name the folder of a run, a commit with --since, or pictures with --followed")
     elif arguments.edits:
