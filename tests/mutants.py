@@ -54,6 +54,16 @@ MUTANTS = [
         ("noised(x0, draw(self.noise, i, x0), t[i])", "noised(x0, draw(self.noise, 0, x0), t[i])"),
     ),
     *_of(
+        "stages/search.py", "tests/test_composer.py::test_a_layout_is_painted_again_in_the_colours_of_the_pictures",
+        ("plain.insert(1, ", "plain.insert(0, "),
+        ("if not tells_color(sentence, term)", "if True"),
+    ),
+    *_of(
+        "following/color_words.py", "tests/following/test_color_words.py",
+        ("shades[main] < MAIN * len(colors)", "False"),
+        ("/ LIGHT, 255.0", ", 255.0"),
+    ),
+    *_of(
         "stages/candidates.py", "tests/stages/test_candidates.py",
         ("score.outline - LEAVING * (1 - score.kept)", "score.outline"),
         ("score.outline >= CLEAR and value", "value"),
