@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
+from cast3d.scene.grammar import indefinite
 from training.bricks.catalog import Catalog
 
 MAX_WORDS = 28
@@ -48,7 +49,6 @@ _NOT_PLURAL = ("ss", "us", "triceratops")  # endings of singular nouns in s
 _HEAD_NOUN_ENDS = re.compile(
     r" (with|of|on|in|around|behind|over|sticking|swept|combed|put|parted|looking|for|without) (?!hair)"
 )
-_VOWEL_SOUNDS = ("hour", "ul", "um", "un", "up", "urn")  # "an umbrella" but "a utility belt"
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 
 
@@ -259,8 +259,7 @@ def _noun(name: str, color: str, article: bool) -> str:
     text = f"{color} {name}" if color else name
     if not article or _uncounted(name):
         return text
-    vowel = text[0] in "aeio" or text.startswith(_VOWEL_SOUNDS)
-    return f"{'an' if vowel else 'a'} {text}"
+    return f"{indefinite(text)} {text}"
 
 
 def _uncounted(name: str) -> bool:

@@ -42,6 +42,12 @@ _NUMBERS = {
     )
 } | {"both": 2, "dozen": 12, **{str(number): number for number in range(2, 100)}}
 _COUNTS = {*_NUMBERS, "several", "many"}
+_VOWEL_SOUNDS = ("a", "e", "i", "o", "hour", "ul", "um", "un", "up", "urn")
+
+
+def indefinite(name: str) -> str:
+    """The article before a name: "an umbrella" but "a utility belt"."""
+    return "an" if name.lower().startswith(_VOWEL_SOUNDS) else "a"
 
 
 def carrier(prompt: str, spans: Mapping[str, Span]) -> str | None:

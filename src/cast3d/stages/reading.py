@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ..scene.grammar import indefinite
 from ..scene.sentence import Sentence
 from ..scene.terms import Span, match_key
 from .places import STANDING
 
 _ARTICLE = re.compile(r"\b([aA])n? $")
-_VOWELS = ("a", "e", "i", "o", "hour", "ul", "um", "un", "up", "urn")  # "an umbrella" but "a utility belt"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _with(text: str, span: Span, said: str, name: str) -> str:
     """The text with `name` in place of what is `said` there, under the article that fits it."""
     before = text[: span.start]
     if name != said:
-        before = _ARTICLE.sub(r"\1n " if name.lower().startswith(_VOWELS) else r"\1 ", before)
+        before = _ARTICLE.sub(rf"\1{indefinite(name)[1:]} ", before)
     return before + name + text[span.end :]
 
 

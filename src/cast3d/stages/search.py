@@ -8,7 +8,7 @@ may be placed by rule (ours), a crumb of another thing's hint is no hint.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -59,10 +59,11 @@ def _reading_that_shows(
     """The same for all terms but those that stand."""
     terms = sentence.terms
     lookalikes, taught = first_names(kit, sentence, but=stands)
+    colors = colors_shown(kit, sentence)
     shown: Reading | None = None  # the first that lacks no term, but has crumbs
     while True:
         missing: list[list[str]] = []  # per try
-        tries = readings(kit, sentence, lookalikes, taught)
+        tries = readings(sentence, lookalikes, kit.settings.layout_starts, taught, colors)
         for done, reading in enumerate(tries, 1):
             hints = hints_of(run, main, reading)
             missing.append([term for term in lost_terms(kit, hints, sentence) if hints is None or term not in stands])
@@ -88,13 +89,15 @@ def _reading_that_shows(
         lookalikes = more
 
 
-def readings(kit: Kit, sentence: Sentence, lookalikes: Lookalikes, taught: Sequence[str]) -> list[Reading]:
+def readings(
+    sentence: Sentence, lookalikes: Lookalikes, starts: Sequence[int], taught: Sequence[str], colors: Mapping[str, str]
+) -> list[Reading]:
     """What is tried in turn under these names: the starts, the first of them again in the colours of the pictures.
 
     To paint a layout again takes a third of the time of another one.
     """
-    plain = [read(sentence, lookalikes, start, taught) for start in kit.settings.layout_starts]
-    if colors := colors_shown(kit, sentence):
+    plain = [read(sentence, lookalikes, start, taught) for start in starts]
+    if colors:
         plain.insert(1, read(sentence, lookalikes, plain[0].start, taught, colors))
     return plain
 
