@@ -7,7 +7,7 @@ import { dirname, join, relative, sep } from "node:path";
 import { gzipSync } from "fflate";
 
 const LIMIT = 1_000_000; // bytes of all files together
-const SHIPPED = ["three", "preact", "@preact/signals", "@preact/signals-core"];
+const SHIPPED = ["three", "@sparkjsdev/spark", "preact", "@preact/signals", "@preact/signals-core"];
 
 const here = import.meta.dirname;
 const target = join(here, "..", "src", "cast3d", "app", "page");
@@ -29,7 +29,7 @@ writeFileSync(join(here, "dist", "licenses.txt"), licences);
 
 // The viewer of reports lies within their HTML, so it carries its licence, and nothing that would end its element.
 const code = readFileSync(join(here, "dist-report", "viewer.js"), "utf8");
-const viewer = `/*! The viewer of cast3d (Apache-2.0), with ${licence("three")}*/\n${code.replace(/<(?=\/script|!--)/gi, "\\x3c")}`;
+const viewer = `/*! The viewer of cast3d (Apache-2.0), with ${licence("three")}\n${licence("@sparkjsdev/spark")}*/\n${code.replace(/<(?=\/script|!--)/gi, "\\x3c")}`;
 writeFileSync(join(here, "..", "src", "cast3d", "result", "report", "assets", "viewer.js.gz"), packed(new TextEncoder().encode(viewer)));
 console.log(`${String(viewer.length).padStart(8)}  viewer.js of reports, as it lies in them`);
 

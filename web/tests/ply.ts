@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { covariance, readSplats } from "../src/viewer/ply.ts";
+import { readSplats, turned } from "../src/viewer/ply.ts";
 
 const NAMES = ["x", "y", "z", "f_dc_0", "f_dc_1", "f_dc_2", "opacity", "scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3", "part"];
 
@@ -16,6 +16,7 @@ test("the file's frame is turned half about x, colours and opacity are decoded",
   const splats = readSplats(file([[0.1, 0.2, 0.3, red, -red, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2]]));
   assert.deepEqual([...splats.position].map((value) => Number(value.toFixed(6))), [0.1, -0.2, -0.3]);
   assert.deepEqual([...splats.color], [255, 0, 128, 128]);
+  assert.deepEqual([[...splats.scale], [...splats.turn].map((value) => value + 0)], [[1, 1, 1], [0, 1, 0, 0]]);
   assert.equal(splats.part[0], 2);
 });
 
@@ -23,8 +24,10 @@ test("other files are refused", () => {
   assert.throws(() => readSplats(new TextEncoder().encode("solid x").buffer as ArrayBuffer), /no binary PLY/);
 });
 
-test("a covariance is that of the turned axes", () => {
-  assert.deepEqual(covariance([1, 0, 0, 0], [1, 2, 3]).map((value) => Math.round(value) + 0), [1, 0, 0, 4, 0, 9]);
-  const half = Math.SQRT1_2; // a quarter about z: the longest axis x becomes y
-  assert.deepEqual(covariance([half, 0, 0, half], [3, 1, 2]).map((value) => Math.round(value) + 0), [1, 0, 0, 9, 0, 4]);
+test("a turn is told in the viewer's frame", () => {
+  const half = Math.SQRT1_2, rounded = (q: readonly number[]) => q.map((value) => Number(value.toFixed(6)) + 0);
+  assert.deepEqual(rounded(turned([1, 0, 0, 0])), [0, 1, 0, 0]); // none: what is left is the frame's half turn about x
+  assert.deepEqual(rounded(turned([half, 0, 0, half])), rounded([0, half, -half, 0])); // a quarter about z, then that
+  assert.deepEqual(rounded(turned([2, 0, 0, 0])), [0, 1, 0, 0]);
+  assert.deepEqual(rounded(turned([0, 0, 0, 0])), [0, 1, 0, 0]); // no turn at all, as of an empty row
 });

@@ -32,7 +32,7 @@ TYPES = {
     ".safetensors": "application/octet-stream", ".bits": "application/octet-stream", ".yaml": "text/plain",
 }  # fmt: skip
 # A report has its script in it; in a box of its own it can reach nothing of this server.
-BOXED = "sandbox allow-scripts allow-downloads; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; connect-src data: blob:; media-src data:"  # noqa: E501
+BOXED = "sandbox allow-scripts allow-downloads; default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; connect-src data: blob:; worker-src blob: data:; media-src data:"  # noqa: E501
 FORMATS = ("stl", "3mf", "obj", "glb", "ply", "spz", "report")
 
 

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from cast3d.app.guard import CSP
 from cast3d.errors import Cast3dError
 from cast3d.pictures.checks import risks, slab_risk
 from cast3d.pictures.cutout import open_cut_out
 from tests.app.page.mock_answers import EXAMPLES, SETTINGS, examples, read
 from tests.app.page.mock_jobs import API, Jobs, Refusal
 from tests.app.page.recorded import Recorded, from_run
-
-POLICY = "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 
 
 class MockServer(ThreadingHTTPServer):
@@ -215,7 +214,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
-        self.send_header("Content-Security-Policy", POLICY)
+        self.send_header("Content-Security-Policy", CSP)
         self.send_header("X-Content-Type-Options", "nosniff")
         if packed:
             self.send_header("Content-Encoding", "gzip")

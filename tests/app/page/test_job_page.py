@@ -44,8 +44,11 @@ def test_three_panes_show_what_came_out(done, server):
     whole.get_by_label("By part").check()
     eventually(done, lambda: saturated(done, ".pane.whole canvas") < 0.1)  # the base is grey
     whole.get_by_label("Splat").check()
+    whole.get_by_text("Loading the splats").wait_for(state="detached")
     whole.get_by_label("Own colours").check()
     eventually(done, lambda: saturated(done, ".pane.whole canvas") > 0.02)
+    whole.get_by_label("By part").check()
+    eventually(done, lambda: saturated(done, ".pane.whole canvas") < 0.1)
     titles = done.locator(".story li b").all_inner_texts()
     assert titles == ["Main geometry", "Layout", "Hints", "Part: cap", "Geometry", "Appearance"]
 

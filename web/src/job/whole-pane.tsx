@@ -7,9 +7,9 @@ import { Check, IconButton, Segmented, Slider } from "../ui/controls.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { Stage } from "../ui/stage.tsx";
 import { colorOf, whole } from "../ui/words.ts";
-import type { SplatMesh } from "../viewer/index.ts";
+import type { SplatModel } from "../viewer/splats.ts";
 import { useModel, usePointed } from "../viewer/use-model.ts";
-import { useView, type Made } from "../viewer/use-view.ts";
+import { loadSplats, useView, type Made } from "../viewer/use-view.ts";
 import { LIGHT_NAMES, type Light } from "../viewer/lights.ts";
 import { DownloadLink } from "./download-link.tsx";
 import { Downloads } from "./downloads.tsx";
@@ -133,26 +133,24 @@ function Loaded({ watched, preview }: { watched: Watched; preview: string | null
   );
 }
 
-function useSplat(made: Made | null, url: string | null): { mesh: SplatMesh | null; loading: boolean; failed: string } {
-  const [mesh, setMesh] = useState<SplatMesh | null>(null);
+function useSplat(made: Made | null, url: string | null): { mesh: SplatModel | null; loading: boolean; failed: string } {
+  const [mesh, setMesh] = useState<SplatModel | null>(null);
   const [loading, setLoading] = useState(false);
   const [failed, setFailed] = useState("");
   useEffect(() => {
     if (!made || !url) return;
     const stop = new AbortController(), { lib, view } = made;
-    let fresh: SplatMesh | null = null;
+    let fresh: SplatModel | null = null;
     setLoading(true);
     setFailed("");
     void attempt(async () => {
-      const splats = lib.readSplats(await api.fetchBytes(url, stop.signal));
+      const [bytes, { SplatModel }] = await Promise.all([api.fetchBytes(url, stop.signal), loadSplats()]);
       if (stop.signal.aborted) return;
-      fresh = new lib.SplatMesh(splats);
-      view.content.add(fresh);
-      view.onDraw = () => {
-        const { width, height } = view.canvas;
-        fresh!.prepare(view.camera, width, height);
-      };
-      setMesh(fresh);
+      const splat = (fresh = new SplatModel(lib.readSplats(bytes), view));
+      view.content.add(splat);
+      view.onDraw = () => splat.sort(view);
+      await splat.sort(view); // the mesh stays until the splats are there
+      if (!stop.signal.aborted) setMesh(splat);
     }).then(() => setLoading(false));
     return () => {
       stop.abort();

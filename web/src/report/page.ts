@@ -70,7 +70,9 @@ function control(panel: HTMLElement, rows: HTMLElement[], shown: Shown): void {
   const turn = find("turn"), splat = find<HTMLInputElement>("splat");
   function look(): void {
     const amount = Number(explode?.value ?? 0), byPart = labels?.checked ?? false;
-    shown.asSplat(splat?.checked ?? false);
+    shown.asSplat(splat?.checked ?? false).catch((error: unknown) => {
+      panel.querySelector(".failure")!.textContent = `The splats could not be drawn: ${error instanceof Error ? error.message : String(error)}. The mesh is shown.`;
+    });
     view.margin = model.explode(amount);
     model.paint(byPart ? "part" : "own");
     model.wireframe(wires?.checked ?? false);

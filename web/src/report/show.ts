@@ -2,14 +2,14 @@
 
 import { PartsModel, readGLB } from "../viewer/parts.ts";
 import { readPacked } from "../viewer/packed.ts";
-import { SplatMesh } from "../viewer/splats.ts";
+import { SplatModel } from "../viewer/splats.ts";
 import { View } from "../viewer/view.ts";
 
 export interface Shown {
   view: View;
   model: PartsModel;
-  splat: SplatMesh | null; // made when it is first asked for
-  asSplat(on: boolean): void;
+  splat: SplatModel | null; // made when it is first asked for
+  asSplat(on: boolean): Promise<void>;
 }
 
 /** Reads a GLB into a view of the canvas. `color` tells each part's own; `splats` are packed as by the report. */
@@ -22,15 +22,16 @@ export async function show(
   view.fit(model.box);
   const shown: Shown = {
     view, model, splat: null,
-    asSplat(on) {
+    async asSplat(on) {
       if (on && !shown.splat && splats) {
-        const made = new SplatMesh(readPacked(splats));
+        const made = new SplatModel(readPacked(splats), view);
         shown.splat = made;
         view.content.add(made);
-        view.onDraw = () => made.prepare(view.camera, canvas.width, canvas.height);
+        view.onDraw = () => made.sort(view);
       }
       if (shown.splat) shown.splat.visible = on;
-      model.visible = !on;
+      await shown.splat?.sort(view); // the mesh stays until the splats are there
+      model.visible = !shown.splat?.visible;
       view.redraw();
     },
   };

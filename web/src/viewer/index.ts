@@ -5,7 +5,6 @@ export * from "./bits.ts";
 export * from "./painting.ts";
 export * from "./parts.ts";
 export * from "./ply.ts";
-export * from "./splats.ts";
 export * from "./tools.ts";
 export * from "./view.ts";
 export * from "./voxels.ts";

@@ -3,7 +3,8 @@
 export interface Splats {
   count: number;
   position: Float32Array; // [n, 3], the viewer's frame: y up, front +z
-  covariance: Float32Array; // [n, 6]: xx, xy, xz, yy, yz, zz
+  scale: Float32Array; // [n, 3]: standard deviations along the own axes
+  turn: Float32Array; // [n, 4]: quaternions w x y z, of length 1, in the viewer's frame
   color: Uint8Array; // [n, 4], sRGB and opacity
   part: Uint8Array; // [n]
 }
@@ -33,7 +34,8 @@ export function readSplats(bytes: ArrayBuffer): Splats {
   const out: Splats = {
     count,
     position: new Float32Array(3 * count),
-    covariance: new Float32Array(6 * count),
+    scale: new Float32Array(3 * count),
+    turn: new Float32Array(4 * count),
     color: new Uint8Array(4 * count),
     part: new Uint8Array(count),
   };
@@ -43,21 +45,16 @@ export function readSplats(bytes: ArrayBuffer): Splats {
     out.position.set([value(x!), -value(y!), -value(z!)], 3 * i);
     out.color.set([r!, g!, b!].map((c) => Math.round(255 * Math.min(1, Math.max(0, 0.5 + HARMONIC * value(c))))), 4 * i);
     out.color[4 * i + 3] = Math.round(255 / (1 + Math.exp(-value(opacity!))));
-    out.covariance.set(covariance(turn.map(value), scale.map((s) => Math.exp(value(s)))), 6 * i);
+    out.scale.set(scale.map((s) => Math.exp(value(s))), 3 * i);
+    out.turn.set(turned(turn.map(value)), 4 * i);
     out.part[i] = part < 0 ? 0 : Math.max(0, value(part));
   }
   return out;
 }
 
-/** R S^2 R^T of a quaternion (w, x, y, z) and three scales, then turned half about x. */
-export function covariance(quaternion: readonly number[], scales: readonly number[]): number[] {
-  const length = Math.hypot(...quaternion) || 1;
-  const [w, x, y, z] = quaternion.map((value) => value / length) as [number, number, number, number];
-  const m = [
-    [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-    [-2 * (x * y + w * z), -(1 - 2 * (x * x + z * z)), -2 * (y * z - w * x)],
-    [-2 * (x * z - w * y), -2 * (y * z + w * x), -(1 - 2 * (x * x + y * y))],
-  ];
-  const entry = (i: number, j: number) => [0, 1, 2].reduce((sum, k) => sum + m[i]![k]! * m[j]![k]! * scales[k]! ** 2, 0);
-  return [entry(0, 0), entry(0, 1), entry(0, 2), entry(1, 1), entry(1, 2), entry(2, 2)];
+/** A quaternion (w, x, y, z) of a file in the viewer's frame: of length 1, and half a turn about x after it. */
+export function turned(quaternion: readonly number[]): [number, number, number, number] {
+  const length = Math.hypot(...quaternion);
+  const [w, x, y, z] = (length ? quaternion.map((value) => value / length) : [1, 0, 0, 0]) as [number, number, number, number];
+  return [-x, w, -z, y];
 }

@@ -10,6 +10,9 @@ let loading: Promise<Viewer> | undefined;
 /** The viewer with three.js: its own file, loaded when the first view is wanted. */
 export const loadViewer = (): Promise<Viewer> => (loading ??= import("./index.ts"));
 
+/** Spark, a file of its own as well: few look at splats. */
+export const loadSplats = (): Promise<typeof import("./splats.ts")> => import("./splats.ts");
+
 export interface Made {
   view: View;
   lib: Viewer;

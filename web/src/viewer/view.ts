@@ -33,7 +33,7 @@ export class View {
   margin = 1; // above 1 the camera stands farther away, for parts that are pulled apart
   tool: Tool | null = null;
   light: Light = "studio";
-  onDraw: (() => void) | null = null;
+  onDraw: (() => Promise<void> | null | void) | null = null; // before each drawing; what it promises ends with another drawing
   onTurn: (() => void) | null = null;
   private readonly sky = new HemisphereLight(0xffffff, 0xcfc8bd, 1);
   private readonly key = new DirectionalLight(0xffffff, 1);
@@ -45,6 +45,7 @@ export class View {
   private waiting = 0;
   private turning = false;
   private last = 0;
+  private arranging: Promise<void> | null = null;
 
   constructor(readonly canvas: HTMLCanvasElement) {
     this.renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true, powerPreference: "low-power" });
@@ -140,9 +141,13 @@ export class View {
     return this.caster;
   }
 
-  /** A PNG of what is seen. */
-  picture(): Promise<Blob | null> {
+  /** A PNG of what is seen, once all is in order. */
+  async picture(): Promise<Blob | null> {
     this.draw();
+    while (this.arranging) {
+      await this.arranging;
+      this.draw();
+    }
     return new Promise((resolve) => this.canvas.toBlob(resolve, "image/png"));
   }
 
@@ -167,7 +172,7 @@ export class View {
     this.fill.position.copy(toward(this.yaw - side + 0.6, 0.2));
     for (const light of [this.key, this.fill]) light.target.position.copy(this.centre);
     this.ground.visible = key > 0 && this.camera.position.y > this.ground.position.y;
-    this.onDraw?.();
+    this.arranging = this.onDraw?.() || null;
     this.renderer.render(this.scene, this.camera);
   }
 

@@ -57,8 +57,10 @@ def render(report: Report) -> str:
     """The page as text."""
     style = asset("page.css")
     script = viewer()
+    # Splats are sorted by WebAssembly in a worker, both of which lie in the script itself (data: and blob:).
     policy = (
-        f"default-src 'none'; img-src data: blob:; style-src {content_hash(style)}; script-src {content_hash(script)}"
+        f"default-src 'none'; img-src data: blob:; style-src {content_hash(style)}; "
+        f"script-src {content_hash(script)} 'wasm-unsafe-eval'; worker-src blob:; connect-src data:"
     )
     generator = f'<meta name="generator" content="cast3d {escape(__version__)}">\n'
     return f"""{page_head(report.prompt, policy, style, generator)}
