@@ -16,6 +16,7 @@ from ..errors import Cast3dError, CheckpointError, nearest
 from ..files import atomic_file, atomic_write
 from . import eight_bit
 from .registry import CLASSES, HARMLESS_ARGUMENTS, name_of
+from .shapes import shapes_only
 from .weights import opened, stem_of, weights_of
 
 
@@ -26,7 +27,8 @@ def load(stem: str | Path, device: torch.device | str = "cpu", dtype: torch.dtyp
     straight into the precision and onto the device where they are used. Anything that does not fit raises
     `CheckpointError`.
     """
-    net = build(Path(f"{stem}.json"), "meta")
+    with shapes_only():
+        net = build(Path(f"{stem}.json"))
     if dtype is not None:
         getattr(net, "convert_to", net.to)(dtype)
     fill(net, weights_of(stem), torch.device(device))
@@ -50,8 +52,8 @@ def save(net: nn.Module, stem: str | Path) -> None:
     atomic_write(f"{stem}.json", config + "\n")
 
 
-def build(config: Path, device: torch.device | str = "cpu") -> nn.Module:
-    """The network a model json describes, with starting weights (none at all on the meta device)."""
+def build(config: Path) -> nn.Module:
+    """The network a model json describes, with starting weights (none at all within `shapes_only`)."""
     name, arguments = read_config(config)
     if name not in CLASSES:
         raise CheckpointError(
@@ -66,8 +68,7 @@ def build(config: Path, device: torch.device | str = "cpu") -> nn.Module:
                 f"accepted: {', '.join(accepted)}"
             )
     try:
-        with torch.device(device):
-            return cls(**{key: value for key, value in arguments.items() if key in accepted})
+        return cls(**{key: value for key, value in arguments.items() if key in accepted})
     except (Cast3dError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RuntimeError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise CheckpointError(f"{config}: {name} cannot be built from its args: {reason}") from error

@@ -53,6 +53,6 @@ def position_embedding(
 
 def grid_position_embedding(resolution: int, channels: int) -> Tensor:
     """[resolution^3, channels] of all cells of a cube, x slowest."""
-    axis = torch.arange(resolution)
+    axis = torch.arange(resolution, device="cpu")  # see `shapes_only`
     coords = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), dim=-1)
     return position_embedding(coords.reshape(-1, 3), channels)

@@ -122,5 +122,5 @@ INVERSE_ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[float
 
 def offset_perturbation(count: int, voxel_size: float) -> Tensor:
     """[count, 3] arguments of tanh that spread the Gaussians of a voxel over a Hammersley point set."""
-    points = [hammersley(i, count) for i in range(count)]
-    return torch.atanh((2 * torch.tensor(points, dtype=torch.float32) - 1) / voxel_size)
+    points = torch.tensor([hammersley(i, count) for i in range(count)], device="cpu")  # see `shapes_only`
+    return torch.atanh((2 * points - 1) / voxel_size)

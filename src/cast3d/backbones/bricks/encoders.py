@@ -81,7 +81,7 @@ class PictureEncoder(nn.Module):
             nn.GroupNorm(8, c // 2),
             nn.Conv2d(c // 2, c, 4, stride=2, padding=1),
         )
-        self.position = nn.Parameter(torch.randn(1, (image_size // 8) ** 2, c) * 0.02)
+        self.position = nn.Parameter(nn.init.normal_(torch.empty(1, (image_size // 8) ** 2, c), std=0.02))
         self.frame = nn.Embedding(len(FRAMES), c)
         self.blocks = nn.ModuleList(EncoderBlock(c, num_heads) for _ in range(num_blocks))
         self.norm = nn.LayerNorm(c)
@@ -149,7 +149,7 @@ class WordEncoder(nn.Module):
             num_heads=num_heads,
         )
         self.words = nn.Embedding(num_words, model_channels, padding_idx=0)
-        self.position = nn.Parameter(torch.randn(1, max_words, model_channels) * 0.02)
+        self.position = nn.Parameter(nn.init.normal_(torch.empty(1, max_words, model_channels), std=0.02))
         self.blocks = nn.ModuleList(EncoderBlock(model_channels, num_heads) for _ in range(num_blocks))
         self.norm = nn.LayerNorm(model_channels)
         self.out_layer = nn.Linear(model_channels, out_channels)

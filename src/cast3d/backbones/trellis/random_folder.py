@@ -22,6 +22,7 @@ from ...files import atomic_write
 from ...models import CLASSES, SparseStructureDecoder, save
 from ...models.checkpoints import constant_buffers
 from ...models.released import RELEASED
+from ...models.shapes import shapes_only
 from .loading import ENCODER
 from .tiny import TINY
 
@@ -60,7 +61,7 @@ def random_network(
     name: str, arguments: Mapping[str, Any], device: torch.device | str = "cpu", seed: int = 0
 ) -> nn.Module:
     """A network with every weight drawn, made where it is wanted; in the precision that its arguments say."""
-    with torch.device("meta"):
+    with shapes_only():
         net = CLASSES[name](**arguments)
     constants = constant_buffers(net)
     net.to_empty(device=device)

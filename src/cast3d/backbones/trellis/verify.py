@@ -22,6 +22,7 @@ from ...meshes.mesh import Mesh
 from ...models.checkpoints import build, read_config
 from ...models.file_size import ORDER, file_bytes
 from ...models.released import RELEASED
+from ...models.shapes import shapes_only
 from ..backbone import Backbone
 from ..hashes import hashes_of
 from ..hub import BYTES, HASHES
@@ -52,7 +53,8 @@ def weights(stem: Path, digest: str) -> Finding:
     path = Path(f"{stem}.safetensors")
     try:
         name, arguments = read_config(Path(f"{stem}.json"))
-        net = build(Path(f"{stem}.json"), "meta")
+        with shapes_only():
+            net = build(Path(f"{stem}.json"))
         with safe_open(path, "pt") as file:
             found = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118
             stored = {key: (one.get_dtype(), list(one.get_shape())) for key, one in found.items()}
