@@ -175,7 +175,7 @@ MUTANTS = [
     ),
     *_of(
         "stages/parts.py", "tests/stages/test_parts.py tests/backbones/test_batching.py",
-        ("settings.part_start,\n        static(", "settings.part_start - 1,\n        static("),
+        ("start,\n        static(", "start - 1,\n        static("),
         ("return [grid if grid.any() else hint for grid, hint in zip(grids, hints)]", "return grids"),
         ("resample(grid, move.inverse()) if move else grid", "resample(grid, move) if move else grid"),
         ("hints = [_without_crumbs(plan.hint, settings.minimum_hint) for plan in plans]",

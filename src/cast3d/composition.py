@@ -19,6 +19,7 @@ from .stages.geometry import Geometry
 from .stages.hints import Hints
 from .stages.kit import Kit
 from .stages.layout import MainGeometry, Slat
+from .stages.own_cube import OwnCube
 from .stages.painted import as_painted
 from .stages.parts import PartGeometry
 from .stages.placed import as_placed
@@ -39,6 +40,7 @@ from .stages.table import (
     LIFTED_APPEARANCE,
     LIFTED_REFIT,
     MAIN,
+    OWN_CUBE,
     PART,
     PLACES,
     REFIT,
@@ -129,6 +131,11 @@ def generate(run: Staging[Kit], sentence: Sentence, hinted: Hinted) -> Compositi
     appearance = run(APPEARANCE, geometry, slats, reading)  # z_o, Eq. 15
     detail = run(REFIT, appearance, slats, reading)  # ours, after Eq. 15
     return Composition(hinted, parts, geometry, slats, appearance, detail)
+
+
+def apart(run: Staging[Kit], made: Composition) -> dict[str, OwnCube]:
+    """Ours, where the rest stays as it is: the new parts of an edit once more, each in a cube of its own."""
+    return run.each(OWN_CUBE, {term: (part, made.hinted.hints) for term, part in made.parts.items()})
 
 
 def lift(run: Staging[Kit], term: str, frame: str) -> tuple[Slat, Refit]:

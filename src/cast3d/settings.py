@@ -183,6 +183,11 @@ class Settings:
         "a thing that no layout shows is lifted alone; a rule places it where its relation in the sentence says",
         off=False,
     )
+    own_cube: bool = _of(
+        False,
+        "a new part of an edit that keeps the rest is made once more in a cube of its own, where that is finer",
+        off=False,
+    )
     recolor: float = _of(
         0.0,
         "how far colours of a thing move to those of its pictures after Eq. 15, on all its sides; 0: not at all",

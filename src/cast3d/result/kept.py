@@ -21,6 +21,7 @@ from ..scene.change import Change
 from ..scene.names import alike
 from ..splats import Gaussians
 from ..stages.layout import Slat
+from ..stages.own_cube import OwnCube
 from ..stages.regions import Regions
 from ..stages.rest import Rest
 from ..voxels import cells_of, dilate, drop_small, to_grid
@@ -37,10 +38,17 @@ def kept_gaussians(existing: Existing, regions: Regions) -> Tensor:
     return ~region[tuple(cells_of(existing.in_cube.positions).unbind(1))]
 
 
-def kept_exactly(result: EditedResult, made: Composition, backbone: Backbone, change: Change, smooth: int = 0) -> None:
+def kept_exactly(
+    result: EditedResult,
+    made: Composition,
+    own: Mapping[str, OwnCube],
+    backbone: Backbone,
+    change: Change,
+    smooth: int = 0,
+) -> None:
     """Fills in what goes of the model and what comes in: new parts whole, and patches where something was filled.
 
-    `smooth`: rounds of `meshes.smoothing` for new parts.
+    `own` has the parts that were made in cubes of their own. `smooth`: rounds of `meshes.smoothing` for new parts.
     """
     existing, regions, rest = result.existing, made.hinted.regions, made.hinted.main
     assert existing is not None and regions is not None and isinstance(rest, Rest)
@@ -51,7 +59,10 @@ def kept_exactly(result: EditedResult, made: Composition, backbone: Backbone, ch
     parents: dict[str, int] = {}
     term_of = {term: part for part, term in change.replaced.items()}
     for term in change.sentence.accessories:
-        new[term] = alone_part(backbone, term, made.slats[term], result.parts[term].gaussians, smooth)
+        if term in own and len(own[term].coords):
+            new[term] = own_part(backbone, term, own[term], made.parts[term].grid, smooth)
+        else:
+            new[term] = alone_part(backbone, term, made.slats[term], result.parts[term].gaussians, smooth)
         if term in term_of:
             parents[term] = _parent(existing, result.cuts, regions, term_of[term])
     if rest.filled.any() and made.hinted.slat is not None and existing.model.gaussians is None:
@@ -92,6 +103,19 @@ def alone_part(backbone: Backbone, term: str, slat: Slat, composed: Gaussians, s
         own = torch.from_numpy(nearest).to(shown.features_dc.device)
         gaussians = replace(gaussians, features_dc=shown.features_dc[own])
     return Part(term, finished(mesh, gaussians, smooth), gaussians, to_grid(coords))
+
+
+def own_part(backbone: Backbone, term: str, own: OwnCube, grid: Tensor, smooth: int = 0) -> Part:
+    """A new part that was made in its own cube, where it stands in the model's."""
+    owner = torch.zeros(len(own.coords), dtype=torch.long, device=own.coords.device)
+    with torch.no_grad():
+        gaussians = replace(backbone.gaussians(own.coords, own.feats), features_dc=own.colors)
+        (mesh,) = backbone.meshes(own.coords, own.feats, owner, 1)
+    mesh, place = finished(mesh, gaussians, smooth), own.placed
+    if mesh is not None:
+        mesh = replace(mesh, vertices=place(mesh.vertices))
+    moved = replace(gaussians, positions=place(gaussians.positions), scales=gaussians.scales * place.scale)
+    return Part(term, mesh, moved, grid)
 
 
 def _patch(backbone: Backbone, rest: Rest, slat: Slat) -> Part | None:

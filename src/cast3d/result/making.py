@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..composition import Composition
+from ..composition import Composition, apart
 from ..pictures.checks import is_thin
 from ..run.staging import Staging
 from ..scene import Scene
@@ -19,7 +19,7 @@ from ..stages.checks import what_may_be_wrong
 from ..stages.kit import Kit
 from ..stages.layout import Slat
 from ..stages.reading import notes
-from ..stages.refit import Refit
+from ..stages.refit import UNLIKE, Refit
 from ..stages.regions import PLACE
 from .edited import EditedResult
 from .kept import kept_exactly
@@ -29,8 +29,11 @@ from .result import Result
 NO_SIDE = "what came out looks like its picture from no side"
 
 
-def composed(run: Staging[Kit], scene: Scene | EditScene, made: Composition) -> Result:
-    """Meshes, splats and voxels of a composition, and what is to be said about it."""
+def composed(run: Staging[Kit], scene: Scene | EditScene, made: Composition, alike: Collection[str] = ()) -> Result:
+    """Meshes, splats and voxels of a composition, and what is to be said about it.
+
+    Terms that are `alike` are known to look like their pictures.
+    """
     backbone, reading = run.kit.backbone, made.hinted.reading
     whole = torch.stack([made.parts.get(term, made.hinted.main).grid for term in scene.terms])
     result = _decoded(run, list(scene.terms), scene.sentence.base, made.appearance, whole, made.detail.colors)
@@ -45,7 +48,7 @@ def composed(run: Staging[Kit], scene: Scene | EditScene, made: Composition) -> 
     if made.detail.confidence:
         result.facts["pictures"] = _seen_from(made.detail, scene.terms)
         thin = [term for term in scene.terms if any(is_thin(image) for image in run.kit.shown(term))]
-        result.warnings += unlike(made.detail, scene, backbone.name, thin)
+        result.warnings += unlike(made.detail, scene, backbone.name, {*thin, *alike})
     return result
 
 
@@ -109,13 +112,14 @@ def _decoded(
 
 def edited_result(run: Staging[Kit], scene: EditScene, made: Composition) -> EditedResult:
     """The model with its new parts: what is kept as it was, or everything made anew."""
-    whole = composed(run, scene, made)
+    own = apart(run, made) if scene.keep == EXACT and run.kit.settings.own_cube else {}
+    whole = composed(run, scene, made, [term for term, one in own.items() if one.sure >= UNLIKE])
     existing = run.kit.model()
     fields = {name: getattr(whole, name) for name in ("parts", "gaussians", "prompt", "seed", "facts", "warnings")}
     result = EditedResult(**fields, existing=existing, change=scene.change, keep=scene.keep)
     result.regions = made.hinted.regions
     if scene.keep == EXACT:
-        kept_exactly(result, made, run.kit.backbone, scene.change, run.kit.settings.smooth)
+        kept_exactly(result, made, own, run.kit.backbone, scene.change, run.kit.settings.smooth)
     told = list(zip(result.regions.report, result.regions.found)) if result.regions else []
     result.notes += [*existing.model.notes, *(line for line, way in told if way != PLACE)]
     result.warnings += [*existing.model.warnings, *(line for line, way in told if way == PLACE)]

@@ -65,6 +65,8 @@ def of_stage(backbone: Backbone, name: str, given: tuple[Any, ...], made: Any) -
             return {"coarse": of_voxels(made.coarse), "geometry": of_voxels(made.grid)}
         case "slat":
             return {"part": of_splat(backbone, made)}
+        case "own_cube" if len(made.coords):
+            return {"part": of_gaussians(replace(backbone.gaussians(made.coords, made.feats), features_dc=made.colors))}
         case "appearance":
             return {"object": of_splat(backbone, made)}
         case "refit":

@@ -62,12 +62,23 @@ def moved(kit: Kit, plan: PartPlan) -> Similarity | None:
 
 
 def remade(kit: Kit, plans: Sequence[PartPlan], steer: Steer | None = None) -> list[Tensor]:
-    """p_i = D_ss^STM(G_stc(.; p̂_i); I_i, ∅), Eq. 13: hints carried from "no picture" to their pictures.
+    """p_i of Eq. 13 as occupancies [64, 64, 64] in the composite frame; where nothing comes out the hint stays."""
+    moves = [moved(kit, plan) for plan in plans]
+    made = made_from(kit, plans, steer)
+    grids = [resample(grid, move.inverse()) if move else grid for grid, move in zip(made, moves)]
+    hints = [_without_crumbs(plan.hint, kit.settings.minimum_hint) for plan in plans]
+    return [grid if grid.any() else hint for grid, hint in zip(grids, hints)]
 
-    p̂_i is the hint without crumbs, in the canonical frame moved and enlarged to fill the cube. Where nothing comes out
-    the hint stays. Returns occupancies [64, 64, 64] in the composite frame.
+
+def made_from(
+    kit: Kit, plans: Sequence[PartPlan], steer: Steer | None = None, start: int | None = None
+) -> list[Tensor]:
+    """D_ss^STM(G_stc(.; p̂_i); I_i, ∅), Eq. 13: hints carried from "no picture" to their pictures.
+
+    p̂_i is the hint without crumbs, in the canonical frame moved and enlarged to fill the cube; n_max is `start`, by
+    default the setting `part_start`. Returns occupancies [64, 64, 64], each in the frame of its plan.
     """
-    settings = kit.settings
+    settings, start = kit.settings, kit.settings.part_start if start is None else start
     hints = [_without_crumbs(plan.hint, settings.minimum_hint) for plan in plans]
     moves = [moved(kit, plan) for plan in plans]
     latents = d_ss_stm(
@@ -75,12 +86,11 @@ def remade(kit: Kit, plans: Sequence[PartPlan], steer: Steer | None = None) -> l
         encoded(kit, [resample(hint, move) if move else hint for hint, move in zip(hints, moves)]),
         [unguided(kit, plan.condition) for plan in plans],
         [structure_guide(kit, plan.condition, settings.image_guidance) for plan in plans],
-        settings.part_start,
-        static(kit, [plan.noise for plan in plans], settings.part_start),
+        start,
+        static(kit, [plan.noise for plan in plans], start),
         steer,
     )
-    grids = [resample(grid, move.inverse()) if move else grid for grid, move in zip(decoded(kit, latents), moves)]
-    return [grid if grid.any() else hint for grid, hint in zip(grids, hints)]
+    return decoded(kit, latents)
 
 
 def _without_crumbs(hint: Tensor, minimum: int) -> Tensor:

@@ -23,6 +23,7 @@ from .layout import (
     propose_layout,
 )
 from .outlines import lifted_geometry
+from .own_cube import OwnCube, own_cubes
 from .painted import PAINTED_HINTS
 from .parts import PartGeometry, imagined_appearance, lifted_appearance, part_appearances, part_geometries
 from .placed import PLACED_HINTS
@@ -94,6 +95,12 @@ PLACES = Stage(
     "Hints", "Where each new part goes: in place of an old one, or where the layout has it.", EXISTING,
 )  # fmt: skip
 
+OWN_CUBE = Stage(
+    "own_cube", 10, OwnCube, own_cubes,
+    "Own cube", "A new part once more, as fine as the backbone makes it, beside a model that stays as it is (ours).",
+    EXISTING, per_term=True,
+)  # fmt: skip
+
 COMPOSITION = (MAIN, LAYOUT, LAYOUT_APPEARANCE, HINTS, PART, CANDIDATES, CHOICE, GEOMETRY, SLAT, APPEARANCE, REFIT)
 
 EDITING = (
@@ -128,7 +135,7 @@ def stages_of(task: str, new: bool = True) -> tuple[Stage, ...]:
 
 def stage_of(name: str, alone: bool = False) -> tuple[Stage, str] | None:
     """The stage that is kept under a name, and which term's it is ("" for those of the whole); None for others."""
-    for stage in LIFTING if alone else (*COMPOSITION, PLACED_HINTS, PAINTED_HINTS, *EDITING):
+    for stage in LIFTING if alone else (*COMPOSITION, PLACED_HINTS, PAINTED_HINTS, *EDITING, OWN_CUBE):
         if name == stage.name and not stage.per_term:
             return stage, ""
         if stage.per_term and name.startswith(f"{stage.name}-"):
