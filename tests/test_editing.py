@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from cast3d.cli.output import summary
 from cast3d.composer import Composer, in_cube
 from cast3d.errors import InputError
 from cast3d.existing.accessors import raw
@@ -86,6 +87,16 @@ def test_a_part_goes_by_its_name_where_the_old_one_had_the_same(tmp_path, model,
         assert new.names[1] == "Head" and new.names.count("Head") == 1
         for name in ("Body", "Backpack"):
             assert positions(again / "scene.glb", name) == positions(model, name)
+
+
+def test_what_is_left_of_a_model_is_counted_under_its_name(finished):
+    """Its nodes are called otherwise than the prompt calls it."""
+    out, result = finished
+    with RunFolder(out) as run:
+        told = {part["term"]: part["triangles"] for part in summary(result, run, 0.0)["parts"]}
+    pieces = open_model(out / "scene.glb").pieces
+    assert told["red cap"] == len(result.new["red cap"].mesh.faces) > 0  # it hangs below another node
+    assert told["figure"] == sum(len(piece.faces) for piece in pieces if piece.names[0] != "red cap") > 0
 
 
 def test_a_run_folder_of_an_edit(finished):

@@ -17,6 +17,7 @@ from cast3d.stages.hints import Hints
 from cast3d.stages.layout import MainGeometry
 from cast3d.stages.parts import PartGeometry
 from cast3d.stages.reading import Reading
+from cast3d.stages.rest import Rest
 from cast3d.voxels import to_coords
 from tests.stages.boxes import box
 
@@ -28,7 +29,9 @@ CAP = box((24, 40), (26, 38), (40, 48))
 PACK = box((24, 40), (40, 46), (16, 34))
 
 
-def told(parts=None, hints=None, body=BODY, seen=None, prompt="a figure wearing a cap and a pack", report=()):
+def told(
+    parts=None, hints=None, body=BODY, seen=None, prompt="a figure wearing a cap and a pack", report=(), main=None
+):
     """What is said of a composition of a figure, a cap and a pack."""
     parts = {"cap": CAP, "pack": PACK, **(parts or {})}
     hints = {**parts, **(hints or {})}
@@ -39,7 +42,7 @@ def told(parts=None, hints=None, body=BODY, seen=None, prompt="a figure wearing 
     appearance = Appearance(torch.cat(coords), torch.zeros(len(owner), 8), owner)
     grids = torch.stack([body, hints["cap"], hints["pack"]])
     return what_may_be_wrong(
-        MainGeometry(NONE, NONE, body),
+        main or MainGeometry(NONE, NONE, body),
         Hints(grids, NONE, NONE, terms),
         {term: PartGeometry(term, grid, "composite") for term, grid in parts.items()},
         Geometry(body, body, body, report),
@@ -50,6 +53,12 @@ def told(parts=None, hints=None, body=BODY, seen=None, prompt="a figure wearing 
 
 def test_nothing_is_wrong():
     assert told() == []
+
+
+def test_a_model_that_exists_is_not_cut_by_the_cube():
+    tall = box((20, 44), (24, 40), (0, 40))
+    assert [line[:36] for line in told(body=tall)] == ["figure: it reaches the side of the s"]
+    assert told(body=tall, main=Rest(NONE, NONE, tall, torch.zeros_like(tall))) == []
 
 
 def test_two_hints_in_one_place():

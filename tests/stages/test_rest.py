@@ -12,8 +12,8 @@ from cast3d.stages.existing import encoded_model, existing_model
 from cast3d.stages.kit import Kit
 from cast3d.stages.layout import MainGeometry
 from cast3d.stages.regions import NODE, Regions
-from cast3d.stages.rest import encoded_rest, leaks
-from cast3d.voxels import cells_of, outer_shell
+from cast3d.stages.rest import closed, encoded_rest, leaks
+from cast3d.voxels import cells_of, dilate, fill, outer_shell
 from tests.evaluation.scenes import box, filled
 from tests.existing.made import man
 from tests.tiny_backbone import tiny_backbone
@@ -53,6 +53,16 @@ def lid(low, high):
 def test_a_lid_leaves_a_hole():
     top, pot = lid((16, 16, 8), (48, 48, 48))
     assert leaks(pot, pot | top, top)
+
+
+def test_a_small_opening_leaves_a_hole_where_it_is_asked_strictly():
+    """Two voxels wide, as a tail leaves in a rump that is cut by a box."""
+    whole = box((16, 16, 8), (48, 48, 48))
+    tail = torch.zeros_like(whole)
+    tail[30:32, 30:32, 47] = True
+    assert not leaks(whole & ~tail, whole, tail)
+    assert leaks(whole & ~tail, whole, tail, fill)
+    assert not leaks(closed(whole & ~tail, dilate(tail, 3)), whole, tail, fill)
 
 
 def test_a_thing_beside_leaves_none():

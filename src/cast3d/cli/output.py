@@ -71,11 +71,17 @@ def print_json(content: Any) -> None:
 
 def summary(result: Result, run: RunFolder, seconds: float) -> dict[str, Any]:
     """What came out, as plain data."""
+    from ..result.edited import EditedResult
     from ..result.report.content import glb_parts
     from ..scene import unique_slugs
+    from ..scene.change import EXACT
 
     slugs = unique_slugs(result.parts)
     written = {part.name: part.triangles for part in glb_parts((run.path / "scene.glb").read_bytes())}
+    if isinstance(result, EditedResult) and result.keep == EXACT and result.change:  # names and levels are the model's
+        counts = {name: len(mesh.faces) for name, mesh in result.meshes().items()}
+        written = {term: counts.pop(term, 0) for term in result.change.sentence.accessories}
+        written[result.change.sentence.main] = sum(counts.values())
 
     def part(term: str) -> dict[str, Any]:
         one, glb = result.parts[term], run.path / "parts" / f"{slugs[term]}.glb"
@@ -84,7 +90,7 @@ def summary(result: Result, run: RunFolder, seconds: float) -> dict[str, Any]:
             "voxels": int(one.voxels.sum()),
             "triangles": written.get(term, 0),
             "gaussians": len(one.gaussians),
-            "glb": str(glb) if one.mesh is not None else None,
+            "glb": str(glb) if one.mesh is not None and glb.is_file() else None,
         }
 
     return {
@@ -108,7 +114,7 @@ def show(facts: dict[str, Any], as_json: bool) -> None:
     if count := len(facts["notes"]):
         typer.echo(f"{count} notes are in run.json" if count > 1 else "1 note is in run.json", err=True)
     for part in facts["parts"]:
-        what = f"{part['triangles']:,} triangles" if part["glb"] else "no voxel is left of it"
+        what = f"{part['triangles']:,} triangles" if part["triangles"] else "no voxel is left of it"
         typer.echo(f"  {part['term']}: {what}")
     page = printable(facts["files"].get("report.html", facts["out"]))
     typer.echo(f"{facts['seconds']:.0f} s; open {page} in a browser")

@@ -89,9 +89,20 @@ class StageBars:
         if stage not in self.seen:
             self.seen.append(stage)
         number = self.seen.index(stage) + 1
-        told = f"{self.labels[stage]} ({stage})" if stage in self.labels else stage  # the name that --from takes
+        label = self.labels.get(stage) or _title(stage)
+        told = f"{label} ({stage})" if label else stage  # the name that --from takes
         expected = len({*self.labels, *self.seen})  # a stage of a rule is seen only where it is needed
         return f"[{number:2}/{expected}] {told}"
 
     def _print(self, line: str) -> None:
         self.console.print(line, markup=False, soft_wrap=True)
+
+
+def _title(name: str) -> str:
+    """Of a stage that runs only where it is needed; "" for what is none."""
+    from ..stages.table import stage_of
+
+    if (found := stage_of(name)) is None:
+        return ""
+    stage, slug = found
+    return f"{stage.title}: {slug}" if slug else stage.title

@@ -14,6 +14,7 @@ from .hints import Hints, beside, is_crumb
 from .layout import MainGeometry
 from .parts import PartGeometry
 from .reading import Reading
+from .rest import Rest
 from .several import miscounted, mixed_up
 
 # Bounds: of the 113 true compositions of the suites none passes them (but for clipping, which five do); of
@@ -94,7 +95,8 @@ def scraps(hints: Hints, parts: Mapping[str, PartGeometry], seen: Mapping[str, T
 
 def clipped(main: MainGeometry, parts: Mapping[str, PartGeometry], reading: Reading) -> list[str]:
     """Things that the side of the cube cuts flat."""
-    grids = {reading.main: main.grid, **{term: part.grid for term, part in parts.items()}}
+    made = {} if isinstance(main, Rest) else {reading.main: main.grid}  # a model lies whole in it
+    grids = made | {term: part.grid for term, part in parts.items()}
     return [
         f"{term}: it reaches the side of the space that there is and is cut flat there; a smaller main thing, or a "
         "picture that shows it smaller, leaves more room"

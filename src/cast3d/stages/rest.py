@@ -6,6 +6,7 @@ model without these parts, h_i where they were.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..meshes.solids import enclosed
 from ..scene.change import Change
-from ..voxels import cells_of, dilate, outer_shell, solid, to_coords
+from ..voxels import cells_of, dilate, fill, outer_shell, solid, to_coords
 from .appearance import correspond, held
 from .existing import Source
 from .kit import Kit
@@ -51,23 +52,26 @@ def rest_of_model(kit: Kit, source: Source, regions: Regions, change: Change) ->
         raise InputError("nothing is left of the model without these parts; name smaller ones")
     left = outer_shell(passed).to(kit.device)
     whole = source.grid.to(kit.device)
-    filled = left
-    if gone.any() and leaks(left, whole, gone.to(kit.device)):
-        near = dilate(gone.to(kit.device), REFILL)
+    filled, gone = left, gone.to(kit.device)
+    near = dilate(gone, REFILL)
+    if gone.any() and leaks(left, whole, gone):
         filled = left | (_imagined(kit, left, change.sentence.main) & near)
-        if leaks(filled, whole, gone.to(kit.device)):
+        if leaks(filled, whole, gone):
             filled = closed(filled, near)
+    if regions.by_voxels.any() and leaks(filled, whole, gone, fill):  # a small opening, where triangles are cut
+        filled = closed(filled, near)
     latent = encoded(kit, [filled])
     return Rest(latent, latent[None], filled, filled & ~left)
 
 
-def leaks(left: Tensor, whole: Tensor, gone: Tensor) -> bool:
+def leaks(left: Tensor, whole: Tensor, gone: Tensor, body: Callable[[Tensor], Tensor] = solid) -> bool:
     """Whether the inside of the whole, far from the part that went, is open without it.
 
+    `body` says what a grid encloses: `solid` with holes up to two voxels wide taken as closed, `fill` strictly.
     The inside of what went does not count: a cage around a fan, a pot. It has more of its walls from what went than
     from what stays.
     """
-    inside, held = solid(whole) & ~whole, solid(left)
+    inside, held = body(whole) & ~whole, body(left)
     far = inside & ~dilate(gone, 2)
     lost = far & ~held
     if not lost.any() or int(lost.sum()) <= LEAK * int(far.sum()):
