@@ -29,7 +29,7 @@ from .operators import d_ss, decoded
 from .regions import nodes_named
 
 LEAST = (
-    0.45  # IoU of the model and what was lifted; below, the flow does not know such a thing (known ones: .57 to .72)
+    0.45  # IoU of the model and what was lifted; below, the flow does not know such a thing
 )
 OUTSIDE = 0.02  # share of the model's surface that may leave the cube
 SIZE = 512  # pixels of the picture
