@@ -41,7 +41,7 @@ class MockServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def start(self) -> MockServer:
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()  # seconds until it ends
         return self
 
 
