@@ -48,6 +48,7 @@ class MockServer(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     server: MockServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or bodies wait for the client to confirm their heads
 
     def log_message(self, *args: Any) -> None:
         pass
