@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.quick import short_turntables, unsynced
+from tests.quick import small_pictures, unsynced
 
 
 @pytest.fixture(scope="module", autouse=True)
 def drawn() -> Iterator[None]:
-    """Whole runs draw short turntables; `tests/result` has a fixture of this name that leaves them as they are."""
+    """Whole runs draw small pictures; `tests/result` has a fixture of this name that leaves them as they are."""
     with pytest.MonkeyPatch.context() as patch:
-        short_turntables(patch)
+        small_pictures(patch)
         yield
 
 

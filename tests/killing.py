@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cast3d import files
 from cast3d.composer import Composer
-from tests.quick import short_turntables, unsynced
+from tests.quick import small_pictures, unsynced
 from tests.tiny_backbone import PROMPT, pictures, tiny_backbone
 
 STAGES = (
@@ -35,7 +35,7 @@ MOMENTS = [
 
 def main() -> None:
     out = Path(sys.argv[1])
-    short_turntables()
+    small_pictures()
     unsynced()
     composer = Composer(tiny_backbone())
     compose(composer, out / "straight")

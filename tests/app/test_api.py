@@ -6,6 +6,7 @@ import base64
 import gzip
 import io
 import json
+import socket
 import time
 import zipfile
 
@@ -15,7 +16,7 @@ import pytest
 from PIL import Image
 
 from cast3d.app.openapi import TOLD, document
-from cast3d.app.server import routes
+from cast3d.app.server import listening, routes
 from cast3d.jobs.queue import Limits
 from cast3d.jobs.voxels import from_bits, into_box, to_bits
 from tests.app.live import API, parsed, serving
@@ -363,6 +364,12 @@ def test_what_is_not_there_yet_is_told(idle):
 
 
 # --- many -------------------------------------------------------------------------------------------------------------
+
+
+def test_answers_are_not_held_back():
+    """asyncio turns Nagle's algorithm off for the connections of such a socket alone."""
+    with listening("127.0.0.1", 0) as sock:
+        assert sock.proto == socket.IPPROTO_TCP
 
 
 @pytest.mark.slow

@@ -1,4 +1,7 @@
-"""The program as consoles, pipes and shells meet it: processes of their own."""
+"""The program as consoles, pipes and shells meet it: processes of their own.
+
+Where another test has a process that starts from nothing, some are forks of one that has loaded all it needs.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,22 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from cast3d import composer
+from cast3d.cli import app
 from cast3d.cli.output import print_json
+from tests.jobs.program import forked
+from tests.tiny_backbone import tiny_backbone
 
 FULL = Path("/dev/full")
 TINY = """
 from cast3d import composer
 from cast3d.cli import main
-from tests.quick import short_turntables, unsynced
+from tests.quick import small_pictures, unsynced
 from tests.tiny_backbone import tiny_backbone
 
-short_turntables()
+small_pictures()
 unsynced()
 composer.load = lambda *_, **__: composer.Composer(tiny_backbone())
 main()
@@ -66,7 +74,7 @@ def test_a_term_outside_the_console_s_encoding_is_shown_all_the_same(lifted, enc
     else:
         folder, _ = lifted["ascii", False]
         options = ["--json"] if as_json else []
-        done = program("resume", folder / "out", *options, code=TINY, env={"PYTHONIOENCODING": encoding})
+        done = forked("resume", folder / "out", *options, encoding=encoding)
     assert done.returncode == 0 and b"Traceback" not in done.stderr, done.stderr
     assert (folder / "out" / "parts" / "帽子.glb").is_file()
     if as_json:
@@ -81,18 +89,18 @@ def test_json_escapes_what_cannot_be_encoded(capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "kind", "says"),
+    ("start", "arguments", "kind", "says"),
     [
-        (["compose", "a cap", "--asset=cap=nowhere.png"], "InputError", "no picture nowhere.png"),
-        (["lift", "nowhere.png"], "InputError", "no picture nowhere.png"),
-        (["resume", "nowhere"], "InputError", "not the folder of a run"),
-        (["lift", "a.png", "--seed=-1"], "UsageError", "greater than or equal to 0"),
-        (["lift"], "UsageError", "Missing"),
+        (program, ["compose", "a cap", "--asset=cap=nowhere.png"], "InputError", "no picture nowhere.png"),
+        (forked, ["lift", "nowhere.png"], "InputError", "no picture nowhere.png"),
+        (program, ["resume", "nowhere"], "InputError", "not the folder of a run"),
+        (program, ["lift", "a.png", "--seed=-1"], "UsageError", "greater than or equal to 0"),
+        (program, ["lift"], "UsageError", "Missing"),
     ],
 )
-def test_errors_under_json_are_json(tmp_path, arguments, kind, says):
+def test_errors_under_json_are_json(tmp_path, start, arguments, kind, says):
     out = [] if arguments[0] == "resume" else ["-o", tmp_path / "out"]
-    done = program(*arguments, *out, "--json")
+    done = start(*arguments, *out, "--json")
     assert done.returncode == 2
     (line,) = done.stdout.decode().splitlines()
     error = json.loads(line)["error"]
@@ -111,8 +119,7 @@ def test_a_full_disk_behind_stdout_is_a_plain_error(arguments):
 
 @pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
 def test_messages_that_cannot_be_written_stop_nothing(tmp_path, picture):
-    with FULL.open("w") as full:
-        done = program("lift", picture, "-o", tmp_path / "out", "--json", code=TINY, stderr=full)
+    done = forked("lift", picture, "-o", tmp_path / "out", "--json", stderr=FULL)
     assert done.returncode == 0 and Path(json.loads(done.stdout)["files"]["scene.glb"]).is_file()
     with FULL.open("w") as full:
         assert program("resume", "nowhere", stderr=full).returncode == 2
@@ -134,8 +141,12 @@ def test_a_file_name_that_is_no_utf8_is_used_and_told(tmp_path, picture):
     except OSError:
         pytest.skip("this file system takes UTF-8 only")
     out = os.fsdecode(os.fsencode(tmp_path) + b"/out\xff")
-    for command, name in ((("lift", odd, "-o", out, "--json"), "caf?"), (("resume", out), "object")):
-        done = program(*command, code=TINY)
+    runs = (
+        (lambda: program("lift", odd, "-o", out, "--json", code=TINY), "caf?"),
+        (lambda: forked("resume", out), "object"),
+    )
+    for run_it, name in runs:
+        done = run_it()
         assert done.returncode == 0 and b"Traceback" not in done.stderr, done.stderr
         run = json.loads((Path(out) / "run.json").read_text(encoding="utf-8"))
         assert run["notes"] == [f"object: {name}.gif holds 2 pictures; the first one is used"]  # then of the copy
@@ -143,17 +154,19 @@ def test_a_file_name_that_is_no_utf8_is_used_and_told(tmp_path, picture):
     assert missing.returncode == 2 and "caf?.giff" in json.loads(missing.stdout)["error"]["message"]
 
 
-def test_the_home_folder_within_options(tmp_path, picture):
+def test_the_home_folder_within_options(tmp_path, picture, monkeypatch):
     (tmp_path / "with space.png").write_bytes(picture.read_bytes())
     (tmp_path / "scene.yaml").write_text("prompt: a cap\nassets: {cap: ~/cap.png}\n")
-    home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
     prompt = ["compose", "a cap", "--main=cap=~/with space.png"]
     for given in (prompt, ["compose", "~/scene.yaml"], ["lift", "~/cap.png"]):
-        done = program(*given, "--out=~/out", "--device=tpu", env=home)
-        assert "not 'tpu'" in done.stderr.decode()  # the pictures, which are looked at first, are there
-    done = program("lift", "~/cap.png", "--out=~/new run", code=TINY, env=home)
-    assert done.returncode == 0 and (tmp_path / "new run" / "scene.glb").is_file(), done.stderr
-    assert program("resume", "~/new run", code=TINY, env=home).returncode == 0
+        done = CliRunner().invoke(app, [*given, "--out=~/out", "--device=tpu"])
+        assert "not 'tpu'" in done.stderr  # the pictures, which are looked at first, are there
+    monkeypatch.setattr(composer, "load", lambda *_, **__: composer.Composer(tiny_backbone()))
+    done = CliRunner().invoke(app, ["lift", "~/cap.png", "--out=~/new run"])
+    assert done.exit_code == 0 and (tmp_path / "new run" / "scene.glb").is_file(), done.stderr
+    assert CliRunner().invoke(app, ["resume", "~/new run"]).exit_code == 0
 
 
 def test_the_home_folder_is_not_guessed(tmp_path, monkeypatch):

@@ -74,14 +74,14 @@ from dataclasses import replace
 from cast3d import composer
 from cast3d.stages import search
 from cast3d.cli import main
-from tests.quick import short_turntables, unsynced
+from tests.quick import small_pictures, unsynced
 from tests.tiny_backbone import tiny_backbone
 
 def wait(*_):
     print("ready", flush=True)
     time.sleep(60)
 
-short_turntables()
+small_pictures()
 unsynced()
 composer.load = lambda *_, **__: composer.Composer(tiny_backbone())
 search.HINTS = replace(search.HINTS, function=wait)

@@ -113,7 +113,7 @@ def test_a_job_that_kills_two_workers_fails_and_the_next_one_is_done(opened, tmp
 
 
 def test_cancelled_within_a_step(opened, tmp_path):
-    queue = opened(Tiny(slow=0.1))
+    queue = opened(Tiny(slow=0.1, slow_tasks=1))
     job = queue.submit(*asked(tmp_path / "given", CAP))
     wait_for(lambda: queue.get(job.id).stage)
     pid = queue.slots[0].pid
@@ -130,7 +130,7 @@ def test_cancelled_within_a_step(opened, tmp_path):
 
 
 def test_a_queued_job_is_cancelled_at_once_and_never_started(opened, tmp_path):
-    queue = opened(Tiny(slow=0.02))
+    queue = opened(Tiny(slow=0.02, slow_tasks=1))
     jobs = [queue.submit(*asked(tmp_path / "given", CAP)) for _ in range(3)]
     wait_for(lambda: queue.get(jobs[0].id).state == "running")
     assert queue.positions() == {jobs[1].id: 1, jobs[2].id: 2}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
@@ -26,17 +27,18 @@ class Tiny:
     times: int = 0
     marks: str = ""
     slow: float = 0.0  # seconds per step
+    slow_tasks: int = 1_000_000  # how many tasks of a worker are slow, from its first
     doubtful: bool = False  # no candidate of a part looks good, so that several are made
 
     def __call__(self) -> Work:
         import torch
 
         from cast3d.composer import Composer
-        from tests.quick import short_turntables, unsynced
+        from tests.quick import small_pictures, unsynced
         from tests.tiny_backbone import tiny_backbone
 
         torch.set_num_threads(1)
-        short_turntables()
+        small_pictures()
         unsynced()
         if self.doubtful:
             from cast3d.stages import candidates
@@ -44,10 +46,14 @@ class Tiny:
             candidates.GOOD, candidates.SURE = 2.0, 0.0
         work = JobWork(Composer(tiny_backbone()))
 
+        begun = itertools.count()
+
         def do(task, tell):
+            pause = self.slow if next(begun) < self.slow_tasks else 0.0
+
             def heard(event):
                 tell(event)
-                time.sleep(self.slow)
+                time.sleep(pause)
                 there = self.die_in in ("", Path(task["folder"]).name)
                 if there and event and event[0] == "progress" and event[1]["stage"] == self.die_at:
                     self._die()

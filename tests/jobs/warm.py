@@ -10,6 +10,8 @@ import multiprocessing
 
 from cast3d.jobs.slots import ProcessSlot
 
+PRELOADED = ["tests.jobs.warmth"]
+
 
 class WarmSlot(ProcessSlot):
     """A slot whose workers are forks of that process."""
@@ -17,5 +19,5 @@ class WarmSlot(ProcessSlot):
     method = "forkserver"
 
     def _require_worker(self) -> None:
-        multiprocessing.set_forkserver_preload(["tests.jobs.warmth"])
+        multiprocessing.set_forkserver_preload(PRELOADED)
         super()._require_worker()

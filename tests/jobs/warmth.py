@@ -8,11 +8,11 @@ import threading
 import torch
 
 from cast3d.composer import Composer
-from tests.quick import short_turntables, unsynced
+from tests.quick import small_pictures, unsynced
 from tests.tiny_backbone import PROMPT, pictures, tiny_backbone
 
 torch.set_num_threads(1)
-short_turntables()
+small_pictures()
 unsynced()
 with tempfile.TemporaryDirectory() as folder:
     Composer(tiny_backbone()).compose(PROMPT, pictures(), out=folder)

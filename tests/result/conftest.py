@@ -7,4 +7,4 @@ import pytest
 
 @pytest.fixture(scope="module", autouse=True)
 def drawn() -> None:
-    """In the place of the fixture for all tests: turntables are whole here."""
+    """In the place of the fixture for all tests: pictures are whole here."""

@@ -131,7 +131,8 @@ def test_the_table_is_printed_saved_and_drawn(folder, capsys):
     rows = ("figure", "places", "layout", "part_shift", "segmenter", "slat_text")
     out = folder / "quality.json"
     arguments = ["--data", folder / "data", "--backbone", folder / "w", "--count", 1, "--sheets", folder / "sheets"]
-    run(evaluate, *arguments, "--rows", *rows, "--set", "part_start=3", "-o", out)
+    few = ("--set", "structure_steps=4", "--set", "layout_starts=3", "--set", "part_start=3")
+    run(evaluate, *arguments, "--rows", *rows, *few, "-o", out)
     saved = json.loads(out.read_text())
     assert list(saved["rows"]) == list(rows)
     printed = capsys.readouterr().out.splitlines()
@@ -140,8 +141,8 @@ def test_the_table_is_printed_saved_and_drawn(folder, capsys):
         row = saved["rows"][name]
         assert row["count"] == 1 and set(ROWS[name].goals) <= set(row["mean"])
         assert Image.open(folder / "sheets" / f"{name}.png").height == evaluate.TILE
-    assert saved["settings"]["structure_steps"] == package.DEFAULTS["structure_steps"]
-    assert saved["settings"]["part_start"] == 3
+    assert saved["settings"]["slat_steps"] == package.DEFAULTS["slat_steps"]
+    assert (saved["settings"]["structure_steps"], saved["settings"]["part_start"]) == (4, 3)
     assert set(saved["models"]) == {*package.STEMS.values(), "pipeline", "nouns"}
 
 

@@ -143,31 +143,35 @@ def _surface_distance(v: VoxelPoints, batch: int, side: int) -> Tensor:
     offset = ((v.position - center).norm(dim=-1) * 1e6).long()
     key = torch.full((batch * side**3,), torch.iinfo(torch.int64).max, device=device)
     key.scatter_reduce_(0, flat, (offset << 32) | torch.arange(len(flat), device=device), "amin")
-    best = torch.where(key == torch.iinfo(torch.int64).max, -1, key & 0xFFFFFFFF).view(batch, side, side, side)
+    best = torch.where(key == torch.iinfo(torch.int64).max, -1, key & 0xFFFFFFFF)
     grid = (torch.arange(side, device=device) + 0.5) / per
-    xyz = torch.stack(torch.meshgrid(grid, grid, grid, indexing="ij"), -1)
+    xyz = torch.stack(torch.meshgrid(grid, grid, grid, indexing="ij"), -1).view(-1, 3)
+    value = torch.full(best.shape, 1e3, device=device)
 
-    def distance(index: Tensor) -> Tensor:
-        """To the disc of radius `DISC` around a sample: samples are sparse, the surface between them is flat."""
-        at = index.clamp_min(0)
-        offset = v.position[at] - xyz
+    def hand(index: Tensor) -> None:
+        """Gives each cell a point, or none (-1), which it takes if none is nearer.
+
+        Distances are to the disc of radius `DISC` around a sample: samples are sparse, the surface between is flat.
+        """
+        cells = (index >= 0).nonzero()[:, 0]  # few of all
+        at = index[cells]
+        offset = v.position[at] - xyz[cells % side**3]
         height = (offset * v.normal[at]).sum(-1).square()
         aside = (offset.square().sum(-1) - height).clamp_min(0).sqrt()
-        return (height + (aside - DISC).clamp_min(0).square()).sqrt().masked_fill(index < 0, 1e3)
+        far = (height + (aside - DISC).clamp_min(0).square()).sqrt()
+        nearer = far < value[cells]
+        value[cells[nearer]] = far[nearer]
+        best[cells[nearer]] = at[nearer]
 
-    value = distance(best)
+    hand(best)
     for _ in range(2):
-        start = F.pad(best, (1,) * 6, value=-1)
+        start = F.pad(best.view(batch, side, side, side), (1,) * 6, value=-1)
         for dx in range(3):
             for dy in range(3):
                 for dz in range(3):
                     if (dx, dy, dz) != (1, 1, 1):
-                        other = start[:, dx : dx + side, dy : dy + side, dz : dz + side]
-                        far = distance(other)
-                        better = far < value
-                        value = torch.where(better, far, value)
-                        best = torch.where(better, other, best)
-    return value
+                        hand(start[:, dx : dx + side, dy : dy + side, dz : dz + side].reshape(-1))
+    return value.view(batch, side, side, side)
 
 
 def signed_distance(surface: Tensor, v: VoxelPoints, chunk: int = 8) -> Tensor:

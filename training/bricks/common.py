@@ -34,8 +34,8 @@ def seeded(seed: int, offset: int, device: torch.device) -> tuple[int, torch.Gen
 
 
 def _orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
-    """Newton-Schulz iteration towards the nearest semi-orthogonal matrices, [K, rows, columns], in bfloat16."""
-    x = matrices.bfloat16()
+    """Newton-Schulz iteration towards the nearest semi-orthogonal matrices, [K, rows, columns]; on GPUs in bfloat16."""
+    x = matrices.bfloat16() if matrices.is_cuda else matrices.float()
     wide = x.shape[-2] <= x.shape[-1]
     x = x if wide else x.mT
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)

@@ -108,7 +108,8 @@ def listening(host: str, port: int) -> socket.socket:
     """The server's socket; raises InputError where the port is taken. Port 0: any that is free."""
     try:
         family = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
-        made = socket.socket(family, socket.SOCK_STREAM)
+        # asyncio sends answers at once on sockets that say TCP; on others the body waits 40 ms for the client's ACK.
+        made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((host, port))
         made.listen(128)

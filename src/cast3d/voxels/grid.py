@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ..errors import InputError
 
@@ -51,15 +50,16 @@ def shift(grid: Tensor, offset: tuple[int, int, int]) -> Tensor:
 def dilate(grid: Tensor, radius: int = 1, connectivity: int = 26) -> Tensor:
     """Everything within `radius` steps, each to a face neighbour (6) or to any neighbour (26)."""
     require_connectivity(connectivity)
-    values = grid.float()[None, None]
+    found = grid > 0
     for _ in range(radius):
-        if connectivity == 26:
-            values = F.max_pool3d(values, 3, stride=1, padding=1)
-        else:
-            axes = [[3 if i == axis else 1 for i in range(3)] for axis in range(3)]
-            pools = [F.max_pool3d(values, size, stride=1, padding=[n // 2 for n in size]) for size in axes]
-            values = torch.stack(pools).amax(0)
-    return values[0, 0] > 0
+        grown = found.clone()
+        for axis in range(3):
+            source = grown.clone() if connectivity == 26 else found
+            count = grid.shape[axis] - 1
+            grown.narrow(axis, 1, count).logical_or_(source.narrow(axis, 0, count))
+            grown.narrow(axis, 0, count).logical_or_(source.narrow(axis, 1, count))
+        found = grown
+    return found
 
 
 def require_connectivity(connectivity: int) -> None:

@@ -40,13 +40,14 @@ class MockServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def start(self) -> MockServer:
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()  # seconds until it ends
         return self
 
 
 class Handler(BaseHTTPRequestHandler):
     server: MockServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or bodies wait for the client to confirm their heads
 
     def log_message(self, *args: Any) -> None:
         pass
