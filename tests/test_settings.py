@@ -47,6 +47,7 @@ def test_the_paper_alone_has_nothing_of_ours():
         "layout_colors": False,
         "lookalikes": 0, "minimum_hint": 1, "base_in_hint": 1.0, "part_frame": "composite", "keep_hidden": False,
         "crumbs": 0.0, "seal": 0.0, "guards": False, "outline": 0.0, "candidates": 1, "place_missing": False,
+        "own_cube": False,
         "recolor": 0.0,
         "refit": 0.0,
         "smooth": 0,

@@ -58,6 +58,7 @@ def test_a_small_part_fills_its_own_cube_and_stands_where_it_was():
 def test_what_would_be_no_finer_or_is_several_things_has_none():
     assert not len(own_cube(kit(), "cap", box((0, 20, 20), (47, 30, 30))).coords)  # 1.25 times finer is 46 voxels
     assert not len(own_cube(kit(), "cap", SMALL, things=2).coords)
+    assert not len(own_cube(kit(), "cap", torch.zeros_like(SMALL)).coords)
 
 
 def test_enlarged_blocks_give_no_shape():

@@ -72,25 +72,26 @@ def print_json(content: Any) -> None:
 def summary(result: Result, run: RunFolder, seconds: float) -> dict[str, Any]:
     """What came out, as plain data."""
     from ..result.edited import EditedResult
-    from ..result.report.content import glb_parts
+    from ..result.report.content import glb_parts, triangles_by_node
     from ..scene import unique_slugs
     from ..scene.change import EXACT
 
     slugs = unique_slugs(result.parts)
-    written = {part.name: part.triangles for part in glb_parts((run.path / "scene.glb").read_bytes())}
+    glb = (run.path / "scene.glb").read_bytes()
+    written = {part.name: part.triangles for part in glb_parts(glb)}
     if isinstance(result, EditedResult) and result.keep == EXACT and result.change:  # names and levels are the model's
-        counts = {name: len(mesh.faces) for name, mesh in result.meshes().items()}
+        counts = triangles_by_node(glb)
         written = {term: counts.pop(term, 0) for term in result.change.sentence.accessories}
         written[result.change.sentence.main] = sum(counts.values())
 
     def part(term: str) -> dict[str, Any]:
-        one, glb = result.parts[term], run.path / "parts" / f"{slugs[term]}.glb"
+        one, alone = result.parts[term], run.path / "parts" / f"{slugs[term]}.glb"
         return {
             "term": term,
             "voxels": int(one.voxels.sum()),
             "triangles": written.get(term, 0),
             "gaussians": len(one.gaussians),
-            "glb": str(glb) if one.mesh is not None and glb.is_file() else None,
+            "glb": str(alone) if one.mesh is not None and alone.is_file() else None,
         }
 
     return {

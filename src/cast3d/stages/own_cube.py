@@ -56,8 +56,8 @@ def own_cube(kit: Kit, term: str, grid: Tensor, things: int = 1) -> OwnCube:
     coarse = to_coords(grid)
     empty = torch.zeros(0, 3, device=kit.device)
     none = OwnCube(empty.int(), empty.new_zeros(0, kit.backbone.slat_channels), empty, torch.zeros(4))
-    longest = int((coarse.amax(0) - coarse.amin(0)).max()) + 1
-    if things > 1 or longest * WORTH > 0.9 * grid.shape[0]:
+    longest = int((coarse.amax(0) - coarse.amin(0)).max()) + 1 if len(coarse) else 0
+    if things > 1 or not longest or longest * WORTH > 0.9 * grid.shape[0]:
         return none
     picture = kit.picture(term, FRAME)
     noise = kit.structure_noise("own_cube", term, own=True)

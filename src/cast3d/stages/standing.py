@@ -28,9 +28,7 @@ from .kit import Kit
 from .operators import d_ss, decoded
 from .regions import nodes_named
 
-LEAST = (
-    0.45  # IoU of the model and what was lifted; below, the flow does not know such a thing
-)
+LEAST = 0.45  # IoU of the model and what was lifted; below, the flow does not know such a thing
 OUTSIDE = 0.02  # share of the model's surface that may leave the cube
 SIZE = 512  # pixels of the picture
 KEY = ("standing", "")  # of the noise: a model stands where it does whatever the seed, as given regions lie in its cube

@@ -33,6 +33,6 @@ def test_styles_load_nothing_from_outside():
 
 def test_licences_of_what_is_inside():
     text = gzip.decompress((PAGE / "licenses.txt.gz").read_bytes()).decode()
-    for name in ("three", "preact", "@preact/signals"):
+    for name in ("three", "@sparkjsdev/spark", "preact", "@preact/signals"):
         assert re.search(rf"^{re.escape(name)} \d", text, re.MULTILINE)
-    assert text.count("Permission is hereby granted") == 4
+    assert text.count("Permission is hereby granted") == 5
