@@ -174,6 +174,13 @@ MUTANTS = [
         ('kit.settings.multi_image == "stochastic"', 'kit.settings.multi_image != "stochastic"'),
     ),
     *_of(
+        "stages/own_cube.py", "tests/stages/test_own_cube.py",
+        (", start=start)", ")"),
+        ("(to_high - to_low).max() / (high - low).max()", "(to_high - to_low).min() / (high - low).min()"),
+        ("to_middle - scale * middle", "to_middle - middle"),
+        ("if things > 1 or not longest", "if not longest"),
+    ),
+    *_of(
         "stages/parts.py", "tests/stages/test_parts.py tests/backbones/test_batching.py",
         ("start,\n        static(", "start - 1,\n        static("),
         ("return [grid if grid.any() else hint for grid, hint in zip(grids, hints)]", "return grids"),
