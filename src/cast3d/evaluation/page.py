@@ -48,7 +48,7 @@ def render(out: Path, results: Mapping[str, Any], cases: Sequence[Case], rows: M
     script = viewer() + "\n" + _own("grid.js")
     policy = (
         f"default-src 'none'; img-src 'self' file: data: blob:; style-src {content_hash(style)}; "
-        f"script-src 'self' file: {content_hash(script)}"
+        f"script-src 'self' file: {content_hash(script)} 'wasm-unsafe-eval'; worker-src blob:; connect-src data:"
     )
     names = [method["name"] for method in results["methods"]]
     head = "".join(_head(name, name) for name in names)

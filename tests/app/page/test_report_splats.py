@@ -100,9 +100,34 @@ def test_parts_of_splats_are_hidden_coloured_and_pulled_apart(opened):
     until(opened, lambda now: now["red"][0] == 0 or now["green"][0] == 0)
     opened.get_by_label("Colour by part").uncheck()
     until(opened, lambda now: now["red"][0] > 300 and now["green"][0] > 300)
-    opened.get_by_label("Pull apart").fill("1")
-    after = until(opened, lambda now: 0 < now["red"][0] < 0.8 * before["red"][0])  # the camera stands farther away
+    opened.get_by_label("Pull apart").fill("0.3")
+
+    # The camera stands farther away, so all is smaller; parts that stay where they are would come nearer.
+    def pulled(now: dict[str, tuple[int, float, float]]) -> bool:
+        return 0 < now["red"][0] < before["red"][0] and now["green"][0] > 0 and apart(now) > 1.3 * apart(before)
+
+    after = until(opened, pulled)
     assert after["red"][1] > after["green"][1] and after["red"][2] < after["green"][2]
+
+
+def apart(found: dict[str, tuple[int, float, float]]) -> float:
+    """How far red is from green, in widths of the red spot."""
+    (count, x, y), (_, u, v) = found["red"], found["green"]
+    return float(np.hypot(x - u, y - v) / count**0.5)
+
+
+def test_splats_follow_many_changes_while_they_turn(opened):
+    """Spark keeps five states of what it draws, and none of them must be held for ever."""
+    opened.get_by_label("Splat").check()
+    until(opened, lambda now: now["red"][0] > 300)
+    opened.get_by_role("button", name="Turn").click()
+    for _ in range(6):
+        opened.get_by_label("high", exact=True).uncheck()
+        until(opened, lambda now: now["red"][0] == 0)
+        opened.get_by_label("high", exact=True).check()
+        until(opened, lambda now: now["red"][0] > 100)
+    opened.get_by_label("Mesh").check()
+    until(opened, lambda now: all(count == 0 for count, *_ in now.values()))
 
 
 def test_the_server_s_box_lets_splats_be_drawn(browser, report):

@@ -29,10 +29,14 @@ export async function show(
         view.content.add(made);
         view.onDraw = () => made.sort(view);
       }
-      if (shown.splat) shown.splat.visible = on;
-      await shown.splat?.sort(view); // the mesh stays until the splats are there
-      model.visible = !shown.splat?.visible;
-      view.redraw();
+      if (shown.splat) shown.splat.visible = on && !shown.splat.broken;
+      if (!on) model.visible = true;
+      try {
+        await shown.splat?.sort(view); // the mesh stays until the splats are there
+      } finally {
+        model.visible = !shown.splat?.visible;
+        view.redraw();
+      }
     },
   };
   return shown;

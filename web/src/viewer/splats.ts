@@ -23,6 +23,7 @@ export class SplatModel extends Group {
   private sorted = "";
   private sorting: Promise<void> | null = null;
   private gone = false;
+  broken = false; // nothing could be sorted, so nothing is drawn
 
   constructor(splats: Splats, view: View) {
     super();
@@ -42,8 +43,9 @@ export class SplatModel extends Group {
 
   show(part: number, visible: boolean): void {
     const mesh = this.pieces.get(part)?.mesh;
-    if (!mesh || mesh.visible === visible) return;
-    mesh.visible = visible;
+    if (!mesh || (mesh.parent === this) === visible) return;
+    if (visible) this.add(mesh);
+    else this.remove(mesh); // Spark makes all anew at each sort while one is there that is invisible
     this.changes++;
   }
 
@@ -72,7 +74,11 @@ export class SplatModel extends Group {
     if (this.sorting || this.gone || !this.visible || wanted === this.sorted) return this.sorting;
     this.sorted = wanted;
     this.updateMatrixWorld();
-    return (this.sorting = this.arranged(view).finally(() => {
+    return (this.sorting = this.arranged(view).catch((error: unknown) => {
+      this.visible = false;
+      this.broken = true;
+      throw error;
+    }).finally(() => {
       this.sorting = null;
       if (!this.gone) view.redraw();
     }));
@@ -92,7 +98,11 @@ export class SplatModel extends Group {
   private async arranged(view: View): Promise<void> {
     await SplatMesh.staticInitialized;
     await Promise.all([...this.pieces.values()].map(({ mesh }) => mesh.initialized));
-    if (!this.gone) await this.spark.defaultView.prepare({ scene: view.scene, camera: view.camera });
+    if (this.gone) return;
+    const { spark } = this, shown = spark.defaultView.display?.accumulator;
+    await spark.defaultView.prepare({ scene: view.scene, camera: view.camera });
+    // `prepare` and what it shows each hold the new accumulator, and only the latter lets go of it: Spark has five.
+    if (spark.active !== shown) spark.releaseAccumulator(spark.active);
   }
 }
 

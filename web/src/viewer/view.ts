@@ -143,11 +143,14 @@ export class View {
 
   /** A PNG of what is seen, once all is in order. */
   async picture(): Promise<Blob | null> {
+    const turning = this.turning;
+    this.turning = false; // else there is something to arrange after every frame
     this.draw();
     while (this.arranging) {
-      await this.arranging;
+      await this.arranging.catch(() => {});
       this.draw();
     }
+    if (turning) this.turn(true);
     return new Promise((resolve) => this.canvas.toBlob(resolve, "image/png"));
   }
 
@@ -173,6 +176,7 @@ export class View {
     for (const light of [this.key, this.fill]) light.target.position.copy(this.centre);
     this.ground.visible = key > 0 && this.camera.position.y > this.ground.position.y;
     this.arranging = this.onDraw?.() || null;
+    this.arranging?.catch(() => {}); // whoever asked for it is told
     this.renderer.render(this.scene, this.camera);
   }
 
