@@ -176,14 +176,15 @@ MUTANTS = [
     *_of(
         "stages/own_cube.py", "tests/stages/test_own_cube.py",
         (", start=start)", ")"),
-        ("(to_high - to_low).max() / (high - low).max()", "(to_high - to_low).min() / (high - low).min()"),
-        ("to_middle - scale * middle", "to_middle - middle"),
+        ("inward.scale / outward.scale", "1 / outward.scale"),
+        ("moved = outward.inverse()(", "moved = ("),
         ("if things > 1 or not longest", "if not longest"),
     ),
     *_of(
         "stages/parts.py", "tests/stages/test_parts.py tests/backbones/test_batching.py",
         ("start,\n        static(", "start - 1,\n        static("),
-        ("return [grid if grid.any() else hint for grid, hint in zip(grids, hints)]", "return grids"),
+        ("return [grid if grid.any() else _without_crumbs(plan.hint, least) for grid, plan in zip(grids, plans)]",
+         "return grids"),
         ("resample(grid, move.inverse()) if move else grid", "resample(grid, move) if move else grid"),
         ("hints = [_without_crumbs(plan.hint, settings.minimum_hint) for plan in plans]",
          "hints = [plan.hint for plan in plans]"),

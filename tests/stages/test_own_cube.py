@@ -10,7 +10,7 @@ from cast3d.result.kept import own_part
 from cast3d.stages.kit import Kit, Seeds
 from cast3d.stages.operators import times
 from cast3d.stages.own_cube import FREE, box_to_box, own_cube
-from cast3d.voxels import Similarity, to_coords
+from cast3d.voxels import Similarity
 from tests.tiny_backbone import pictures, tiny_backbone
 
 BACKBONE = tiny_backbone()
@@ -33,7 +33,7 @@ SMALL = box((20, 30, 40), (30, 36, 44))
 def test_boxes_lie_on_each_other():
     """Ten voxels wide in its own cube, five in the model's: half the scale, and the same middles."""
     own, model = box((4, 10, 10), (14, 14, 18)), box((40, 21, 30), (45, 23, 34))
-    scale, *translation = box_to_box(to_coords(own), to_coords(model), 64).tolist()
+    scale, *translation = box_to_box(own, model).tolist()
     assert scale == 0.5
     placed = Similarity(scale, tuple(translation))
     corners = torch.tensor([[4, 10, 10], [14, 14, 18]]).double() / 64 - 0.5

@@ -72,17 +72,16 @@ def print_json(content: Any) -> None:
 def summary(result: Result, run: RunFolder, seconds: float) -> dict[str, Any]:
     """What came out, as plain data."""
     from ..result.edited import EditedResult
-    from ..result.report.content import glb_parts, triangles_by_node
+    from ..result.report.content import glb_parts
     from ..scene import unique_slugs
     from ..scene.change import EXACT
 
     slugs = unique_slugs(result.parts)
-    glb = (run.path / "scene.glb").read_bytes()
-    written = {part.name: part.triangles for part in glb_parts(glb)}
+    written = {part.name: part.triangles for part in glb_parts((run.path / "scene.glb").read_bytes())}
     if isinstance(result, EditedResult) and result.keep == EXACT and result.change:  # names and levels are the model's
-        counts = triangles_by_node(glb)
-        written = {term: counts.pop(term, 0) for term in result.change.sentence.accessories}
-        written[result.change.sentence.main] = sum(counts.values())
+        made, whole = run.info["meshes"], sum(written.values())
+        written = {term: made[term]["triangles"] for term in result.change.sentence.accessories if term in made}
+        written[result.change.sentence.main] = whole - sum(written.values())
 
     def part(term: str) -> dict[str, Any]:
         one, alone = result.parts[term], run.path / "parts" / f"{slugs[term]}.glb"

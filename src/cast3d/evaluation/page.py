@@ -20,7 +20,7 @@ from PIL import Image
 
 from ..files import atomic_write
 from ..pictures.opening import open_picture
-from ..result.report import asset, content_hash, page_head, viewer
+from ..result.report import asset, content_hash, page_head, viewer, viewer_policy
 from .cells import folder_of
 from .suite import Case
 from .table import TABLES, Column, case_means, entries, text
@@ -46,9 +46,8 @@ def render(out: Path, results: Mapping[str, Any], cases: Sequence[Case], rows: M
     """The page as text; all text of users is escaped, scripts run only with the hashes given or from this folder."""
     style = asset("page.css") + _own("grid.css")
     script = viewer() + "\n" + _own("grid.js")
-    policy = (
-        f"default-src 'none'; img-src 'self' file: data: blob:; style-src {content_hash(style)}; "
-        f"script-src 'self' file: {content_hash(script)} 'wasm-unsafe-eval'; worker-src blob:; connect-src data:"
+    policy = f"default-src 'none'; img-src 'self' file: data: blob:; style-src {content_hash(style)}; " + viewer_policy(
+        script, "'self' file:"
     )
     names = [method["name"] for method in results["methods"]]
     head = "".join(_head(name, name) for name in names)

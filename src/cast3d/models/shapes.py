@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-DRAWS = {nn.init.normal_, nn.init.trunc_normal_, Tensor.normal_}  # in place
+DRAWS = {nn.init.normal_, Tensor.normal_}  # in place
 
 
 @contextmanager

@@ -21,14 +21,12 @@ from ..scene.change import Change
 from ..scene.names import alike
 from ..splats import Gaussians
 from ..stages.layout import Slat
-from ..stages.own_cube import OwnCube
+from ..stages.own_cube import CRUMB, OwnCube
 from ..stages.regions import Regions
 from ..stages.rest import Rest
 from ..voxels import cells_of, dilate, drop_small, to_grid
 from .edited import EditedResult
 from .part import Part, finished
-
-CRUMB = 12  # voxels of the smallest piece of a new part
 
 
 def kept_gaussians(existing: Existing, regions: Regions) -> Tensor:
@@ -93,10 +91,7 @@ def alone_part(backbone: Backbone, term: str, slat: Slat, composed: Gaussians, s
     kept = drop_small(to_grid(slat.coords), CRUMB, connectivity=26)
     rows = kept[tuple(slat.coords.long().unbind(1))]
     coords, feats = (slat.coords[rows], slat.feats[rows]) if rows.any() else (slat.coords, slat.feats)
-    owner = torch.zeros(len(coords), dtype=torch.long, device=coords.device)
-    with torch.no_grad():
-        gaussians = backbone.gaussians(coords, feats)
-        (mesh,) = backbone.meshes(coords, feats, owner, 1)
+    mesh, gaussians = _decoded(backbone, coords, feats)
     shown = composed[composed.opacities > SOLID]
     if len(shown):
         _, nearest = cKDTree(shown.positions.cpu().numpy()).query(gaussians.positions.cpu().numpy())
@@ -107,10 +102,8 @@ def alone_part(backbone: Backbone, term: str, slat: Slat, composed: Gaussians, s
 
 def own_part(backbone: Backbone, term: str, own: OwnCube, grid: Tensor, smooth: int = 0) -> Part:
     """A new part that was made in its own cube, where it stands in the model's."""
-    owner = torch.zeros(len(own.coords), dtype=torch.long, device=own.coords.device)
-    with torch.no_grad():
-        gaussians = replace(backbone.gaussians(own.coords, own.feats), features_dc=own.colors)
-        (mesh,) = backbone.meshes(own.coords, own.feats, owner, 1)
+    mesh, gaussians = _decoded(backbone, own.coords, own.feats)
+    gaussians = replace(gaussians, features_dc=own.colors)
     mesh, place = finished(mesh, gaussians, smooth), own.placed
     if mesh is not None:
         mesh = replace(mesh, vertices=place(mesh.vertices))
@@ -118,12 +111,17 @@ def own_part(backbone: Backbone, term: str, own: OwnCube, grid: Tensor, smooth: 
     return Part(term, mesh, moved, grid)
 
 
+def _decoded(backbone: Backbone, coords: Tensor, feats: Tensor) -> tuple[Mesh | None, Gaussians]:
+    """One thing's mesh, without colours, and its Gaussians."""
+    owner = torch.zeros(len(coords), dtype=torch.long, device=coords.device)
+    with torch.no_grad():
+        (mesh,) = backbone.meshes(coords, feats, owner, 1)
+        return mesh, backbone.gaussians(coords, feats)
+
+
 def _patch(backbone: Backbone, rest: Rest, slat: Slat) -> Part | None:
     """The surface of the rest where something was filled in, a voxel beyond its border."""
-    owner = torch.zeros(len(slat.coords), dtype=torch.long, device=slat.coords.device)
-    with torch.no_grad():
-        gaussians = backbone.gaussians(slat.coords, slat.feats)
-        (mesh,) = backbone.meshes(slat.coords, slat.feats, owner, 1)
+    mesh, gaussians = _decoded(backbone, slat.coords, slat.feats)
     if mesh is None or not len(mesh.faces):
         return None
     near = dilate(rest.filled)

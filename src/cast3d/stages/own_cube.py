@@ -12,15 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..voxels import Similarity, drop_small, to_coords
+from ..voxels import Similarity, canonical, drop_small, to_coords
 from .hints import Hints
 from .kit import Kit
-from .layout import Slat
-from .operators import d_slat
-from .parts import PartGeometry, PartPlan, made_from
+from .parts import PartGeometry, PartPlan, lifted_appearance, made_from
 from .refit import refit_lifted
 
-CRUMB = 12  # voxels of the smallest piece
+CRUMB = 12  # voxels of the smallest piece of a new part
 FRAME = "filled"
 WORTH = 1.25  # times finer than the model's cube
 FREE = 5 / 6  # n_max as a share of the steps: p_i gives pose and proportions, its blocks enlarged give no shape
@@ -62,20 +60,18 @@ def own_cube(kit: Kit, term: str, grid: Tensor, things: int = 1) -> OwnCube:
     picture = kit.picture(term, FRAME)
     noise = kit.structure_noise("own_cube", term, own=True)
     start = round(FREE * kit.settings.structure_steps)
-    (fine,) = made_from(kit, [PartPlan(grid, picture, "canonical", noise)], start=start)
-    coords = to_coords(drop_small(fine, CRUMB, connectivity=26))
-    if not len(coords):
+    ((fine, _),) = made_from(kit, [PartPlan(grid, picture, "canonical", noise)], start=start)
+    fine = drop_small(fine, CRUMB, connectivity=26)
+    if not fine.any():
         return none
-    noises = [kit.slat_noise(coords, "own_cube", term, own=True)]
-    (feats,) = d_slat(kit, [coords], [picture], kit.settings.slat_image_guidance, noises)
-    detail = refit_lifted(kit, Slat(coords, feats), term)
+    slat = lifted_appearance(kit, PartGeometry(term, fine, "canonical"), term, FRAME, "own_cube")
+    detail = refit_lifted(kit, slat, term)
     sure = max(detail.confidence[0], default=0.0) if detail.confidence else 0.0
-    return OwnCube(coords, feats, detail.colors, box_to_box(coords, coarse, grid.shape[0]), sure)
+    return OwnCube(slat.coords, slat.feats, detail.colors, box_to_box(fine, grid), sure)
 
 
-def box_to_box(source: Tensor, target: Tensor, resolution: int) -> Tensor:
-    """[4] float64, scale and translation: boxes of voxels [N, 3] on each other, by their longest sides and middles."""
-    (low, high), (to_low, to_high) = ((c.amin(0).double(), c.amax(0).double() + 1) for c in (source, target))
-    scale = (to_high - to_low).max() / (high - low).max()
-    middle, to_middle = ((a + b) / (2 * resolution) - 0.5 for a, b in ((low, high), (to_low, to_high)))
-    return torch.cat([scale[None], to_middle - scale * middle]).cpu()
+def box_to_box(source: Tensor, target: Tensor) -> Tensor:
+    """[4] float64, scale and translation: boxes of two grids on each other, by their longest sides and middles."""
+    inward, outward = canonical(source), canonical(target)
+    moved = outward.inverse()(torch.tensor(inward.translation, dtype=torch.float64))
+    return torch.cat([moved.new_tensor([inward.scale / outward.scale]), moved])

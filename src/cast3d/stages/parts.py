@@ -63,20 +63,20 @@ def moved(kit: Kit, plan: PartPlan) -> Similarity | None:
 
 def remade(kit: Kit, plans: Sequence[PartPlan], steer: Steer | None = None) -> list[Tensor]:
     """p_i of Eq. 13 as occupancies [64, 64, 64] in the composite frame; where nothing comes out the hint stays."""
-    moves = [moved(kit, plan) for plan in plans]
     made = made_from(kit, plans, steer)
-    grids = [resample(grid, move.inverse()) if move else grid for grid, move in zip(made, moves)]
-    hints = [_without_crumbs(plan.hint, kit.settings.minimum_hint) for plan in plans]
-    return [grid if grid.any() else hint for grid, hint in zip(grids, hints)]
+    grids = [resample(grid, move.inverse()) if move else grid for grid, move in made]
+    least = kit.settings.minimum_hint
+    return [grid if grid.any() else _without_crumbs(plan.hint, least) for grid, plan in zip(grids, plans)]
 
 
 def made_from(
     kit: Kit, plans: Sequence[PartPlan], steer: Steer | None = None, start: int | None = None
-) -> list[Tensor]:
+) -> list[tuple[Tensor, Similarity | None]]:
     """D_ss^STM(G_stc(.; p̂_i); I_i, ∅), Eq. 13: hints carried from "no picture" to their pictures.
 
     p̂_i is the hint without crumbs, in the canonical frame moved and enlarged to fill the cube; n_max is `start`, by
-    default the setting `part_start`. Returns occupancies [64, 64, 64], each in the frame of its plan.
+    default the setting `part_start`. Returns occupancies [64, 64, 64], each in the frame of its plan, and the map to
+    there from the composite frame (`moved`).
     """
     settings, start = kit.settings, kit.settings.part_start if start is None else start
     hints = [_without_crumbs(plan.hint, settings.minimum_hint) for plan in plans]
@@ -90,7 +90,7 @@ def made_from(
         static(kit, [plan.noise for plan in plans], start),
         steer,
     )
-    return decoded(kit, latents)
+    return list(zip(decoded(kit, latents), moves))
 
 
 def _without_crumbs(hint: Tensor, minimum: int) -> Tensor:
@@ -119,10 +119,12 @@ def part_appearances(
     return [Slat(*pair) for pair in zip(coords, feats)]
 
 
-def lifted_appearance(kit: Kit, main: MainGeometry, term: str, frame: str) -> Slat:
-    """The same for a thing that stands alone."""
-    coords = to_coords(main.grid)
-    noise = kit.slat_noise(coords, "slat", term, own=True)
+def lifted_appearance(
+    kit: Kit, geometry: MainGeometry | PartGeometry, term: str, frame: str, draw: str = "slat"
+) -> Slat:
+    """The same for a thing that stands alone; `draw` tells its noise from that of other stages."""
+    coords = to_coords(geometry.grid)
+    noise = kit.slat_noise(coords, draw, term, own=True)
     (feats,) = d_slat(kit, [coords], [kit.picture(term, frame)], kit.settings.slat_image_guidance, [noise])
     return Slat(coords, feats)
 

@@ -1,7 +1,7 @@
 """report.html: one file that opens offline, with a viewer, the pictures that went in, and every stage as pictures."""
 
 from .content import InputPicture, Report, StageShots, report_of_run
-from .page import asset, content_hash, page_head, render, viewer, write_report
+from .page import asset, content_hash, page_head, render, viewer, viewer_policy, write_report
 
 __all__ = [
     "InputPicture",
@@ -13,5 +13,6 @@ __all__ = [
     "render",
     "report_of_run",
     "viewer",
+    "viewer_policy",
     "write_report",
 ]

@@ -120,26 +120,12 @@ def glb_parts(glb: bytes) -> list[Part]:
         raise InputError(f"the model is not a GLB with a scene ({type(error).__name__}: {error})") from error
 
 
-def triangles_by_node(glb: bytes) -> dict[str, int]:
-    """Triangles of all nodes that have any, without those below them; nodes of one name together."""
-    (length,) = struct.unpack_from("<I", glb, 12)
-    gltf = json.loads(glb[20 : 20 + length])
-    counts: dict[str, int] = {}
-    for node in gltf["nodes"]:
-        if own := _own_triangles(gltf, node):
-            counts[node.get("name", "")] = counts.get(node.get("name", ""), 0) + own
-    return counts
-
-
 def _triangles(gltf: dict[str, Any], index: int) -> int:
     node = gltf["nodes"][index]
-    return _own_triangles(gltf, node) + sum(_triangles(gltf, child) for child in node.get("children", ()))
-
-
-def _own_triangles(gltf: dict[str, Any], node: dict[str, Any]) -> int:
     primitives = gltf["meshes"][node["mesh"]]["primitives"] if "mesh" in node else []
     corners = [primitive.get("indices", primitive["attributes"]["POSITION"]) for primitive in primitives]
-    return sum(gltf["accessors"][accessor]["count"] // 3 for accessor in corners)
+    own = sum(gltf["accessors"][accessor]["count"] // 3 for accessor in corners)
+    return own + sum(_triangles(gltf, child) for child in node.get("children", ()))
 
 
 def _inputs(folder: Path, info: Mapping[str, Any]) -> list[InputPicture]:

@@ -57,11 +57,7 @@ def render(report: Report) -> str:
     """The page as text."""
     style = asset("page.css")
     script = viewer()
-    # Splats are sorted by WebAssembly in a worker, both of which lie in the script itself (data: and blob:).
-    policy = (
-        f"default-src 'none'; img-src data: blob:; style-src {content_hash(style)}; "
-        f"script-src {content_hash(script)} 'wasm-unsafe-eval'; worker-src blob:; connect-src data:"
-    )
+    policy = f"default-src 'none'; img-src data: blob:; style-src {content_hash(style)}; {viewer_policy(script)}"
     generator = f'<meta name="generator" content="cast3d {escape(__version__)}">\n'
     return f"""{page_head(report.prompt, policy, style, generator)}
 <body>
@@ -109,6 +105,15 @@ def _data(id: str, content: bytes) -> str:
         return ""
     text = base64.b64encode(gzip.compress(content, PACKING, mtime=0)).decode()
     return f'<script type="application/octet-stream" id="{id}">{text}</script>'
+
+
+def viewer_policy(script: str, more: str = "") -> str:
+    """What a page's policy lets a script with the viewer in it do; `more` are further sources of scripts.
+
+    Splats are sorted by WebAssembly in a worker, both of which lie in the script itself (data: and blob:).
+    """
+    sources = f"{more} {content_hash(script)} 'wasm-unsafe-eval'".strip()
+    return f"script-src {sources}; worker-src blob:; connect-src data:"
 
 
 def content_hash(text: str) -> str:
